@@ -1,0 +1,117 @@
+// Lint rules: typescript-eslint's strict type-checked set, because a lost promise is the bug of this kind of program,
+// and the layering of the source tree (docs/decisions/0001-layout.md) as errors.
+import tseslint from 'typescript-eslint';
+
+export default tseslint.config(
+  { ignores: ['dist/', 'dist-bench/', 'node_modules/', 'scripts/', 'eslint.config.js'] },
+  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.stylisticTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
+      // Index access is checked by the compiler (noUncheckedIndexedAccess); on typed arrays in hot loops `!` is the way to say
+      // "in range, by the lines above".
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowNullish: true },
+      ],
+      '@typescript-eslint/no-empty-object-type': 'off',
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '-worker\\.js$',
+              allowTypeImports: true,
+              message: 'A worker entry is started by URL, never imported.',
+            },
+          ],
+        },
+      ],
+      eqeqeq: 'error',
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ImportDeclaration[source.value=/cli\\/main/]', message: 'Nobody imports a command.' },
+      ],
+    },
+  },
+  layer(
+    'src/shared/**/*.ts',
+    ['**/source/**', '**/destination/**', '**/cli/**'],
+    'shared never imports a side or the command line.',
+  ),
+  layer(
+    'src/source/**/*.ts',
+    ['**/destination/**', '**/cli/**'],
+    'A side never imports the other, nor the command line.',
+  ),
+  layer(
+    'src/destination/**/*.ts',
+    ['**/source/**', '**/cli/**'],
+    'A side never imports the other, nor the command line.',
+  ),
+  layer(
+    'src/shared/guest/**/*.ts',
+    ['**/wire/**', '**/source/**', '**/destination/**', '**/cli/**'],
+    'A guest does not know that it is being moved.',
+  ),
+  layer(
+    'src/shared/memory/**/*.ts',
+    ['node:*', '**/guest/**', '**/wire/**', '**/report/**', '../*.js', '**/cli/**'],
+    'Memory is typed arrays and Atomics only.',
+  ),
+  {
+    // Only the wire opens sockets. (Types of sockets may be named.)
+    files: ['src/**/*.ts'],
+    ignores: ['src/shared/wire/**', 'src/shared/memory/**', 'src/shared/guest/**'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [
+            { name: 'node:net', allowTypeImports: true, message: 'Only src/shared/wire opens sockets.' },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-floating-promises': 'error',
+    },
+  },
+);
+
+function layer(files, group, message) {
+  return {
+    files: [files],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { group, message },
+            {
+              regex: '-worker\\.js$',
+              message: 'A worker entry is started by URL, never imported.',
+              allowTypeImports: true,
+            },
+          ],
+        },
+      ],
+    },
+  };
+}

@@ -1,0 +1,59 @@
+// The main job on one machine: starts a destination process, is the source itself, and migrates the guest over TCP.
+import { fork, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { MicrostunError } from '../shared/errors.js';
+import type { GuestSpec } from '../shared/guest/guest-program.js';
+import type { Address } from '../shared/wire/sockets.js';
+import type { ListeningNotice } from './destination-run.js';
+import { runSource, type SourceArguments } from './source-run.js';
+
+const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
+
+/** Answers the exit status. */
+export async function runDemo(spec: GuestSpec, args: SourceArguments): Promise<number> {
+  const child = startDestination(args.logLevel);
+  const ended = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
+  });
+  try {
+    const { listening } = await notice(child);
+    const status = await runSource(spec, listening, LOOPBACK, args);
+    if (status === 0) await ended;
+    return status;
+  } finally {
+    // A destination that is still there has no guest, or one that nobody waits for: its parent is what it ends with.
+    if (child.connected) child.disconnect();
+    await ended;
+  }
+}
+
+// Its standard output stays empty (no --json), its standard error is ours.
+function startDestination(logLevel: string): ChildProcess {
+  const entry = fileURLToPath(new URL('./main.js', import.meta.url));
+  return fork(
+    entry,
+    ['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once', '--log-level', logLevel],
+    {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // A Ctrl-C at the terminal is the source's to handle; it takes the destination along.
+      detached: true,
+    },
+  );
+}
+
+function notice(child: ChildProcess): Promise<ListeningNotice> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (message) => {
+      resolve(message as ListeningNotice);
+    });
+    child.once('error', reject);
+    child.once('exit', (status) => {
+      reject(
+        new MicrostunError(
+          'WORKER_FAILED',
+          `the destination process ended with status ${status} before it listened`,
+        ),
+      );
+    });
+  });
+}

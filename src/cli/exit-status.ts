@@ -1,0 +1,39 @@
+// Exit statuses: the one place that maps kinds of failure to them. The README and --help list them.
+import { unreachable, type ErrorCode } from '../shared/errors.js';
+
+/** The exit status for a failure of kind `code`. */
+export function exitStatusOf(code: ErrorCode): number {
+  switch (code) {
+    case 'USAGE':
+      return 2;
+    case 'LISTEN_FAILED':
+    case 'CONNECT_FAILED':
+      return 3;
+    case 'REFUSED':
+    case 'VERSION_MISMATCH':
+    case 'INSUFFICIENT_MEMORY':
+      return 4;
+    case 'CONNECTION_LOST':
+    case 'PROTOCOL':
+    case 'TIMEOUT':
+    case 'GUEST_FAILED':
+    case 'WORKER_FAILED':
+      return 5;
+    case 'AUDIT_FAILED':
+    case 'MEASUREMENT':
+      return 6;
+    case 'IN_DOUBT':
+      return 7;
+    case 'PAGES_LOST':
+      return 8;
+    case 'CANCELLED':
+      return 130;
+    default:
+      return unreachable(code);
+  }
+}
+
+/** For --help. */
+export const exitStatusHelp = `Exit status: 0 migrated (and audited); 1 a bug of microstun; 2 wrong usage; 3 cannot listen or connect;
+4 the destination refused; 5 the migration failed; 6 the audit or a measurement failed; 7 in doubt;
+8 pages were lost; 130 cancelled. The report says who owns the guest.`;

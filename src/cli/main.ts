@@ -1,0 +1,120 @@
+#!/usr/bin/env node
+// The command line: parses, calls, and turns errors into sentences and exit statuses.
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { MicrostunError } from '../shared/errors.js';
+import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
+import { runDemo } from './demo-run.js';
+import { runDestination } from './destination-run.js';
+import { exitStatusHelp, exitStatusOf } from './exit-status.js';
+import { commonOptions, guestOptions, guestSpecOf, migrationOptions } from './options.js';
+import { runSource } from './source-run.js';
+
+const parser = yargs(hideBin(process.argv))
+  .scriptName('microstun')
+  .usage(
+    '$0 <command>\n\nLive migration of a running guest between two processes over TCP, with its stun time measured.',
+  )
+  .command(
+    ['demo', '$0'],
+    'Migrate a guest between two processes on this machine',
+    (y) =>
+      commonOptions(migrationOptions(guestOptions(y)))
+        .example('$0 demo', 'a guest of 256 MiB with 2 vCPUs')
+        .example(
+          '$0 demo --guest replay --memory 1GiB --vcpus 4 --json',
+          'every page is recomputed and compared; the report as JSON',
+        ),
+    async (args) => {
+      process.exitCode = await runDemo(guestSpecOf(args), args);
+    },
+  )
+  .command(
+    'source',
+    'Run a guest here, then migrate it to a destination',
+    (y) =>
+      commonOptions(migrationOptions(guestOptions(y)))
+        .option('to', {
+          type: 'string',
+          demandOption: true,
+          describe: 'The destination, host:port',
+          coerce: (text: string) => parseAddress(text, '127.0.0.1'),
+        })
+        .option('listen', {
+          type: 'string',
+          default: '0.0.0.0:0',
+          describe:
+            'Where the destination dials for pages: host:port, the first of --connections ports in a row; port 0 takes any',
+          coerce: (text: string) => parseAddress(text, '0.0.0.0'),
+        })
+        .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
+        .example(
+          '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',
+          'page connections on ports 7100 and 7101, for a firewall',
+        ),
+    async (args) => {
+      process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
+    },
+  )
+  .command(
+    'destination',
+    'Wait for a guest and run it here',
+    (y) =>
+      commonOptions(y)
+        .option('listen', {
+          type: 'string',
+          default: '0.0.0.0:7000',
+          describe: 'Where the source dials, host:port; port 0 takes any',
+          coerce: (text: string) => parseAddress(text, '0.0.0.0'),
+        })
+        .option('max-memory', {
+          type: 'string',
+          describe: 'The largest guest to take (default: what is available)',
+          coerce: parseSize,
+        })
+        .option('run-for', {
+          type: 'string',
+          describe: 'End this long after the migration (default: run the guest until interrupted)',
+          coerce: parseDurationMs,
+        })
+        .option('once', {
+          type: 'boolean',
+          default: false,
+          describe: 'End when a migration was refused or cancelled, instead of waiting for the next',
+        })
+        .example('$0 destination --listen 0.0.0.0:7000', 'wait for a guest from any host')
+        .example('$0 destination --run-for 5s', 'run the guest for five seconds, then end'),
+    async (args) => {
+      process.exitCode = await runDestination(args.listen, args);
+    },
+  )
+  .demandCommand(1)
+  .strict()
+  .wrap(Math.min(110, process.stdout.columns || 110))
+  .epilogue(exitStatusHelp)
+  .version('version', 'Show the version', packageVersion())
+  .help()
+  .fail((message, error) => {
+    throw error ?? new MicrostunError('USAGE', `${message}; see --help`);
+  });
+
+try {
+  await parser.parseAsync();
+} catch (error) {
+  process.exitCode = complain(error);
+}
+
+function complain(error: unknown): number {
+  if (error instanceof MicrostunError) {
+    process.stderr.write(`microstun: ${error.message}\n`);
+    return exitStatusOf(error.code);
+  }
+  process.stderr.write(
+    `microstun: this is a bug, please report it:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
+  return 1;
+}
+
+function packageVersion(): string {
+  return '0.1.0';
+}

@@ -1,0 +1,181 @@
+// The flags that several commands share, with their units and their help. Values are parsed here and refused here.
+import type { Argv } from 'yargs';
+import { MicrostunError } from '../shared/errors.js';
+import type { GuestSpec } from '../shared/guest/guest-program.js';
+import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
+import { logLevels } from '../shared/logger.js';
+import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { VCPUS_MAX } from '../shared/memory/safepoints.js';
+import { formatBytes, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
+import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
+
+/** Flags of every command. */
+export function commonOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('json', {
+      type: 'boolean',
+      default: false,
+      describe: 'Print one JSON document on standard output, nothing else',
+    })
+    .option('log-level', {
+      choices: logLevels,
+      default: 'warn' as const,
+      describe: 'Log to standard error from this level on',
+    });
+}
+
+/** Flags that shape the guest. */
+export function guestOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('guest', {
+      choices: programNames,
+      default: 'hot-set',
+      describe: `What the guest does: ${programNames.map((name) => `${name} (${catalogue[name]!.summary})`).join('; ')}`,
+    })
+    .option('memory', {
+      type: 'string',
+      default: '256MiB',
+      describe: 'Guest memory, a whole number of 4 KiB pages',
+      coerce: once(parseMemory),
+    })
+    .option('vcpus', {
+      type: 'string',
+      default: '2',
+      describe: `vCPUs, 1 to ${VCPUS_MAX}`,
+      coerce: once(wholeNumber('--vcpus', 1, VCPUS_MAX)),
+    })
+    .option('seed', {
+      type: 'string',
+      default: '1',
+      describe: 'Seed of everything random in the guest',
+      coerce: once(wholeNumber('--seed', 0, 0xffff_ffff)),
+    })
+    .option('write-rate', {
+      type: 'string',
+      describe: 'Pages the guest writes a second, such as 50k, or max (default: 100k)',
+      coerce: once(parseWriteRate),
+    });
+}
+
+/** Flags that shape the migration. */
+export function migrationOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('mode', {
+      choices: ['pre-copy'] as const,
+      default: 'pre-copy' as const,
+      describe: 'How the guest is moved',
+    })
+    .option('trace', {
+      choices: ['dedicated'] as const,
+      default: 'dedicated' as const,
+      describe: 'Who installs traces',
+    })
+    .option('bitmap', {
+      choices: ['compacted', 'raw'] as const,
+      default: 'compacted' as const,
+      describe: 'How the bitmap crosses the wire',
+    })
+    .option('connections', {
+      type: 'string',
+      default: '2',
+      describe: `Page connections, 1 to ${CONNECTIONS_MAX}`,
+      coerce: once(wholeNumber('--connections', 1, CONNECTIONS_MAX)),
+    })
+    .option('max-rounds', {
+      type: 'string',
+      default: '30',
+      describe: 'Pre-copy rounds at the most',
+      coerce: once(wholeNumber('--max-rounds', 1, 100_000)),
+    })
+    .option('stun-budget', {
+      type: 'string',
+      default: '10ms',
+      describe: 'Switch over once the forecast stun fits in this time',
+      coerce: once(parseDurationMs),
+    })
+    .option('migrate-after', {
+      type: 'string',
+      default: '1s',
+      describe: 'Let the guest run this long first',
+      coerce: once(parseDurationMs),
+    })
+    .option('audit', {
+      type: 'boolean',
+      default: true,
+      describe: 'Check all of the guest at the destination; --no-audit does not',
+    })
+    .option('audit-after', {
+      type: 'string',
+      default: '500ms',
+      describe: 'Let the guest run this long at the destination before its audit',
+      coerce: once(parseDurationMs),
+    })
+    .option('connect-timeout', {
+      type: 'string',
+      default: '30s',
+      describe: 'Try this long to reach a destination that is not up yet',
+      coerce: once(parseDurationMs),
+    });
+}
+
+/** A flag given twice reaches yargs as a list; it is one value or an error. */
+function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
+  return (value) => {
+    if (Array.isArray(value))
+      throw new MicrostunError(
+        'USAGE',
+        `a flag was given ${value.length} times: ${value.join(', ')}; give it once`,
+      );
+    return parse(value);
+  };
+}
+
+function parseMemory(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes % PAGE_BYTES !== 0) {
+    throw new MicrostunError(
+      'USAGE',
+      `--memory ${text} is no whole number of ${PAGE_BYTES}-byte pages; try ${Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES}`,
+    );
+  }
+  if (bytes > MEMORY_BYTES_MAX) {
+    throw new MicrostunError(
+      'USAGE',
+      `--memory ${text} is too much: a guest has at most ${formatBytes(MEMORY_BYTES_MAX)} (${MEMORY_BYTES_MAX} bytes)`,
+    );
+  }
+  return bytes;
+}
+
+function wholeNumber(name: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw new MicrostunError(
+        'USAGE',
+        `${name} ${text} makes no sense; give a whole number from ${min} to ${max}`,
+      );
+    }
+    return value;
+  };
+}
+
+export interface GuestArguments {
+  readonly guest: string;
+  readonly memory: number;
+  readonly vcpus: number;
+  readonly seed: number;
+  readonly writeRate?: number | undefined;
+}
+
+/** The guest that the flags describe. */
+export function guestSpecOf({ guest, memory, vcpus, seed, writeRate }: GuestArguments): GuestSpec {
+  return {
+    program: guest,
+    memoryBytes: memory,
+    vcpus,
+    seed,
+    writeRate: writeRate ?? catalogue[guest]!.defaultWriteRate,
+  };
+}

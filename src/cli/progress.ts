@@ -1,0 +1,54 @@
+// Progress on standard error: a live block on a terminal, plain lines elsewhere. Shows; decides nothing.
+import { createLogUpdate } from 'log-update';
+import { renderLive, renderPhaseChange } from '../shared/report/progress-lines.js';
+import type { MigrationSnapshot } from '../source/migrate.js';
+
+const REFRESH_MS = 100;
+
+export class Progress {
+  readonly #isTerminal = process.stderr.isTTY;
+  readonly #live = createLogUpdate(process.stderr);
+  readonly #beganAt = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+  #previous: { snapshot: MigrationSnapshot; at: number } | undefined;
+
+  /** A line that stays. */
+  say(text: string): void {
+    const line = `${this.#elapsed()}  ${text}\n`;
+    if (this.#isTerminal) this.#live.clear();
+    process.stderr.write(line);
+  }
+
+  /** Shows how `migration` gets on until `stop`. */
+  follow(migration: { readonly snapshot: MigrationSnapshot }): void {
+    const show = (): void => {
+      this.#show(migration.snapshot);
+    };
+    this.#timer = setInterval(show, this.#isTerminal ? REFRESH_MS : REFRESH_MS / 5);
+    show();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    if (this.#isTerminal) this.#live.clear();
+  }
+
+  #show(snapshot: MigrationSnapshot): void {
+    const at = performance.now();
+    const before = this.#previous?.snapshot;
+    if (snapshot.phase !== before?.phase || snapshot.round !== before.round) {
+      const line = renderPhaseChange(snapshot);
+      if (line !== undefined) this.say(line);
+    }
+    if (this.#isTerminal) {
+      const seconds = this.#previous === undefined ? 0 : (at - this.#previous.at) / 1000;
+      const bytes = before === undefined ? 0 : snapshot.sentBytes - before.sentBytes;
+      this.#live(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0));
+    }
+    this.#previous = { snapshot, at };
+  }
+
+  #elapsed(): string {
+    return `${((performance.now() - this.#beganAt) / 1000).toFixed(2).padStart(7)} s`;
+  }
+}

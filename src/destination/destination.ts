@@ -1,0 +1,112 @@
+// The destination node's front door: listens for control connections and leads each to its migration.
+// Takes one guest at a time; a refused or cancelled migration frees the place for the next.
+import type { Server, Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { messageOf } from '../shared/errors.js';
+import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
+import { listen, type Address } from '../shared/wire/sockets.js';
+import { IncomingMigration, type ReceiveOptions, type Reception } from './receive.js';
+
+export class Destination {
+  readonly #options: ReceiveOptions;
+  readonly #logger: Logger;
+  #server: Server | undefined;
+  #current: IncomingMigration | undefined;
+  /** Settles when the current migration has ended. */
+  #ended: Promise<void> = Promise.resolve();
+  /** Refused migrations are remembered: a refusal is final, and is said again to whoever asks. */
+  readonly #refused = new Map<string, string>();
+  readonly #onEnded: (reception: Reception, migration: IncomingMigration) => void;
+
+  /** `onEnded` hears of each migration's end; after one whose guest runs here, all others are refused. */
+  constructor(
+    options: ReceiveOptions,
+    onEnded: (reception: Reception, migration: IncomingMigration) => void,
+  ) {
+    this.#options = options;
+    this.#logger = options.logger;
+    this.#onEnded = onEnded;
+  }
+
+  /**
+   * Starts listening; answers where.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  async listen(where: Address): Promise<Address> {
+    const { server, address } = await listen(where, (socket) => {
+      this.#accept(socket).catch((error: unknown) => {
+        this.#logger.warn({ from: socket.remoteAddress }, `a connection was dropped: ${messageOf(error)}`);
+      });
+    });
+    this.#server = server;
+    return address;
+  }
+
+  get migration(): IncomingMigration | undefined {
+    return this.#current;
+  }
+
+  cancel(reason: string): void {
+    this.#current?.cancel(reason);
+  }
+
+  close(): void {
+    this.#server?.close();
+  }
+
+  async #accept(socket: Socket): Promise<void> {
+    const { role, migrationId } = await readHello(socket);
+    if (role !== 'control') {
+      refuse(socket, 'PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
+      return;
+    }
+    const reason = this.#refused.get(migrationId);
+    if (reason !== undefined) {
+      refuse(socket, 'CANCELLED', reason);
+      return;
+    }
+    if (this.#current !== undefined && this.#current.id !== migrationId && this.#current.isAbandoned) {
+      this.#current.cancel('its source went away, and another migration took its place');
+      await this.#ended;
+    }
+    if (this.#current === undefined) this.#begin(migrationId);
+    const current = this.#current;
+    if (current?.id !== migrationId) {
+      refuse(
+        socket,
+        'BUSY',
+        'this destination has a guest already; choose another destination, or end that one',
+      );
+      return;
+    }
+    welcome(socket);
+    current.attach(socket);
+  }
+
+  #begin(migrationId: string): void {
+    const migration = new IncomingMigration(migrationId, this.#options);
+    this.#current = migration;
+    this.#ended = migration.run().then(
+      (reception) => {
+        if (reception.kind === 'refused') {
+          this.#remember(migrationId, reception.error.message);
+          this.#current = undefined;
+        }
+        this.#onEnded(reception, migration);
+      },
+      (error: unknown) => {
+        this.#logger.fatal({ error }, 'the reception failed');
+        throw error;
+      },
+    );
+  }
+
+  #remember(migrationId: string, reason: string): void {
+    this.#refused.set(migrationId, reason);
+    const oldest = this.#refused.keys().next();
+    if (this.#refused.size > REFUSALS_REMEMBERED && !oldest.done) this.#refused.delete(oldest.value);
+  }
+}
+
+/** Migration ids are random and never reused, so only those whose source may still ask matter. */
+const REFUSALS_REMEMBERED = 1000;

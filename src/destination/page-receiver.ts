@@ -1,0 +1,241 @@
+// The receiving end of a page connection: says where the next bytes go, and places windows as they become whole.
+// No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
+import { ProtocolError } from '../shared/errors.js';
+import type { MemoryViews } from '../shared/memory/layout.js';
+import { PAGE_BYTES, PageState, REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { FRAME_HEADER_BYTES, decodeHeader, type Frame, type FrameHeader } from '../shared/wire/frames.js';
+import {
+  countPages,
+  decodeWindowHead,
+  PUSHED,
+  WINDOW_HEAD_BYTES,
+  type WindowHead,
+} from '../shared/wire/page-frames.js';
+
+export interface PageReceiverEvents {
+  /** A frame that is no window: marks and greetings. */
+  frame(frame: Frame): void;
+  /** Pages arrived in a running guest: whoever waits for one of them must look again. */
+  arrived(): void;
+}
+
+/** Small frames on a page connection are no longer than this. */
+const SMALL_BODY_BYTES_MAX = 4096;
+
+/** Windows in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
+const DIRECT_RUNS_MAX = 4;
+
+type Reading =
+  | { readonly what: 'header' }
+  | { readonly what: 'small-body'; readonly header: FrameHeader }
+  | { readonly what: 'window-head'; readonly header: FrameHeader }
+  /** Straight into guest memory, run by run. */
+  | {
+      readonly what: 'direct';
+      readonly head: WindowHead;
+      readonly runs: readonly Run[];
+      readonly run: number;
+    }
+  /** Into the staging buffer, to be moved when whole. */
+  | {
+      readonly what: 'staged';
+      readonly head: WindowHead;
+      readonly runs: readonly Run[];
+      readonly isPushed: boolean;
+    };
+
+/** Pages [first, pastLast) of the guest. */
+type Run = readonly [first: number, pastLast: number];
+
+export class PageReceiver {
+  readonly #views: MemoryViews;
+  readonly #events: PageReceiverEvents;
+  readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
+  readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES);
+  /** Pages that may hold something: a zero page elsewhere costs nothing. Windows never change connections. */
+  readonly #written: Uint8Array;
+  #reading: Reading = { what: 'header' };
+  #target: Uint8Array;
+  #filled = 0;
+  /** Whether pages come for a running guest; a window of the other kind is refused. */
+  isGuestRunning = false;
+  /** Pages placed in the current round, and pages that a running guest did not lack any more. */
+  placedPages = 0;
+  spurnedPages = 0;
+  /** Whole windows since the last ROUND_END. */
+  placedWindows = 0;
+
+  constructor(views: MemoryViews, events: PageReceiverEvents) {
+    this.#views = views;
+    this.#events = events;
+    this.#written = new Uint8Array(views.pageCount);
+    this.#target = this.#small.subarray(0, FRAME_HEADER_BYTES);
+  }
+
+  /** Where the next bytes of the stream go; never empty. */
+  get target(): Uint8Array {
+    return this.#filled === 0 ? this.#target : this.#target.subarray(this.#filled);
+  }
+
+  /** Forgets a frame that was cut in the middle; the connection was lost and a new one begins. */
+  reset(): void {
+    this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
+  }
+
+  /**
+   * `byteCount` bytes were written to `target`.
+   * @throws ProtocolError when they make no sense.
+   */
+  advance(byteCount: number): void {
+    this.#filled += byteCount;
+    if (this.#filled < this.#target.length) return;
+    const reading = this.#reading;
+    switch (reading.what) {
+      case 'header':
+        this.#onHeader(decodeHeader(this.#small));
+        return;
+      case 'small-body':
+        this.#finishSmall(reading.header, Buffer.from(this.#small.subarray(0, reading.header.bodyBytes)));
+        return;
+      case 'window-head':
+        this.#onWindowHead(reading.header);
+        return;
+      case 'direct':
+        this.#onRun(reading);
+        return;
+      case 'staged':
+        this.#placeStaged(reading);
+    }
+  }
+
+  #expect(reading: Reading, target: Uint8Array): void {
+    this.#reading = reading;
+    this.#target = target;
+    this.#filled = 0;
+  }
+
+  #expectHeader(): void {
+    this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
+  }
+
+  #onHeader(header: FrameHeader): void {
+    if (header.name === 'PAGES') {
+      if (header.bodyBytes < WINDOW_HEAD_BYTES)
+        throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
+      if ((header.flags & ~PUSHED) !== 0) throw new ProtocolError(`PAGES has unknown flags ${header.flags}`);
+      if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
+        throw new ProtocolError(
+          this.isGuestRunning
+            ? 'PAGES would overwrite a running guest'
+            : 'PAGES are pushed to no running guest',
+        );
+      }
+      this.#expect({ what: 'window-head', header }, this.#small.subarray(0, WINDOW_HEAD_BYTES));
+      return;
+    }
+    if (header.bodyBytes > SMALL_BODY_BYTES_MAX)
+      throw new ProtocolError(`a ${header.name} frame does not belong on a page connection`);
+    if (header.bodyBytes === 0) this.#finishSmall(header, Buffer.alloc(0));
+    else this.#expect({ what: 'small-body', header }, this.#small.subarray(0, header.bodyBytes));
+  }
+
+  #finishSmall(header: FrameHeader, body: Buffer): void {
+    this.#expectHeader();
+    this.#events.frame({ header, body });
+  }
+
+  #onWindowHead(header: FrameHeader): void {
+    const head = decodeWindowHead(this.#small, header.bodyBytes, this.#views.pageCount);
+    const runs = runsIn(head);
+    const isPushed = (header.flags & PUSHED) !== 0;
+    if (runs.length === 0) this.#finishWindow(head, isPushed);
+    else if (isPushed || runs.length > DIRECT_RUNS_MAX) {
+      this.#expect(
+        { what: 'staged', head, runs, isPushed },
+        this.#staging.subarray(0, countPages(head.sent) * PAGE_BYTES),
+      );
+    } else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#bytesOf(runs[0]!));
+  }
+
+  #onRun(reading: Extract<Reading, { what: 'direct' }>): void {
+    const [first, pastLast] = reading.runs[reading.run]!;
+    this.#written.fill(1, first, pastLast);
+    const run = reading.run + 1;
+    if (run === reading.runs.length) this.#finishWindow(reading.head, false);
+    else this.#expect({ ...reading, run }, this.#bytesOf(reading.runs[run]!));
+  }
+
+  #placeStaged({ head, runs, isPushed }: Extract<Reading, { what: 'staged' }>): void {
+    let from = 0;
+    for (const [first, pastLast] of runs) {
+      if (isPushed) {
+        for (let page = first; page < pastLast; page++, from += PAGE_BYTES) {
+          this.#placeAbsent(page, this.#staging.subarray(from, from + PAGE_BYTES));
+        }
+      } else {
+        const to = from + (pastLast - first) * PAGE_BYTES;
+        this.#bytesOf([first, pastLast]).set(this.#staging.subarray(from, to));
+        this.#written.fill(1, first, pastLast);
+        from = to;
+      }
+    }
+    this.#finishWindow(head, isPushed);
+  }
+
+  #finishWindow(head: WindowHead, isPushed: boolean): void {
+    const firstPage = head.window * REGION_PAGES;
+    let zeroPages = 0;
+    for (let index = 0; index < head.zero.length; index++) {
+      let rest = head.zero[index]!;
+      while (rest !== 0) {
+        const page = firstPage + index * 32 + (31 - Math.clz32(rest & -rest));
+        rest &= rest - 1;
+        zeroPages++;
+        if (isPushed) this.#placeAbsent(page, undefined);
+        else this.#clear(page);
+      }
+    }
+    this.placedPages += zeroPages + countPages(head.sent);
+    this.placedWindows++;
+    this.#expectHeader();
+    if (isPushed) this.#events.arrived();
+  }
+
+  // A page of a running guest is placed once, by whoever claims it; the bytes come before the state that shows them.
+  #placeAbsent(page: number, bytes: Uint8Array | undefined): void {
+    const { pageTable } = this.#views;
+    if (Atomics.compareExchange(pageTable, page, PageState.ABSENT, PageState.PLACING) !== PageState.ABSENT) {
+      this.spurnedPages++;
+      return;
+    }
+    if (bytes === undefined) this.#clear(page);
+    else {
+      this.#bytesOf([page, page + 1]).set(bytes);
+      this.#written[page] = 1;
+    }
+    Atomics.store(pageTable, page, PageState.ARRIVED);
+  }
+
+  #clear(page: number): void {
+    if (this.#written[page] === 0) return;
+    this.#bytesOf([page, page + 1]).fill(0);
+    this.#written[page] = 0;
+  }
+
+  #bytesOf([first, pastLast]: Run): Uint8Array {
+    return this.#views.bytes.subarray(first * PAGE_BYTES, pastLast * PAGE_BYTES);
+  }
+}
+
+// The runs of pages that a window brings bytes for, in the order in which they come.
+function runsIn({ window, sent }: WindowHead): Run[] {
+  const runs: [number, number][] = [];
+  const firstPage = window * REGION_PAGES;
+  let last: [number, number] | undefined;
+  for (let page = 0; page < REGION_PAGES; page++) {
+    if (((sent[page >>> 5]! >>> (page & 31)) & 1) === 0) continue;
+    if (last?.[1] === firstPage + page) last[1]++;
+    else runs.push((last = [firstPage + page, firstPage + page + 1]));
+  }
+  return runs;
+}

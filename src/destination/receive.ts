@@ -1,0 +1,290 @@
+// One incoming migration: drives the reception's state machine with its control connection, receivers and machine.
+// Decides nothing by itself; every decision is in reception.ts.
+import type { Socket } from 'node:net';
+import type { Logger } from 'pino';
+import { monotonicUs } from '../shared/clock.js';
+import { asMicrostunError, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
+import { EventQueue } from '../shared/event-queue.js';
+import { checkpointFault } from '../shared/guest/checkpoint.js';
+import { GuestMachine } from '../shared/guest/machine.js';
+import { expand, type BitmapError } from '../shared/memory/compacted-bitmap.js';
+import { Timers } from '../shared/timers.js';
+import { Channel } from '../shared/wire/channel.js';
+import type { MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import { ReceiverPool } from './receivers.js';
+import {
+  beginReception,
+  isHandedOver,
+  stepReception,
+  type Ending,
+  type ReceptionEffect,
+  type ReceptionEvent,
+  type ReceptionLimits,
+  type ReceptionTimer,
+  type Stage,
+} from './reception.js';
+
+export interface ReceiveOptions {
+  readonly limits: ReceptionLimits;
+  /** The largest guest that this host takes, in bytes. */
+  readonly memoryBytesMax: number;
+  readonly logger: Logger;
+}
+
+/** How a reception ended; a guest that runs here comes with its machine. */
+export type Reception =
+  | { readonly kind: 'running'; readonly machine: GuestMachine; readonly isSourceGone: boolean }
+  | Extract<Ending, { kind: 'refused' }>
+  | (Extract<Ending, { kind: 'failed' }> & { readonly machine: GuestMachine | undefined });
+
+export class IncomingMigration {
+  readonly id: string;
+  readonly #options: ReceiveOptions;
+  readonly #logger: Logger;
+  readonly #events = new EventQueue<ReceptionEvent>();
+  readonly #timers: Timers<ReceptionTimer>;
+  #stage: Stage = beginReception();
+  #channel: Channel | undefined;
+  #sourceHost = '';
+  #machine: GuestMachine | undefined;
+  #receivers: ReceiverPool | undefined;
+  #ending: Ending | undefined;
+  #onGuestFailure: ((error: MicrostunError) => void) | undefined;
+  /** Instants of the hand-over, in order. */
+  #receivedAt = 0;
+  #validatedAt = 0;
+
+  constructor(id: string, options: ReceiveOptions) {
+    this.id = id;
+    this.#options = options;
+    this.#logger = options.logger.child({ migration: id });
+    this.#timers = new Timers((timer) => {
+      this.#events.push({ kind: 'timer', timer });
+    });
+  }
+
+  get stage(): Stage['name'] {
+    return this.#stage.name;
+  }
+
+  /** Whether its source went away before the hand-over: it may come back, but another migration may take the place. */
+  get isAbandoned(): boolean {
+    return this.#channel === undefined && !isHandedOver(this.#stage);
+  }
+
+  /** Takes a greeted and welcomed control connection, the first one or a new one; the old one is dropped. */
+  attach(socket: Socket): void {
+    this.#channel?.destroy();
+    const channel = new Channel(socket, {
+      received: ({ message, receivedAt }) => {
+        if (this.#channel === channel) this.#events.push({ kind: 'received', message, receivedAt });
+      },
+      closed: (error) => {
+        if (this.#channel !== channel) return;
+        this.#channel = undefined;
+        this.#events.push({
+          kind: 'control-lost',
+          error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
+        });
+      },
+    });
+    this.#channel = channel;
+    this.#sourceHost = socket.remoteAddress ?? '';
+    this.#events.push({ kind: 'attached' });
+    socket.resume();
+  }
+
+  /** Asks to cancel; honoured until the hand-over has come. */
+  cancel(reason: string): void {
+    this.#events.push({ kind: 'cancel', reason });
+  }
+
+  /** Runs the reception to its end. Never rejects for what the world did. */
+  async run(): Promise<Reception> {
+    while (this.#ending === undefined) {
+      const event = await this.#events.next();
+      const before = this.#stage.name;
+      const step = stepReception(this.#options.limits, this.#stage, event);
+      this.#stage = step.stage;
+      if (step.stage.name !== before)
+        this.#logger.debug({ stage: step.stage.name, event: event.kind }, 'stage');
+      for (const effect of step.effects) this.#perform(effect);
+    }
+    return this.#finish(this.#ending);
+  }
+
+  async #finish(ending: Ending): Promise<Reception> {
+    this.#timers.disarmAll();
+    await this.#receivers?.close();
+    const machine = this.#machine;
+    if (ending.kind === 'running') {
+      if (machine === undefined) throw new Error('a guest runs on a machine');
+      return { ...ending, machine };
+    }
+    if (ending.kind === 'failed') return { ...ending, machine };
+    await machine?.close();
+    return ending;
+  }
+
+  /** From the end of `run` on, failures of the guest are told here. */
+  onGuestFailure(listener: (error: MicrostunError) => void): void {
+    this.#onGuestFailure = listener;
+  }
+
+  #perform(effect: ReceptionEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#channel?.send(effect.message);
+        return;
+      case 'pong':
+        this.#channel?.send({ name: 'PONG', sentAt: effect.sentAt, answeredAt: monotonicUs() });
+        return;
+      case 'hang-up':
+        this.#hangUp();
+        return;
+      case 'prepare':
+        this.#start(this.#prepare(effect.prepare), 'GUEST_FAILED');
+        return;
+      case 'validate':
+        this.#receivedAt = effect.receivedAt;
+        this.#events.push(this.#validate(effect.prepare, effect.handOver));
+        return;
+      case 'resume':
+        this.#start(this.#resume(effect.handOver), 'GUEST_FAILED');
+        return;
+      case 'audit':
+        this.#start(this.#audit(), 'GUEST_FAILED');
+        return;
+      case 'arm':
+        this.#timers.arm(effect.timer, effect.ms);
+        return;
+      case 'disarm':
+        this.#timers.disarm(effect.timer);
+        return;
+      case 'end':
+        this.#ending = effect.ending;
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #start(work: Promise<ReceptionEvent | undefined>, code: RefusalCode): void {
+    work.then(
+      (event) => {
+        if (event !== undefined) this.#events.push(event);
+      },
+      (error: unknown) => {
+        this.#events.push({
+          kind: 'declined',
+          code: refusalCodeOf(error, code),
+          error: asMicrostunError(error, 'GUEST_FAILED'),
+        });
+      },
+    );
+  }
+
+  #hangUp(): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    channel?.end();
+  }
+
+  // Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
+  async #prepare({ guest, pagePorts }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
+    const from = monotonicUs();
+    const { memoryBytesMax } = this.#options;
+    if (guest.memoryBytes > memoryBytesMax) {
+      throw new MicrostunError(
+        'INSUFFICIENT_MEMORY',
+        `the guest has ${guest.memoryBytes} bytes of memory, the destination can take ${memoryBytesMax}; ` +
+          'free memory there, raise its --max-memory, or choose a smaller --memory',
+      );
+    }
+    if (guest.memoryBytes % 4096 !== 0)
+      throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
+    if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
+    const machine = new GuestMachine(guest, {
+      failed: (error) => {
+        this.#onGuestFailure?.(error);
+        this.#events.push({ kind: 'failed', error });
+      },
+    });
+    this.#machine = machine;
+    await machine.start(false);
+    await new Promise<void>((resolve) => {
+      this.#receivers = new ReceiverPool(machine.shared, this.#sourceHost, pagePorts, this.id, {
+        touched: resolve,
+        roundPlaced: (round, pages) => {
+          this.#events.push({ kind: 'round-placed', round, pages });
+        },
+        lost: (error) => {
+          this.#events.push({ kind: 'pages-lost', error });
+        },
+        failed: (error) => {
+          this.#events.push({ kind: 'failed', error });
+        },
+      });
+    });
+    return { kind: 'prepared', preparedMs: (monotonicUs() - from) / 1000 };
+  }
+
+  // All of the message is checked here, before anything of it is used.
+  #validate({ guest, mode }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
+    try {
+      const fault = checkpointFault(handOver, guest.vcpus);
+      if (fault !== undefined) throw new ProtocolError(`the checkpoint is wrong: ${fault}`);
+      const lackingPages = expand(handOver.bitmap, guest.memoryBytes / 4096).count();
+      if (mode === 'pre-copy' && handOver.finalPages !== lackingPages) {
+        throw new ProtocolError(
+          `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
+        );
+      }
+      this.#validatedAt = monotonicUs();
+      return {
+        kind: 'validated',
+        validated: { validationMs: (this.#validatedAt - this.#receivedAt) / 1000, lackingPages },
+      };
+    } catch (error) {
+      const ours = new ProtocolError((error as BitmapError).message, { cause: error });
+      return { kind: 'declined', code: 'PROTOCOL', error: ours };
+    }
+  }
+
+  async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
+    const machine = this.#machine;
+    if (machine === undefined) throw new Error('a guest is resumed on a machine');
+    const placedAt = monotonicUs();
+    machine.restore(handOver);
+    await machine.resume();
+    const answeredAt = monotonicUs();
+    return {
+      kind: 'resumed',
+      answer: {
+        name: 'RESUMED',
+        receivedAt: this.#receivedAt,
+        validationMs: (this.#validatedAt - this.#receivedAt) / 1000,
+        placementMs: (placedAt - this.#validatedAt) / 1000,
+        resumeMs: (answeredAt - placedAt) / 1000,
+        answeredAt,
+        firstSliceAt: [...machine.counters().firstSliceAt],
+      },
+    };
+  }
+
+  async #audit(): Promise<ReceptionEvent> {
+    const machine = this.#machine;
+    if (machine === undefined) throw new Error('a guest is audited on a machine');
+    await machine.park();
+    const parkedAt = monotonicUs();
+    const { passed, checked, failed, findings } = await machine.audit();
+    machine.skipParkedTime(parkedAt);
+    await machine.resume();
+    return { kind: 'audited', answer: { name: 'AUDITED', passed, checked, failed, findings: [...findings] } };
+  }
+}
+
+function refusalCodeOf(error: unknown, otherwise: RefusalCode): RefusalCode {
+  if (!(error instanceof MicrostunError)) return otherwise;
+  return error.code === 'INSUFFICIENT_MEMORY' || error.code === 'PROTOCOL' ? error.code : otherwise;
+}

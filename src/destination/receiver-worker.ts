@@ -1,0 +1,145 @@
+// Entry of a receiver's worker: touches its share of guest memory, dials its page connection and places what comes.
+// Nobody imports this file; receivers.ts starts it.
+import type { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { asMicrostunError, assert, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
+import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
+import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { SafepointControl } from '../shared/memory/safepoints.js';
+import { PROTOCOL_VERSION, type Frame } from '../shared/wire/frames.js';
+import { decodeMessage, encodeMessage } from '../shared/wire/messages.js';
+import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
+import { refusalError } from '../shared/wire/refusal.js';
+import { dial, type Address } from '../shared/wire/sockets.js';
+import { PageReceiver } from './page-receiver.js';
+
+export interface ReceiverWorkerData {
+  readonly memory: MemoryHandle;
+  readonly safepointWords: SharedArrayBuffer;
+  readonly source: Address;
+  readonly migrationId: string;
+  /** This receiver's number and how many there are. */
+  readonly index: number;
+  readonly receivers: number;
+}
+
+export type ReceiverRequest =
+  /** From now on pages come for a running guest. */
+  { readonly kind: 'guest-runs' } | { readonly kind: 'exit' };
+
+export type ReceiverMessage =
+  | { readonly kind: 'touched' }
+  | { readonly kind: 'connected' }
+  | {
+      readonly kind: 'round-placed';
+      readonly round: number;
+      readonly pages: number;
+      readonly spurned: number;
+    }
+  | { readonly kind: 'guest-runs' }
+  | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
+
+const DIAL_MS = 5000;
+
+const port = parentPort;
+assert(port !== null, 'receiver-worker.ts runs as a worker');
+const own = workerData as ReceiverWorkerData;
+const views = viewMemory(own.memory);
+const safepoints = new SafepointControl(own.safepointWords);
+let socket: Socket | undefined;
+
+const tell = (message: ReceiverMessage): void => {
+  port.postMessage(message);
+};
+const lose = (error: unknown): void => {
+  const { code, message } = asMicrostunError(error, 'CONNECTION_LOST');
+  socket?.destroy();
+  socket = undefined;
+  tell({ kind: 'lost', code, reason: message });
+};
+
+const receiver = new PageReceiver(views, {
+  frame: onFrame,
+  arrived: () => {
+    safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < 3);
+  },
+});
+
+port.on('message', (request: ReceiverRequest) => {
+  if (request.kind === 'guest-runs') {
+    receiver.isGuestRunning = true;
+    tell({ kind: 'guest-runs' });
+    return;
+  }
+  socket?.destroy();
+  port.close();
+});
+
+touchMemory();
+tell({ kind: 'touched' });
+connectToSource().catch(lose);
+
+// The first touch of a page costs the kernel microseconds; here it delays nobody.
+function touchMemory(): void {
+  const { bytes, pageCount } = views;
+  for (let window = own.index; window * REGION_PAGES < pageCount; window += own.receivers) {
+    const end = Math.min(pageCount, (window + 1) * REGION_PAGES);
+    for (let page = window * REGION_PAGES; page < end; page++) bytes[page * PAGE_BYTES] = 0;
+  }
+}
+
+async function connectToSource(): Promise<void> {
+  receiver.reset();
+  const fresh: Socket = await dial(own.source, DIAL_MS, {
+    // Answered before each read: the kernel writes straight into guest memory, or wherever the receiver says.
+    buffer: () => receiver.target,
+    callback: (byteCount) => {
+      try {
+        if (socket === fresh) receiver.advance(byteCount);
+      } catch (error) {
+        lose(error);
+        return false;
+      }
+      return true;
+    },
+  });
+  socket = fresh;
+  fresh.on('error', (error) => {
+    if (socket === fresh)
+      lose(new MicrostunError('CONNECTION_LOST', `a page connection was lost: ${messageOf(error)}`));
+  });
+  fresh.on('close', () => {
+    if (socket === fresh)
+      lose(new MicrostunError('CONNECTION_LOST', 'a page connection was closed by the source'));
+  });
+  const hello = encodeMessage({
+    name: 'HELLO',
+    version: PROTOCOL_VERSION,
+    role: 'pages',
+    migrationId: own.migrationId,
+    index: own.index,
+    round: 0,
+    windows: 0,
+  });
+  fresh.write(Buffer.concat(hello));
+}
+
+function onFrame(frame: Frame): void {
+  if (frame.header.name === 'ROUND_END') {
+    const [round, pages] = decodeMark(frame.body);
+    if (pages !== receiver.placedPages) {
+      throw new ProtocolError(`round ${round} ends after ${pages} pages, but ${receiver.placedPages} came`);
+    }
+    const spurned = receiver.spurnedPages;
+    receiver.placedPages = 0;
+    receiver.placedWindows = 0;
+    receiver.spurnedPages = 0;
+    socket?.write(encodeMark('ROUND_PLACED', round, pages));
+    tell({ kind: 'round-placed', round, pages, spurned });
+    return;
+  }
+  const message = decodeMessage(frame);
+  if (message.name === 'WELCOME') tell({ kind: 'connected' });
+  else if (message.name === 'REFUSAL') throw refusalError(message);
+  else throw new ProtocolError(`the source sent ${message.name} on a page connection`);
+}

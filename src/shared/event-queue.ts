@@ -1,0 +1,25 @@
+// Events in the order in which they came, taken one at a time: what stands between callbacks and a state machine.
+// A leaf.
+
+/** Unbounded here, bounded by what feeds it: channels, workers and timers that each have few events under way. */
+export class EventQueue<Event> {
+  readonly #events: Event[] = [];
+  #wake: (() => void) | undefined;
+
+  push(event: Event): void {
+    this.#events.push(event);
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
+  /** The oldest event; waits for one. One taker at a time. */
+  async next(): Promise<Event> {
+    for (;;) {
+      const event = this.#events.shift();
+      if (event !== undefined) return event;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}

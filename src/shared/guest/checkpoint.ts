@@ -1,0 +1,44 @@
+// The checkpoint: everything of a guest but its pages. Taken while the guest is parked.
+// Knows how to take and put it; its form on the wire is the codec's.
+import { REGISTERS_PER_VCPU } from './guest-program.js';
+import { countersOf, MachineSettings, registersOf, type SharedMachine, Counter } from './shared-machine.js';
+
+export interface Checkpoint {
+  /** REGISTERS_PER_VCPU doubles for each vCPU. */
+  readonly registers: readonly Float64Array[];
+  /** What the guest's clock read when it was parked, in microseconds. */
+  readonly guestClockUs: number;
+}
+
+/** Takes the checkpoint of a machine all of whose vCPUs are parked. */
+export function takeCheckpoint(machine: SharedMachine): Checkpoint {
+  const registers: Float64Array[] = [];
+  let lastSliceEndAt = 0;
+  for (let vcpu = 0; vcpu < machine.spec.vcpus; vcpu++) {
+    registers.push(registersOf(machine, vcpu).slice());
+    lastSliceEndAt = Math.max(lastSliceEndAt, countersOf(machine, vcpu)[Counter.LAST_SLICE_END_AT]!);
+  }
+  const base = new MachineSettings(machine).guestClockBaseUs;
+  return { registers, guestClockUs: Math.max(0, lastSliceEndAt - base) };
+}
+
+/** Puts a checkpoint into a parked machine; its clock goes on from where it stood, at `nowUs` of this host. */
+export function putCheckpoint(machine: SharedMachine, checkpoint: Checkpoint, nowUs: number): void {
+  checkpoint.registers.forEach((values, vcpu) => {
+    registersOf(machine, vcpu).set(values);
+  });
+  new MachineSettings(machine).guestClockBaseUs = nowUs - checkpoint.guestClockUs;
+}
+
+/** What is wrong with a checkpoint for a guest of `vcpus` vCPUs; undefined when nothing is. */
+export function checkpointFault(checkpoint: Checkpoint, vcpus: number): string | undefined {
+  if (checkpoint.registers.length !== vcpus) {
+    return `it holds ${checkpoint.registers.length} vCPUs, the guest has ${vcpus}`;
+  }
+  const wrong = checkpoint.registers.findIndex((values) => values.length !== REGISTERS_PER_VCPU);
+  if (wrong !== -1)
+    return `vCPU ${wrong} has ${checkpoint.registers[wrong]!.length} registers, not ${REGISTERS_PER_VCPU}`;
+  if (!Number.isFinite(checkpoint.guestClockUs) || checkpoint.guestClockUs < 0)
+    return 'its clock makes no sense';
+  return undefined;
+}

@@ -1,0 +1,62 @@
+// What a guest is: the contract between a guest program and the machine that runs it.
+// Knows nothing of migration; a guest cannot tell that it is being moved, except by its clock.
+import type { GuestMemory } from '../memory/guest-memory.js';
+
+/** Everything that a guest is started with; travels to the destination, which makes the same program from it. */
+export interface GuestSpec {
+  /** A built-in program's name. */
+  readonly program: string;
+  readonly memoryBytes: number;
+  readonly vcpus: number;
+  /** 32-bit seed of everything random in the guest. */
+  readonly seed: number;
+  /** Pages written a second by all vCPUs together; Infinity is flat out. */
+  readonly writeRate: number;
+}
+
+/** Registers of one vCPU: doubles, saved with the checkpoint. */
+export const REGISTERS_PER_VCPU = 32;
+
+/** A vCPU as its guest program sees it. */
+export interface Vcpu {
+  readonly id: number;
+  readonly memory: GuestMemory;
+  /** REGISTERS_PER_VCPU doubles. All state that is not in memory lives here, never in a closure. */
+  readonly registers: Float64Array;
+  /** The guest's own clock in microseconds: it stands still while the guest is parked or moved. */
+  nowUs(): number;
+  /** Asks to sleep after this slice until the guest's clock reads `guestUs`. */
+  haltUntil(guestUs: number): void;
+  /** Reports `pages` page writes of this slice: the guest's throughput. */
+  countWork(pages: number): void;
+}
+
+/** The guest's machine while no vCPU runs: at boot, and when it is audited. */
+export interface Machine {
+  readonly memory: GuestMemory;
+  /** Registers of every vCPU. */
+  readonly registers: readonly Float64Array[];
+}
+
+/** What an audit found: every lost or torn page write must make it fail. */
+export interface AuditResult {
+  readonly passed: boolean;
+  /** Pages that were checked. */
+  readonly checked: number;
+  /** Pages that were wrong. */
+  readonly failed: number;
+  /** The first few findings, each a sentence. */
+  readonly findings: readonly string[];
+}
+
+export interface GuestProgram {
+  /** Fills a fresh guest; called once in its life, before any slice. */
+  boot?(machine: Machine): void;
+  /** One bounded piece of work, well under 100 µs; a safepoint follows. */
+  runSlice(vcpu: Vcpu): void;
+  /** Checks the whole parked guest against what must hold. */
+  audit?(machine: Machine): AuditResult;
+}
+
+/** Makes a program for a guest. It may precompute from `spec`, but must hold no state that changes. */
+export type GuestFactory = (spec: GuestSpec) => GuestProgram;

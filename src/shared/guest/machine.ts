@@ -1,0 +1,198 @@
+// A guest's machine as the main thread holds it: starts the vCPU workers, parks and resumes them, audits.
+// Never blocks; does not know that the guest is being moved.
+import { MicrostunError } from '../errors.js';
+import { monotonicUs } from '../clock.js';
+import { Command, SafepointControl } from '../memory/safepoints.js';
+import { WorkerThread } from '../worker-thread.js';
+import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
+import type { AuditResult, GuestSpec } from './guest-program.js';
+import {
+  allocateMachine,
+  Counter,
+  countersOf,
+  MachineSettings,
+  type SharedMachine,
+} from './shared-machine.js';
+import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
+
+/** Sums over all vCPUs since the machine was made; instants are `monotonicUs`. */
+export interface MachineCounters {
+  readonly slices: number;
+  readonly work: number;
+  readonly pageFires: number;
+  readonly longestGapUs: number;
+  readonly haltedUs: number;
+  readonly throttledUs: number;
+  readonly remoteFaults: number;
+  readonly faultWaitUs: number;
+  /** Per vCPU. */
+  readonly firstSliceAt: readonly number[];
+  readonly lastSliceEndAt: readonly number[];
+}
+
+export interface MachineEvents {
+  /** A worker failed, or the guest program threw. Called at most once a worker. */
+  failed(error: MicrostunError): void;
+  /** The guest touched a page that is still on the source. */
+  pageFault?(page: number): void;
+}
+
+export class GuestMachine {
+  readonly shared: SharedMachine;
+  readonly safepoints: SafepointControl;
+  readonly #settings: MachineSettings;
+  readonly #events: MachineEvents;
+  #vcpus: WorkerThread<never, VcpuMessage>[] = [];
+  #awaitedResumes = 0;
+  #onAllResumed: (() => void) | undefined;
+  #hasFailed = false;
+
+  /**
+   * Allocates the machine's memory.
+   * @throws MicrostunError INSUFFICIENT_MEMORY when the host has no room for it.
+   */
+  constructor(spec: GuestSpec, events: MachineEvents) {
+    try {
+      this.shared = allocateMachine(spec);
+    } catch (error) {
+      throw new MicrostunError(
+        'INSUFFICIENT_MEMORY',
+        `this host cannot allocate ${spec.memoryBytes} bytes of guest memory; choose a smaller --memory`,
+        { cause: error },
+      );
+    }
+    this.safepoints = new SafepointControl(this.shared.safepointWords);
+    this.#settings = new MachineSettings(this.shared);
+    this.#events = events;
+  }
+
+  /** Whether a vCPU's worker has failed; the machine cannot run any more. */
+  get isFailed(): boolean {
+    return this.#hasFailed;
+  }
+
+  get spec(): GuestSpec {
+    return this.shared.spec;
+  }
+
+  /** Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready. */
+  async start(boots: boolean): Promise<void> {
+    const [first, ...others] = Array.from({ length: this.spec.vcpus }, (_, id) => id);
+    await this.#startVcpu(first!, boots);
+    await Promise.all(others.map((id) => this.#startVcpu(id, false)));
+    this.#settings.guestClockBaseUs = monotonicUs();
+  }
+
+  #startVcpu(vcpu: number, boots: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots };
+      const onMessage = (message: VcpuMessage): void => {
+        if (message.kind === 'ready') resolve();
+        else if (message.kind === 'resumed') this.#noteResumed();
+        else this.#events.pageFault?.(message.page);
+      };
+      const onFailure = (error: MicrostunError): void => {
+        const ours = new MicrostunError(
+          'GUEST_FAILED',
+          `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`,
+          {
+            cause: error.cause,
+          },
+        );
+        this.#hasFailed = true;
+        reject(ours);
+        this.#events.failed(ours);
+      };
+      const entry = new URL('./vcpu-worker.js', import.meta.url);
+      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure));
+    });
+  }
+
+  #noteResumed(): void {
+    this.#awaitedResumes--;
+    if (this.#awaitedResumes === 0) this.#onAllResumed?.();
+  }
+
+  /** Lets the vCPUs run; resolves when each has run its first slice. */
+  resume(): Promise<void> {
+    this.#awaitedResumes = this.spec.vcpus;
+    return new Promise((resolve) => {
+      this.#onAllResumed = resolve;
+      this.safepoints.command(Command.RUN);
+    });
+  }
+
+  /** Resolves when no vCPU is in a slice; none enters one before `resume`. */
+  async park(): Promise<void> {
+    this.safepoints.command(Command.PARK);
+    await this.safepoints.parked();
+  }
+
+  /** The checkpoint of the parked guest. */
+  checkpoint(): Checkpoint {
+    return takeCheckpoint(this.shared);
+  }
+
+  /** Puts a checkpoint into the parked machine. */
+  restore(checkpoint: Checkpoint): void {
+    putCheckpoint(this.shared, checkpoint, monotonicUs());
+  }
+
+  /** Moves the guest's clock so that it stood still while the guest was parked since `parkedAtUs`. */
+  skipParkedTime(parkedAtUs: number): void {
+    this.#settings.guestClockBaseUs += monotonicUs() - parkedAtUs;
+  }
+
+  /** Each vCPU measures its longest gap between slices from now on. */
+  watchGaps(): void {
+    this.#settings.gapWatch++;
+  }
+
+  /** Checks the whole parked guest in a worker of its own. */
+  audit(): Promise<AuditResult> {
+    return new Promise((resolve, reject) => {
+      const entry = new URL('./audit-worker.js', import.meta.url);
+      const worker = new WorkerThread<never, AuditResult>(
+        'audit',
+        entry,
+        this.shared,
+        (result) => {
+          void worker.ended();
+          resolve(result);
+        },
+        reject,
+      );
+    });
+  }
+
+  counters(): MachineCounters {
+    const all = Array.from({ length: this.spec.vcpus }, (_, vcpu) => countersOf(this.shared, vcpu));
+    const sum = (counter: number): number => all.reduce((total, one) => total + one[counter]!, 0);
+    return {
+      slices: sum(Counter.SLICES),
+      work: sum(Counter.WORK),
+      pageFires: sum(Counter.PAGE_FIRES),
+      longestGapUs: Math.max(...all.map((one) => one[Counter.LONGEST_GAP_US]!)),
+      haltedUs: sum(Counter.HALTED_US),
+      throttledUs: sum(Counter.THROTTLED_US),
+      remoteFaults: sum(Counter.REMOTE_FAULTS),
+      faultWaitUs: sum(Counter.FAULT_WAIT_US),
+      firstSliceAt: all.map((one) => one[Counter.FIRST_SLICE_AT]!),
+      lastSliceEndAt: all.map((one) => one[Counter.LAST_SLICE_END_AT]!),
+    };
+  }
+
+  /** Ends the vCPU workers at their next safepoint; those that cannot reach one are ended where they are. */
+  async close(): Promise<void> {
+    this.safepoints.command(Command.EXIT);
+    const vcpus = this.#vcpus;
+    this.#vcpus = [];
+    const isWaiting = Array.from(
+      { length: this.spec.vcpus },
+      (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,
+    );
+    await Promise.all(
+      vcpus.map((worker, id) => (this.#hasFailed || isWaiting[id]! ? worker.terminate() : worker.ended())),
+    );
+  }
+}

@@ -1,0 +1,92 @@
+// A machine as its threads share it: guest memory, safepoint words, registers and counters.
+// Plain shared arrays; docs/memory-model.md says who writes which word.
+import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
+import { allocateSafepointWords } from '../memory/safepoints.js';
+import { REGISTERS_PER_VCPU, type GuestSpec } from './guest-program.js';
+
+/** What is posted to every worker that touches the machine. */
+export interface SharedMachine {
+  readonly spec: GuestSpec;
+  readonly memory: MemoryHandle;
+  readonly safepointWords: SharedArrayBuffer;
+  readonly registers: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** Counters of one vCPU, doubles, each written by that vCPU alone. Instants are `monotonicUs` of the host. */
+export const Counter = {
+  SLICES: 0,
+  /** Pages written, as the guest reports them. */
+  WORK: 1,
+  PAGE_FIRES: 2,
+  /** When the first slice since the last resume began. */
+  FIRST_SLICE_AT: 3,
+  /** When the last slice ended. */
+  LAST_SLICE_END_AT: 4,
+  /** Longest time between two slices that was neither sleep nor park, since `LONGEST_GAP_EPOCH` changed. */
+  LONGEST_GAP_US: 5,
+  /** Sleep by the guest's own wish. */
+  HALTED_US: 6,
+  /** Sleep by the throttle. */
+  THROTTLED_US: 7,
+  REMOTE_FAULTS: 8,
+  /** Time spent waiting for absent pages. */
+  FAULT_WAIT_US: 9,
+} as const;
+
+const COUNTERS_PER_VCPU = 16;
+
+/** Machine-wide doubles after the vCPUs' counters. */
+const GUEST_CLOCK_BASE = 0;
+const GAP_WATCH = 1;
+const MACHINE_DOUBLES = 8;
+
+/** Allocates a machine for `spec`: memory zero, vCPUs parked. Throws RangeError as `allocateMemory` does. */
+export function allocateMachine(spec: GuestSpec): SharedMachine {
+  return {
+    spec,
+    memory: allocateMemory(spec.memoryBytes),
+    safepointWords: allocateSafepointWords(spec.vcpus),
+    registers: new SharedArrayBuffer(8 * REGISTERS_PER_VCPU * spec.vcpus),
+    counters: new SharedArrayBuffer(8 * (COUNTERS_PER_VCPU * spec.vcpus + MACHINE_DOUBLES)),
+  };
+}
+
+export function registersOf(machine: SharedMachine, vcpu: number): Float64Array {
+  return new Float64Array(machine.registers, 8 * REGISTERS_PER_VCPU * vcpu, REGISTERS_PER_VCPU);
+}
+
+export function countersOf(machine: SharedMachine, vcpu: number): Float64Array {
+  return new Float64Array(machine.counters, 8 * COUNTERS_PER_VCPU * vcpu, COUNTERS_PER_VCPU);
+}
+
+/** Machine-wide values that the main thread sets while the vCPUs are parked, or as a hint while they run. */
+export class MachineSettings {
+  readonly #doubles: Float64Array;
+
+  constructor(machine: SharedMachine) {
+    this.#doubles = new Float64Array(
+      machine.counters,
+      8 * COUNTERS_PER_VCPU * machine.spec.vcpus,
+      MACHINE_DOUBLES,
+    );
+  }
+
+  /** `monotonicUs` at which the guest's clock would have read 0. */
+  get guestClockBaseUs(): number {
+    return this.#doubles[GUEST_CLOCK_BASE]!;
+  }
+
+  set guestClockBaseUs(us: number) {
+    this.#doubles[GUEST_CLOCK_BASE] = us;
+  }
+
+  /** Changing it makes each vCPU start its longest gap anew. */
+  get gapWatch(): number {
+    return this.#doubles[GAP_WATCH]!;
+  }
+
+  set gapWatch(watch: number) {
+    this.#doubles[GAP_WATCH] = watch;
+  }
+}

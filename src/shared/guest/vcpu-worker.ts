@@ -1,0 +1,49 @@
+// Entry of a vCPU's worker: makes the guest program, boots it if asked, and runs its slices until told to exit.
+// Nobody imports this file; machine.ts starts it and holds the other end of its messages.
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../errors.js';
+import { createGuestMemory } from '../memory/guest-memory.js';
+import { viewMemory } from '../memory/layout.js';
+import { makeProgram } from './programs/catalogue.js';
+import { registersOf, type SharedMachine } from './shared-machine.js';
+import { runVcpu } from './vcpu.js';
+
+/** What machine.ts starts a vCPU's worker with. */
+export interface VcpuWorkerData {
+  readonly machine: SharedMachine;
+  readonly vcpu: number;
+  /** Whether this vCPU fills the fresh guest before it parks. */
+  readonly boots: boolean;
+}
+
+/** What a vCPU's worker tells machine.ts. */
+export type VcpuMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'resumed' }
+  | { readonly kind: 'page-fault'; readonly page: number };
+
+const port = parentPort;
+assert(port !== null, 'vcpu-worker.ts runs as a worker');
+const { machine, vcpu, boots } = workerData as VcpuWorkerData;
+const tell = (message: VcpuMessage): void => {
+  port.postMessage(message);
+};
+
+const program = makeProgram(machine.spec);
+if (boots) {
+  const memory = createGuestMemory(viewMemory(machine.memory), {
+    pageFires: 0,
+    waitForPage: () => undefined,
+  });
+  const registers = Array.from({ length: machine.spec.vcpus }, (_, id) => registersOf(machine, id));
+  program.boot?.({ memory, registers });
+}
+tell({ kind: 'ready' });
+runVcpu(machine, vcpu, program, {
+  resumed: () => {
+    tell({ kind: 'resumed' });
+  },
+  pageFault: (page) => {
+    tell({ kind: 'page-fault', page });
+  },
+});

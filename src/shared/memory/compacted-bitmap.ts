@@ -1,0 +1,169 @@
+// The bitmap of pages as it crosses the wire: raw, or compacted to its runs. The decoder's input is hostile.
+// Knows bytes and bits only; the format is described for other implementers in docs/protocol.md.
+import { PageBitmap } from './page-bitmap.js';
+
+export type BitmapFormat = 'compacted' | 'raw';
+
+/** First byte of an encoded bitmap; zero is never valid. */
+const RAW = 1;
+const RUNS = 2;
+
+/** Format byte and page count: what an encoded bitmap costs beyond the raw bits, at the most. */
+export const BITMAP_HEADER_BYTES = 5;
+
+/** An encoded bitmap that does not decode: what was wrong and at which byte. */
+export class BitmapError extends Error {
+  override readonly name = 'BitmapError';
+}
+
+/** Bytes of the raw form, header included. */
+export function rawBitmapBytes(pageCount: number): number {
+  return BITMAP_HEADER_BYTES + Math.ceil(pageCount / 8);
+}
+
+/** The whole bitmap, a bit a page (before vSphere 7). */
+export function encodeRaw(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
+  const encoded = new Uint8Array(rawBitmapBytes(bitmap.pageCount));
+  writeHeader(encoded, RAW, bitmap.pageCount);
+  const { words } = bitmap;
+  for (let at = BITMAP_HEADER_BYTES, index = 0; at < encoded.length; at++, index++) {
+    encoded[at] = words[index >>> 2]! >>> ((index & 3) * 8);
+  }
+  return encoded;
+}
+
+/**
+ * The bitmap as run lengths (vSphere 7): LEB128 numbers, a run of clear pages and a run of set pages in turn; what
+ * follows the last set run is clear and not written. Falls back to the raw form when that is not larger, so the
+ * result never exceeds `rawBitmapBytes`. Costs time in proportion to the runs, and a word read for 32 pages.
+ */
+export function compact(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
+  const limit = rawBitmapBytes(bitmap.pageCount);
+  const encoded = new Uint8Array(limit);
+  writeHeader(encoded, RUNS, bitmap.pageCount);
+  let at = BITMAP_HEADER_BYTES;
+  let cursor = 0;
+  for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(cursor)) {
+    const [first, pastLast] = run;
+    const clearBytes = varintBytes(first - cursor);
+    const setBytes = varintBytes(pastLast - first);
+    if (at + clearBytes + setBytes > limit) return encodeRaw(bitmap);
+    at = writeVarint(encoded, at, first - cursor);
+    at = writeVarint(encoded, at, pastLast - first);
+    cursor = pastLast;
+  }
+  return encoded.subarray(0, at);
+}
+
+/** Encodes as asked. */
+export function encodeBitmap(bitmap: PageBitmap, format: BitmapFormat): Uint8Array<ArrayBuffer> {
+  return format === 'raw' ? encodeRaw(bitmap) : compact(bitmap);
+}
+
+/**
+ * Decodes either form. The page count must be the receiver's own, every run must lie in it, no run of set pages may
+ * be empty, no clear run but the first may be empty, and nothing may follow the last run: each bitmap has exactly one
+ * compacted form and one raw form.
+ * @throws BitmapError naming what was wrong, before anything but the result was written.
+ */
+export function expand(encoded: Uint8Array, pageCount: number): PageBitmap {
+  if (encoded.length < BITMAP_HEADER_BYTES)
+    throw new BitmapError(`a bitmap of ${encoded.length} bytes has no whole header`);
+  const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  const stated = view.getUint32(1);
+  if (stated !== pageCount)
+    throw new BitmapError(`the bitmap is for ${stated} pages; this guest has ${pageCount}`);
+  const format = encoded[0];
+  if (format === RAW) return expandRaw(encoded, pageCount);
+  if (format === RUNS) return expandRuns(encoded, pageCount);
+  throw new BitmapError(`bitmap format ${format} is unknown`);
+}
+
+function expandRaw(encoded: Uint8Array, pageCount: number): PageBitmap {
+  if (encoded.length !== rawBitmapBytes(pageCount)) {
+    throw new BitmapError(
+      `a raw bitmap of ${pageCount} pages takes ${rawBitmapBytes(pageCount)} bytes, not ${encoded.length}`,
+    );
+  }
+  const bitmap = new PageBitmap(pageCount);
+  for (let at = BITMAP_HEADER_BYTES, index = 0; at < encoded.length; at++, index++) {
+    bitmap.words[index >>> 2]! |= encoded[at]! << ((index & 3) * 8);
+  }
+  const spare = pageCount & 7;
+  if (spare !== 0 && encoded[encoded.length - 1]! >>> spare !== 0) {
+    throw new BitmapError(`the bitmap has bits set past its ${pageCount} pages`);
+  }
+  return bitmap;
+}
+
+function expandRuns(encoded: Uint8Array, pageCount: number): PageBitmap {
+  const bitmap = new PageBitmap(pageCount);
+  let at = BITMAP_HEADER_BYTES;
+  let page = 0;
+  const readRun = (): number => {
+    const start = at;
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const byte = encoded[at++];
+      if (byte === undefined) throw new BitmapError(`the run at byte ${start} is cut short`);
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        if (byte === 0 && shift > 0)
+          throw new BitmapError(`the run at byte ${start} is not in its shortest form`);
+        if (value > pageCount - page) {
+          throw new BitmapError(`the run at byte ${start} ends past page ${pageCount}`);
+        }
+        return value;
+      }
+    }
+    throw new BitmapError(`the run at byte ${start} is longer than any guest`);
+  };
+  while (at < encoded.length) {
+    const clearAt = at;
+    const clear = readRun();
+    if (clear === 0 && clearAt > BITMAP_HEADER_BYTES)
+      throw new BitmapError(`the clear run at byte ${clearAt} is empty`);
+    page += clear;
+    const setAt = at;
+    const set = readRun();
+    if (set === 0) throw new BitmapError(`the set run at byte ${setAt} is empty`);
+    addRun(bitmap.words, page, page + set);
+    page += set;
+  }
+  return bitmap;
+}
+
+// Sets pages [first, pastLast), a word at a time in the middle.
+function addRun(words: Int32Array, first: number, pastLast: number): void {
+  const firstWord = first >>> 5;
+  const lastWord = (pastLast - 1) >>> 5;
+  const head = -1 << (first & 31);
+  const tail = -1 >>> (31 - ((pastLast - 1) & 31));
+  if (firstWord === lastWord) {
+    words[firstWord]! |= head & tail;
+    return;
+  }
+  words[firstWord]! |= head;
+  words.fill(-1, firstWord + 1, lastWord);
+  words[lastWord]! |= tail;
+}
+
+function writeHeader(encoded: Uint8Array, format: number, pageCount: number): void {
+  encoded[0] = format;
+  new DataView(encoded.buffer).setUint32(1, pageCount);
+}
+
+function varintBytes(value: number): number {
+  return value < 1 << 7 ? 1 : value < 1 << 14 ? 2 : value < 1 << 21 ? 3 : 4;
+}
+
+function writeVarint(encoded: Uint8Array, start: number, value: number): number {
+  let at = start;
+  let rest = value;
+  while (rest >= 0x80) {
+    encoded[at++] = (rest & 0x7f) | 0x80;
+    rest >>>= 7;
+  }
+  encoded[at++] = rest;
+  return at;
+}

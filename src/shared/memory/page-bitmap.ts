@@ -1,0 +1,75 @@
+// A set of pages, one bit each, over words that threads may share.
+// Plain operations: whoever writes a bitmap owns it until a message hands it on (docs/memory-model.md).
+import type { PageNumber } from './pages.js';
+
+/** One bit a page: page `p` is bit `p & 31` of word `p >>> 5`, so the bytes are little-endian bit order. */
+export class PageBitmap {
+  readonly pageCount: number;
+  readonly words: Int32Array;
+
+  /** A set over `words`, or a new empty one; bits past `pageCount` are never set. */
+  constructor(pageCount: number, words: Int32Array = new Int32Array(Math.ceil(pageCount / 32))) {
+    this.pageCount = pageCount;
+    this.words = words;
+  }
+
+  has(page: PageNumber): boolean {
+    return ((this.words[page >>> 5]! >>> (page & 31)) & 1) !== 0;
+  }
+
+  add(page: PageNumber): void {
+    this.words[page >>> 5]! |= 1 << (page & 31);
+  }
+
+  clear(): void {
+    this.words.fill(0);
+  }
+
+  /** Every page of the guest. */
+  fill(): void {
+    this.words.fill(-1);
+    const rest = this.pageCount & 31;
+    if (rest !== 0) this.words[this.words.length - 1] = (1 << rest) - 1;
+  }
+
+  count(): number {
+    let total = 0;
+    for (const word of this.words) total += bitCount32(word);
+    return total;
+  }
+
+  /**
+   * The next run of set pages at or after `from` and before `end`, as `[first, pastLast]`; undefined when there is
+   * none. Skips 32 pages at a time, so it costs what is set and a thirty-second of what is not.
+   */
+  nextRun(
+    from: PageNumber,
+    end: PageNumber = this.pageCount,
+  ): [first: PageNumber, pastLast: PageNumber] | undefined {
+    const first = this.#next(from, end, 0);
+    if (first >= end) return undefined;
+    return [first, this.#next(first, end, -1)];
+  }
+
+  // First page in [from, end) whose bit differs from `skip` (0: the first set one; -1: the first clear one).
+  #next(from: number, end: number, skip: 0 | -1): number {
+    let page = from;
+    while (page < end) {
+      const differing = (this.words[page >>> 5]! ^ skip) >>> (page & 31);
+      if (differing !== 0) return Math.min(end, page + trailingZeros32(differing));
+      page = (page | 31) + 1;
+    }
+    return end;
+  }
+}
+
+/** Number of set bits in a 32-bit word (Hacker's Delight, 5-1). */
+export function bitCount32(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+function trailingZeros32(word: number): number {
+  return 31 - Math.clz32(word & -word);
+}

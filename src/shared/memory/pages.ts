@@ -1,0 +1,37 @@
+// The unit of everything that moves: pages, their states and the regions that group them.
+// Knows no layout, no thread and no network.
+
+/** Index of a page in guest memory: `gpa >>> PAGE_SHIFT`. */
+export type PageNumber = number;
+
+export const PAGE_SHIFT = 12;
+export const PAGE_BYTES = 1 << PAGE_SHIFT;
+
+/** A region (2 MiB) is the grain of the dirty summary, and of the windows in which pages travel. */
+export const REGION_PAGE_SHIFT = 9;
+export const REGION_PAGES = 1 << REGION_PAGE_SHIFT;
+export const REGION_BYTES = REGION_PAGES * PAGE_BYTES;
+
+/** A page table entry, one byte. What each state means to a load and a store: docs/memory-model.md. */
+export const PageState = {
+  /** Loads and stores go ahead on the fast path. */
+  PRESENT: 0,
+  /** Loads go ahead; a store is a page fire: it sets PRESENT first. */
+  TRACED: 1,
+  /** The bytes are there, but not every vCPU has passed a safepoint since: slow path, then goes ahead. */
+  ARRIVED: 2,
+  /** The bytes are still on the source: a remote page fault. */
+  ABSENT: 3,
+  /** Claimed by a receiver that is writing the bytes: waits as for ABSENT, but nobody may place it again. */
+  PLACING: 4,
+  /** No such page in this guest. */
+  OUTSIDE: 255,
+} as const;
+
+/** Four page table entries at once, all TRACED. */
+export const FOUR_TRACED = 0x01010101;
+
+/** How many windows (regions, the last perhaps partial) `pageCount` pages make. */
+export function regionCountOf(pageCount: number): number {
+  return Math.ceil(pageCount / REGION_PAGES);
+}

@@ -1,0 +1,7 @@
+// The part of the WebAssembly API that we use; TypeScript declares it with the browser's types only.
+declare namespace WebAssembly {
+  class Memory {
+    constructor(descriptor: { initial: number; maximum: number; shared: true });
+    readonly buffer: SharedArrayBuffer;
+  }
+}

@@ -1,0 +1,123 @@
+// What a migration measured: the one document that `--json` prints and everything else is drawn from.
+// Types and sums only; how it is shown is text-report.ts.
+import type { BitmapFormat } from '../memory/compacted-bitmap.js';
+
+/** Bumped when a field changes its meaning or goes. */
+export const REPORT_VERSION = 1;
+
+export interface RoundReport {
+  readonly round: number;
+  /** Pages that the round had to bring. */
+  readonly dirtyPages: number;
+  /** Pages sent with their bytes, and pages sent as a zero bit: together the dirty ones. */
+  readonly sentPages: number;
+  readonly zeroPages: number;
+  readonly sentBytes: number;
+  readonly durationMs: number;
+}
+
+/** Parts of the stun in the order in which they pass; they add up to `stunMs`. */
+export interface StunParts {
+  /** From the request until no vCPU is in a slice. */
+  readonly parkMs: number;
+  /** The last harvest. */
+  readonly harvestMs: number;
+  /** Encoding the bitmap. */
+  readonly compactionMs: number;
+  /** Taking the checkpoint and handing the message to the socket. */
+  readonly sendMs: number;
+  /** On the wire, the message and its answer. */
+  readonly networkMs: number;
+  /** Decoding and checking the message. */
+  readonly validationMs: number;
+  /** Pre-copy: waiting for the remaining pages. Else: marking absent pages. */
+  readonly placementMs: number;
+  /** Until every vCPU has run its first slice and the answer is sent. */
+  readonly resumeMs: number;
+}
+
+export interface StunReport {
+  /** On the source's clock alone, from the stop request to the destination's answer: an upper bound. */
+  readonly stunMs: number;
+  /** The guest's own view: the longest time that a vCPU stood still, source to destination. */
+  readonly guestGapMs: number;
+  /** How far off the two hosts' clocks may be to each other: the error bound of `guestGapMs`. */
+  readonly clockErrorMs: number;
+  readonly parts: StunParts;
+}
+
+/** Bytes by what they were for, both directions; `total` is their sum and equals `sockets`. */
+export interface ByteLedger {
+  readonly firstCopy: number;
+  readonly resend: number;
+  /** Heads of windows: which pages follow, and which are zero. */
+  readonly windowHeads: number;
+  readonly bitmap: number;
+  readonly checkpoint: number;
+  readonly faults: number;
+  readonly control: number;
+  readonly total: number;
+  /** What the operating system's sockets counted. */
+  readonly sockets: number;
+}
+
+export interface AuditReport {
+  readonly passed: boolean;
+  readonly checked: number;
+  readonly failed: number;
+  readonly findings: readonly string[];
+}
+
+/** One migration, as the source saw it. */
+export interface MigrationReport {
+  readonly version: typeof REPORT_VERSION;
+  readonly outcome: 'completed';
+  readonly mode: string;
+  readonly guest: {
+    readonly program: string;
+    readonly memoryBytes: number;
+    readonly pageBytes: number;
+    readonly vcpus: number;
+    readonly seed: number;
+    /** Pages a second, or "max". */
+    readonly writeRate: number | 'max';
+  };
+  readonly connections: number;
+  readonly switchOverReason: string;
+  readonly rounds: readonly RoundReport[];
+  /** The stun that was forecast when the switch-over was decided. */
+  readonly forecastStunMs: number | null;
+  readonly stun: StunReport;
+  readonly trace: {
+    readonly mode: string;
+    readonly installMs: number;
+    /** Longest time between two slices of any vCPU that was neither sleep nor the stun. */
+    readonly longestVcpuPauseMs: number;
+    readonly pageFires: number;
+  };
+  readonly bitmap: { readonly format: BitmapFormat; readonly rawBytes: number; readonly sentBytes: number };
+  readonly bytes: ByteLedger;
+  readonly totalMs: number;
+  /** null when no audit was asked for. */
+  readonly audit: AuditReport | null;
+  readonly source: { readonly pid: number };
+  readonly destination: { readonly pid: number };
+}
+
+/** What is printed instead of a report when a migration failed. */
+export interface FailureReport {
+  readonly version: typeof REPORT_VERSION;
+  readonly outcome: 'failed';
+  readonly phase: string;
+  readonly error: { readonly code: string; readonly message: string };
+  /** Who owns the guest now. */
+  readonly owner: string;
+  readonly safeNext: string;
+  readonly source: { readonly pid: number };
+}
+
+/** The ledger with its total; `sockets` is counted elsewhere. */
+export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
+  const { sockets, ...kinds } = rows;
+  return { ...kinds, total: Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0), sockets };
+}

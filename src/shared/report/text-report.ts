@@ -1,0 +1,126 @@
+// The report as people read it in a terminal.
+// Pure: a report in, text out.
+import { formatBytes, formatCount, formatMs } from '../units.js';
+import type { FailureReport, MigrationReport, StunParts } from './report.js';
+
+/** Names of the stun's parts, in the order in which they pass. */
+export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
+  parkMs: 'park the vCPUs',
+  harvestMs: 'last harvest',
+  compactionMs: 'compact the bitmap',
+  sendMs: 'checkpoint and send',
+  networkMs: 'network',
+  validationMs: 'validate',
+  placementMs: 'place pages',
+  resumeMs: 'resume',
+};
+
+/** The report of a completed migration, some thirty lines. */
+export function renderReport(report: MigrationReport): string {
+  return [
+    headline(report),
+    section('Stun', stunLines(report)),
+    section('Rounds', roundLines(report)),
+    section('Tracing', [
+      ['mode', report.trace.mode],
+      ['traces installed in', formatMs(report.trace.installMs)],
+      ['longest vCPU pause before the stun', formatMs(report.trace.longestVcpuPauseMs)],
+      ['page fires', formatCount(report.trace.pageFires)],
+    ]),
+    section('Bytes', byteLines(report)),
+    auditLine(report),
+  ].join('\n\n');
+}
+
+/** What is printed when a migration failed. */
+export function renderFailure({ error, phase, owner, safeNext }: FailureReport): string {
+  return [
+    `The migration failed while ${phase}: ${error.message}`,
+    section('Now', [
+      ['cause', error.code],
+      ['owner of the guest', owner],
+      ['safe to do next', safeNext],
+    ]),
+  ].join('\n\n');
+}
+
+function headline({ guest, mode, stun, totalMs, source, destination }: MigrationReport): string {
+  return [
+    `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
+    ` from process ${source.pid} to process ${destination.pid} by ${mode} in ${formatMs(totalMs)}.`,
+    ` Stun: ${formatMs(stun.stunMs)}.`,
+  ].join('');
+}
+
+type Row = readonly [label: string, value: string, note?: string];
+
+function section(title: string, rows: readonly Row[]): string {
+  const labelWidth = Math.max(...rows.map(([label]) => label.length));
+  const valueWidth = Math.max(...rows.map(([, value, note]) => (note === undefined ? 0 : value.length)));
+  const lines = rows.map(([label, value, note]) =>
+    note === undefined
+      ? `  ${label.padEnd(labelWidth)}  ${value}`
+      : `  ${label.padEnd(labelWidth)}  ${value.padStart(valueWidth)}  ${note}`,
+  );
+  return [title, ...lines].join('\n');
+}
+
+function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport): Row[] {
+  const parts = Object.entries(stunPartNames).map(([key, label]): Row => {
+    const ms = stun.parts[key as keyof StunParts];
+    return [label, formatMs(ms), bar(ms / stun.stunMs)];
+  });
+  return [
+    ['stop to answer', formatMs(stun.stunMs), "on the source's clock, an upper bound"],
+    ["guest's own gap", formatMs(stun.guestGapMs), `± ${formatMs(stun.clockErrorMs)}`],
+    [
+      'forecast',
+      forecastStunMs === null ? 'none' : formatMs(forecastStunMs),
+      `switched over: ${switchOverReason}`,
+    ],
+    ...parts,
+  ];
+}
+
+function bar(share: number): string {
+  return '█'.repeat(Math.max(0, Math.round(share * 30))) || '▏';
+}
+
+/** Rounds beyond this many are summed up: nobody reads hundreds. */
+const ROUNDS_SHOWN = 8;
+
+function roundLines({ rounds }: MigrationReport): Row[] {
+  const shown = rounds.length <= ROUNDS_SHOWN ? rounds : [...rounds.slice(0, 3), ...rounds.slice(-4)];
+  const rows = shown.map(({ round, dirtyPages, zeroPages, sentBytes, durationMs }): Row => [
+    `round ${round}`,
+    formatMs(durationMs),
+    `${formatCount(dirtyPages)} pages, ${formatCount(zeroPages)} of them zero; ${formatBytes(sentBytes)} at ${formatBytes(
+      durationMs > 0 ? (sentBytes / durationMs) * 1000 : 0,
+    )}/s`,
+  ]);
+  if (shown.length < rounds.length)
+    rows.splice(3, 0, ['…', '', `${rounds.length - shown.length} more rounds`]);
+  return rows;
+}
+
+function byteLines({ bytes, bitmap }: MigrationReport): Row[] {
+  return [
+    ['first copy', formatBytes(bytes.firstCopy)],
+    ['sent again', formatBytes(bytes.resend)],
+    ['window heads, zero pages', formatBytes(bytes.windowHeads)],
+    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmap.format}; raw ${formatBytes(bitmap.rawBytes)})`],
+    ['checkpoint', formatBytes(bytes.checkpoint)],
+    ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
+    ['control', formatBytes(bytes.control)],
+    ['total', `${formatBytes(bytes.total)} (the sockets counted the same)`],
+  ];
+}
+
+function auditLine({ audit }: MigrationReport): string {
+  if (audit === null) return 'Audit: not asked for.';
+  if (audit.passed) return `Audit: passed, ${formatCount(audit.checked)} pages checked at the destination.`;
+  return [
+    `Audit: FAILED, ${formatCount(audit.failed)} findings.`,
+    ...audit.findings.map((finding) => `  ${finding}`),
+  ].join('\n');
+}

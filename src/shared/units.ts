@@ -1,0 +1,133 @@
+// Sizes, rates and times as people write them. Refuses what makes no sense, naming the value and what would do.
+// A leaf; the command line and the reports share it.
+import { MicrostunError } from './errors.js';
+
+const SIZE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1024,
+  kb: 1000,
+  kib: 1024,
+  m: 1024 ** 2,
+  mb: 1e6,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1e9,
+  gib: 1024 ** 3,
+};
+
+const TIME_UNITS_MS: Readonly<Record<string, number>> = {
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+};
+
+const BIT_RATE_UNITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, mbit: 1e6, gbit: 1e9 };
+
+const COUNT_UNITS: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6 };
+
+/** "256MiB" in bytes. */
+export function parseSize(text: string): number {
+  const bytes = parseQuantity(text, SIZE_UNITS);
+  if (bytes === undefined || bytes <= 0 || !Number.isInteger(bytes)) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is no size; write a whole number of bytes with a unit, such as 256MiB or 1GiB`,
+    );
+  }
+  return bytes;
+}
+
+/** "10ms" in milliseconds. */
+export function parseDurationMs(text: string): number {
+  const ms = parseQuantity(text, TIME_UNITS_MS);
+  if (ms === undefined) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is no time; write a number with a unit, such as 500us, 10ms or 2s`,
+    );
+  }
+  return ms;
+}
+
+/** "200Mbit" in bytes a second. */
+export function parseBitRate(text: string): number {
+  const bits = parseQuantity(text, BIT_RATE_UNITS);
+  if (bits === undefined || bits <= 0) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is no bandwidth; write a number with a unit, such as 200Mbit or 10Gbit`,
+    );
+  }
+  return bits / 8;
+}
+
+/** "50k" page writes a second, or "max" for flat out (Infinity). */
+export function parseWriteRate(text: string): number {
+  if (text.trim().toLowerCase() === 'max') return Infinity;
+  const rate = parseQuantity(text, COUNT_UNITS);
+  if (rate === undefined) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is no write rate; write pages a second, such as 50000 or 50k, or max`,
+    );
+  }
+  return rate;
+}
+
+/** Parses `host:port` or `[v6]:port`; a port alone means `defaultHost`. */
+export function parseAddress(text: string, defaultHost: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]:|([^:\s]*):)?(\d{1,5})$/.exec(text.trim());
+  const port = match === null ? NaN : Number(match[3]);
+  if (match === null || port > 65535) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is no address; write host:port with a port up to 65535, such as 127.0.0.1:7000`,
+    );
+  }
+  const host = match[1] ?? match[2] ?? '';
+  return { host: host === '' ? defaultHost : host, port };
+}
+
+function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)\s*$/i.exec(text);
+  if (match === null) return undefined;
+  const unit = match[2]!.toLowerCase();
+  return Object.hasOwn(units, unit) ? Number(match[1]) * units[unit]! : undefined;
+}
+
+/** Bytes for people: "1.50 GiB". */
+export function formatBytes(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : toPrecision3(value)} ${units[unit]}`;
+}
+
+/** A duration for people, three digits: "843 µs", "1.20 ms", "3.41 s". */
+export function formatMs(ms: number): string {
+  const sign = ms < 0 ? '-' : '';
+  const value = Math.abs(ms);
+  if (value < 1) return `${sign}${toPrecision3(value * 1000)} µs`;
+  if (value < 1000) return `${sign}${toPrecision3(value)} ms`;
+  return `${sign}${toPrecision3(value / 1000)} s`;
+}
+
+/** A count for people: "12,345". */
+export function formatCount(count: number): string {
+  return Math.round(count).toLocaleString('en-US');
+}
+
+function toPrecision3(value: number): string {
+  if (value >= 100) return value.toFixed(0);
+  if (value >= 10) return value.toFixed(1);
+  return value.toFixed(2);
+}

@@ -1,0 +1,145 @@
+// Checked fields of a msgpack body: what comes off the wire is copied, field by field, out of what msgpack made of it.
+// msgpack-lite accepts trailing bytes and a __proto__ key; here neither gets through.
+import msgpack from 'msgpack-lite';
+import { ProtocolError } from '../errors.js';
+
+/** Reads one field of a decoded body or throws ProtocolError naming it. */
+export interface Field<T> {
+  read(value: unknown, name: string): T;
+}
+
+function field<T>(what: string, check: (value: unknown) => value is T): Field<T> {
+  return {
+    read(value, name) {
+      if (!check(value)) throw new ProtocolError(`field "${name}" is not ${what}`);
+      return value;
+    },
+  };
+}
+
+/** A whole number from `min` to `max`. */
+export function integer(min: number, max: number): Field<number> {
+  return field(
+    `a whole number from ${min} to ${max}`,
+    (value): value is number =>
+      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max,
+  );
+}
+
+/** A finite number of at least `min`. */
+export function real(min = -Infinity): Field<number> {
+  return field(
+    min === -Infinity ? 'a finite number' : `a finite number of at least ${min}`,
+    (value): value is number => typeof value === 'number' && Number.isFinite(value) && value >= min,
+  );
+}
+
+/** A number of at least 0, or Infinity. */
+export const rate: Field<number> = field(
+  'a rate',
+  (value): value is number => typeof value === 'number' && value >= 0,
+);
+
+export const flag: Field<boolean> = field(
+  'true or false',
+  (value): value is boolean => typeof value === 'boolean',
+);
+
+/** Text of at most `max` UTF-16 units. */
+export function text(max: number): Field<string> {
+  return field(
+    `text of at most ${max} characters`,
+    (value): value is string => typeof value === 'string' && value.length <= max,
+  );
+}
+
+/** One of the given words. */
+export function oneOf<const T extends string>(...words: readonly T[]): Field<T> {
+  return field(`one of ${words.join(', ')}`, (value): value is T =>
+    (words as readonly unknown[]).includes(value),
+  );
+}
+
+/** A list of at most `max` items. */
+export function list<T>(item: Field<T>, max: number): Field<T[]> {
+  return {
+    read(value, name) {
+      if (!Array.isArray(value) || value.length > max)
+        throw new ProtocolError(`field "${name}" is not a list of at most ${max}`);
+      return value.map((one, index) => item.read(one, `${name}[${index}]`));
+    },
+  };
+}
+
+/** Doubles as little-endian bytes, at most `max` of them. */
+export function doubles(max: number): Field<Float64Array> {
+  return {
+    read(value, name) {
+      if (!(value instanceof Uint8Array) || value.length % 8 !== 0 || value.length > 8 * max) {
+        throw new ProtocolError(`field "${name}" is not a row of at most ${max} doubles`);
+      }
+      const view = new DataView(value.buffer, value.byteOffset, value.byteLength);
+      return Float64Array.from({ length: value.length / 8 }, (_, index) => view.getFloat64(index * 8, true));
+    },
+  };
+}
+
+export type Shape = Readonly<Record<string, Field<unknown>>>;
+export type Read<S extends Shape> = {
+  readonly [Name in keyof S]: S[Name] extends Field<infer T> ? T : never;
+};
+
+/** A nested map. */
+export function record<S extends Shape>(shape: S): Field<Read<S>> {
+  return {
+    read(value, name) {
+      if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) {
+        throw new ProtocolError(`field "${name}" is not a plain map`);
+      }
+      const names = Object.keys(value);
+      const unknownName = names.find((one) => !Object.hasOwn(shape, one));
+      if (unknownName !== undefined)
+        throw new ProtocolError(`field "${name}.${unknownName.slice(0, 40)}" is unknown`);
+      const entries = Object.entries(shape).map(([one, itsField]) => {
+        if (!Object.hasOwn(value, one)) throw new ProtocolError(`field "${name}.${one}" is missing`);
+        return [one, itsField.read((value as Record<string, unknown>)[one], `${name}.${one}`)] as const;
+      });
+      return Object.fromEntries(entries) as Read<S>;
+    },
+  };
+}
+
+// Without the preset, no extension type makes anything: dates, errors and regular expressions stay unread bytes.
+const plainCodec = msgpack.createCodec();
+
+/** msgpack bytes of a body; Float64Arrays travel as little-endian bytes. */
+export function encodeBody(body: object): Buffer {
+  return msgpack.encode(toWire(body), { codec: plainCodec });
+}
+
+/** Decodes exactly one msgpack value and reads it as `shape`; throws ProtocolError for anything else. */
+export function decodeBody<T>(bytes: Buffer, itsField: Field<T>, name: string): T {
+  const decoder = msgpack.Decoder({ codec: plainCodec });
+  let value: unknown;
+  try {
+    decoder.write(bytes);
+    value = decoder.fetch.call(decoder);
+  } catch (error) {
+    throw new ProtocolError(`the body of ${name} is not msgpack`, { cause: error });
+  }
+  if (decoder.offset !== bytes.length) throw new ProtocolError(`${name} has bytes after its body`);
+  return itsField.read(value, name);
+}
+
+function toWire(value: unknown): unknown {
+  if (value instanceof Float64Array) {
+    const bytes = Buffer.alloc(value.length * 8);
+    value.forEach((double, index) => bytes.writeDoubleLE(double, index * 8));
+    return bytes;
+  }
+  if (Array.isArray(value)) return value.map(toWire);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, toWire(one)]));
+  }
+  return value;
+}

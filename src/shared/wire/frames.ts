@@ -1,0 +1,134 @@
+// The frame: a fixed header and a body. What every connection is made of; docs/protocol.md has the table.
+// Pure: no socket, no thread. Everything that a peer says is checked here or in messages.ts before it is used.
+import { ProtocolError } from '../errors.js';
+
+/** Exactly this version is spoken; a peer of another is refused. */
+export const PROTOCOL_VERSION = 1;
+
+/** type u8, flags u8, reserved u16 (0), body length u32; numbers are big-endian. */
+export const FRAME_HEADER_BYTES = 8;
+
+/** Frame types; zero is never valid. */
+export const FrameType = {
+  // Any connection.
+  HELLO: 1,
+  WELCOME: 2,
+  REFUSAL: 3,
+  // Control.
+  PREPARE: 4,
+  PREPARED: 5,
+  PING: 6,
+  PONG: 7,
+  HAND_OVER: 8,
+  RESUMED: 9,
+  ARRIVED: 10,
+  AUDITED: 11,
+  CANCEL: 12,
+  FAREWELL: 13,
+  // Pages.
+  PAGES: 16,
+  ROUND_END: 17,
+  ROUND_PLACED: 18,
+  // Faults.
+  PAGE_WANTED: 24,
+  PAGE_SENT: 25,
+} as const;
+
+export type FrameName = keyof typeof FrameType;
+export type FrameTypeNumber = (typeof FrameType)[FrameName];
+
+const namesByType = new Map<number, FrameName>(
+  Object.entries(FrameType).map(([name, type]) => [type, name as FrameName]),
+);
+
+/** The longest body that a frame of each type may have; checked before a byte of it is kept. */
+const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
+  HELLO: 1024,
+  WELCOME: 1024,
+  REFUSAL: 4096,
+  PREPARE: 16 * 1024,
+  PREPARED: 1024,
+  PING: 64,
+  PONG: 64,
+  HAND_OVER: 512 * 1024,
+  RESUMED: 16 * 1024,
+  ARRIVED: 16 * 1024,
+  AUDITED: 16 * 1024,
+  CANCEL: 4096,
+  FAREWELL: 64,
+  PAGES: 3 * 1024 * 1024,
+  ROUND_END: 64,
+  ROUND_PLACED: 64,
+  PAGE_WANTED: 64,
+  PAGE_SENT: 8192,
+};
+
+export interface FrameHeader {
+  readonly name: FrameName;
+  readonly flags: number;
+  readonly bodyBytes: number;
+}
+
+/** A frame's header. */
+export function encodeHeader(name: FrameName, bodyBytes: number, flags = 0): Buffer {
+  if (bodyBytes > BODY_BYTES_MAX[name])
+    throw new Error(`a ${name} body of ${bodyBytes} bytes is over its limit`);
+  const header = Buffer.alloc(FRAME_HEADER_BYTES);
+  header.writeUInt8(FrameType[name], 0);
+  header.writeUInt8(flags, 1);
+  header.writeUInt32BE(bodyBytes, 4);
+  return header;
+}
+
+/**
+ * Reads a header at `offset`.
+ * @throws ProtocolError for an unknown type, reserved bits, or a body over the type's limit.
+ */
+export function decodeHeader(bytes: Buffer, offset = 0): FrameHeader {
+  const type = bytes.readUInt8(offset);
+  const name = namesByType.get(type);
+  if (name === undefined) throw new ProtocolError(`frame type ${type} is unknown`);
+  if (bytes.readUInt16BE(offset + 2) !== 0)
+    throw new ProtocolError(`the reserved bits of a ${name} frame are not 0`);
+  const bodyBytes = bytes.readUInt32BE(offset + 4);
+  if (bodyBytes > BODY_BYTES_MAX[name]) {
+    throw new ProtocolError(
+      `a ${name} frame of ${bodyBytes} bytes is over the limit of ${BODY_BYTES_MAX[name]}`,
+    );
+  }
+  return { name, flags: bytes.readUInt8(offset + 1), bodyBytes };
+}
+
+/** A whole frame of a control connection. `body` is a view that stays valid. */
+export interface Frame {
+  readonly header: FrameHeader;
+  readonly body: Buffer;
+}
+
+/**
+ * Cuts a byte stream into frames, however the stream was cut on its way. Keeps at most one frame's bytes.
+ * After it has thrown, it must not be used again.
+ */
+export class FrameReader {
+  #pending: Buffer = Buffer.alloc(0);
+
+  /** Takes the next bytes of the stream; answers the frames that are whole now. Throws as `decodeHeader` does. */
+  consume(chunk: Buffer): Frame[] {
+    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    const frames: Frame[] = [];
+    while (bytes.length >= FRAME_HEADER_BYTES) {
+      const header = decodeHeader(bytes);
+      const end = FRAME_HEADER_BYTES + header.bodyBytes;
+      if (bytes.length < end) break;
+      frames.push({ header, body: bytes.subarray(FRAME_HEADER_BYTES, end) });
+      bytes = bytes.subarray(end);
+    }
+    this.#pending = bytes.length === 0 ? Buffer.alloc(0) : bytes;
+    return frames;
+  }
+
+  /** Bytes of a frame that has begun and is not whole. */
+  get pendingBytes(): number {
+    return this.#pending.length;
+  }
+}

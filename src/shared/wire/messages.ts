@@ -1,0 +1,166 @@
+// The messages of the control connection and the greetings of all connections: their fields and limits, one table.
+// Pure; what they mean and in what order they come is docs/protocol.md and the two state machines.
+import { ProtocolError } from '../errors.js';
+import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
+import { MEMORY_BYTES_MAX } from '../memory/layout.js';
+import { PAGE_BYTES } from '../memory/pages.js';
+import { VCPUS_MAX } from '../memory/safepoints.js';
+import {
+  decodeBody,
+  doubles,
+  encodeBody,
+  flag,
+  integer,
+  list,
+  oneOf,
+  rate,
+  real,
+  record,
+  text,
+  type Field,
+} from './fields.js';
+import { encodeHeader, type Frame, type FrameName } from './frames.js';
+
+export const CONNECTIONS_MAX = 16;
+export const ROUNDS_MAX = 1_000_000;
+const FINDING_CHARACTERS_MAX = 400;
+
+const u32 = integer(0, 0xffff_ffff);
+const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
+const instant = real(0);
+const milliseconds = real(0);
+const portField = integer(1, 65535);
+
+/** Why a peer declines. */
+export const refusalCodes = [
+  'VERSION_MISMATCH',
+  'PROTOCOL',
+  'BUSY',
+  'INSUFFICIENT_MEMORY',
+  'GUEST_FAILED',
+  'CANCELLED',
+  'CONNECT_FAILED',
+  'TIMEOUT',
+  'UNKNOWN_MIGRATION',
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
+
+const guestSpec = record({
+  program: text(200),
+  memoryBytes: integer(PAGE_BYTES, MEMORY_BYTES_MAX),
+  vcpus: integer(1, VCPUS_MAX),
+  seed: u32,
+  writeRate: rate,
+});
+
+const bodies = {
+  /** First message of every connection, from the side that dialled. `index` counts page connections from 0. */
+  HELLO: record({
+    version: u32,
+    role: oneOf('control', 'pages', 'faults'),
+    migrationId: text(64),
+    index: integer(0, CONNECTIONS_MAX - 1),
+    /** Pages: the round and how many of its windows this connection placed before it was cut; else 0. */
+    round: integer(0, ROUNDS_MAX),
+    windows: u32,
+  }),
+  /** `instanceId` names the process that answers, so that a restarted one is told apart. */
+  WELCOME: record({ version: u32, instanceId: text(64), pid: u32 }),
+  REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: text(2000) }),
+  PREPARE: record({
+    guest: guestSpec,
+    mode: oneOf('pre-copy', 'hybrid', 'post-copy'),
+    /** Where the destination dials for pages, one port a connection, at the address that the control connection came from. */
+    pagePorts: list(portField, CONNECTIONS_MAX),
+    /** Whether to audit the guest, and how long it runs first. */
+    audits: flag,
+    auditAfterMs: milliseconds,
+  }),
+  PREPARED: record({ preparedMs: milliseconds }),
+  PING: record({ sentAt: instant }),
+  PONG: record({ sentAt: instant, answeredAt: instant }),
+  /** Head of HAND_OVER; the encoded bitmap of the pages that the destination lacks follows it. */
+  HAND_OVER: record({
+    registers: list(doubles(REGISTERS_PER_VCPU), VCPUS_MAX),
+    guestClockUs: instant,
+    /** The round that carries the last pages of a pre-copy, and how many pages it must bring. */
+    finalRound: integer(0, ROUNDS_MAX),
+    finalPages: pageCountField,
+  }),
+  RESUMED: record({
+    receivedAt: instant,
+    validationMs: milliseconds,
+    placementMs: milliseconds,
+    resumeMs: milliseconds,
+    answeredAt: instant,
+    firstSliceAt: list(instant, VCPUS_MAX),
+  }),
+  ARRIVED: record({ pushedPages: pageCountField, fetchedPages: pageCountField }),
+  AUDITED: record({
+    passed: flag,
+    checked: pageCountField,
+    failed: u32,
+    findings: list(text(FINDING_CHARACTERS_MAX), 8),
+  }),
+  CANCEL: record({ reason: text(2000) }),
+  FAREWELL: record({}),
+} as const satisfies Partial<Record<FrameName, Field<object>>>;
+
+type Bodies = typeof bodies;
+export type MessageName = keyof Bodies;
+type BodyOf<Name extends MessageName> = Bodies[Name] extends Field<infer T> ? T : never;
+
+/** The encoded bitmap rides behind HAND_OVER's head, never through msgpack. */
+interface Attachments {
+  HAND_OVER: { readonly bitmap: Uint8Array };
+}
+
+/** A message of one name; `Message` is any of them. */
+export type MessageOf<Name extends MessageName> = { readonly name: Name } & BodyOf<Name> &
+  (Name extends keyof Attachments ? Attachments[Name] : unknown);
+export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName];
+
+const HEAD_LENGTH_BYTES = 4;
+
+/** A whole frame, ready for the socket, as header and parts. */
+export function encodeMessage(message: Message): Uint8Array[] {
+  const { name, ...body } = message;
+  if (message.name === 'HAND_OVER') {
+    const { bitmap, ...head } = body as MessageOf<'HAND_OVER'>;
+    const headBytes = encodeBody(head);
+    const length = Buffer.alloc(HEAD_LENGTH_BYTES);
+    length.writeUInt32BE(headBytes.length);
+    return [
+      encodeHeader(name, HEAD_LENGTH_BYTES + headBytes.length + bitmap.length),
+      length,
+      headBytes,
+      bitmap,
+    ];
+  }
+  const bytes = encodeBody(body);
+  return [encodeHeader(name, bytes.length), bytes];
+}
+
+/**
+ * The message in a frame, every field checked and copied.
+ * @throws ProtocolError for a frame that is no message, unknown, missing or wrong fields, trailing bytes.
+ */
+export function decodeMessage({ header, body }: Frame): Message {
+  const { name, flags } = header;
+  if (flags !== 0) throw new ProtocolError(`${name} has flags ${flags}; it takes none`);
+  if (!isMessageName(name)) throw new ProtocolError(`a ${name} frame does not belong on this connection`);
+  if (name === 'HAND_OVER') return decodeHandOver(body);
+  return { name, ...decodeBody(body, bodies[name] as Field<object>, name) } as Message;
+}
+
+function decodeHandOver(body: Buffer): Message {
+  if (body.length < HEAD_LENGTH_BYTES) throw new ProtocolError('HAND_OVER is cut short');
+  const headEnd = HEAD_LENGTH_BYTES + body.readUInt32BE(0);
+  if (headEnd > body.length) throw new ProtocolError('the head of HAND_OVER ends past its body');
+  const head = decodeBody(body.subarray(HEAD_LENGTH_BYTES, headEnd), bodies.HAND_OVER, 'HAND_OVER');
+  return { name: 'HAND_OVER', ...head, bitmap: body.subarray(headEnd) };
+}
+
+function isMessageName(name: FrameName): name is MessageName {
+  return Object.hasOwn(bodies, name);
+}

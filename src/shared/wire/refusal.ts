@@ -1,0 +1,16 @@
+// What a REFUSAL means to whoever gets it.
+// Pure; shared by both sides' state machines.
+import { MicrostunError } from '../errors.js';
+import { PROTOCOL_VERSION } from './frames.js';
+import type { MessageOf } from './messages.js';
+
+/** The error that a REFUSAL stands for. */
+export function refusalError({ code, reason, version }: MessageOf<'REFUSAL'>): MicrostunError {
+  if (code === 'VERSION_MISMATCH') return new MicrostunError('VERSION_MISMATCH', versionComplaint(version));
+  if (code === 'INSUFFICIENT_MEMORY') return new MicrostunError('INSUFFICIENT_MEMORY', reason);
+  return new MicrostunError('REFUSED', `the destination refused: ${reason}`);
+}
+
+export function versionComplaint(offered: number): string {
+  return `the peer speaks protocol version ${offered}, this is version ${PROTOCOL_VERSION}; run the same microstun on both hosts`;
+}

@@ -1,0 +1,107 @@
+// Listening and dialling, with errors that say what to do. The only place that makes TCP connections.
+// Knows nothing of frames.
+import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
+import { MicrostunError } from '../errors.js';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** "host:port", with brackets where IPv6 needs them. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Listens on `address` (port 0 is any free one) and answers with the server and where it really listens.
+ * @throws MicrostunError LISTEN_FAILED naming the address and the remedy.
+ */
+export async function listen(
+  address: Address,
+  onConnection: (socket: Socket) => void,
+): Promise<{ server: Server; address: Address }> {
+  const server = createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+    onConnection,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(new MicrostunError('LISTEN_FAILED', listenComplaint(address, error), { cause: error }));
+    });
+    server.listen(address.port, address.host, resolve);
+  });
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no address');
+  return { server, address: { host: bound.address, port: bound.port } };
+}
+
+/** A peer that vanished without a word is noticed after this long by the operating system's keep-alive. */
+const KEEP_ALIVE_MS = 5000;
+
+/**
+ * Dials `address`. With `onread` the kernel's bytes go straight where it says.
+ * @throws MicrostunError CONNECT_FAILED naming the address.
+ */
+export function dial(address: Address, timeoutMs: number, onread?: OnReadOpts): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({
+      ...address,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      ...(onread && { onread }),
+    });
+    const fail = (why: string, cause?: Error): void => {
+      socket.destroy();
+      reject(
+        new MicrostunError('CONNECT_FAILED', `cannot connect to ${formatAddress(address)}: ${why}`, {
+          cause,
+        }),
+      );
+    };
+    const timer = setTimeout(() => {
+      fail(`no answer within ${timeoutMs} ms`);
+    }, timeoutMs);
+    const onError = (error: NodeJS.ErrnoException): void => {
+      clearTimeout(timer);
+      fail(dialComplaint(error), error);
+    };
+    socket.once('error', onError);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      socket.off('error', onError);
+      resolve(socket);
+    });
+  });
+}
+
+function listenComplaint(address: Address, error: NodeJS.ErrnoException): string {
+  const where = formatAddress(address);
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `${where} is in use by another program; stop it or choose another port with --listen`;
+    case 'EACCES':
+      return `this user may not listen on ${where}; choose a port above 1023 with --listen`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${where} is no address of this host; choose one of its own, or 0.0.0.0 for all, with --listen`;
+    default:
+      return `cannot listen on ${where}: ${error.message}`;
+  }
+}
+
+function dialComplaint(error: NodeJS.ErrnoException): string {
+  switch (error.code) {
+    case 'ECONNREFUSED':
+      return 'nobody listens there';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the host name is unknown';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return 'there is no route to it';
+    default:
+      return error.message;
+  }
+}

@@ -1,0 +1,92 @@
+// Entry of a copier's worker: listens for its page connection, greets it, and copies the rounds it is told to.
+// Nobody imports this file; migration-workers.ts starts it.
+import type { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, asMicrostunError, type MicrostunError } from '../shared/errors.js';
+import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
+import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
+import { listen, type Address } from '../shared/wire/sockets.js';
+import { Copier, type ConnectionBytes, type RoundShare } from './copier.js';
+
+export interface CopierWorkerData {
+  readonly memory: MemoryHandle;
+  readonly listen: Address;
+  readonly migrationId: string;
+  /** This copier's number and how many there are. */
+  readonly index: number;
+  readonly copiers: number;
+  /** Two doubles that only this worker writes: pages and bytes sent so far, for whoever shows progress. */
+  readonly progress: SharedArrayBuffer;
+}
+
+export type CopierRequest =
+  { readonly kind: 'copy-round'; readonly round: number; readonly flags: number } | { readonly kind: 'exit' };
+
+export type CopierMessage =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'round-placed'; readonly share: RoundShare; readonly bytes: ConnectionBytes }
+  | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
+
+const port = parentPort;
+assert(port !== null, 'copier-worker.ts runs as a worker');
+const { memory, listen: where, migrationId, index, copiers, progress } = workerData as CopierWorkerData;
+const views = viewMemory(memory);
+const counts = new Float64Array(progress);
+let copier: Copier | undefined;
+
+const tell = (message: CopierMessage): void => {
+  port.postMessage(message);
+};
+const lose = (error: MicrostunError): void => {
+  tell({ kind: 'lost', code: error.code, reason: error.message });
+};
+
+const { server, address } = await listen(where, (socket) => {
+  accept(socket).catch(() => {
+    socket.destroy();
+  });
+});
+tell({ kind: 'listening', port: address.port });
+
+port.on('message', (request: CopierRequest) => {
+  if (request.kind === 'exit') {
+    copier?.end();
+    server.close();
+    port.close();
+    return;
+  }
+  assert(copier !== undefined, 'a copier copies only once it is connected');
+  copier
+    .copyRound(request.round, index, copiers, request.flags, (pages, bytes) => {
+      counts[0]! += pages;
+      counts[1]! += bytes;
+    })
+    .then(
+      (share) => {
+        tell({ kind: 'round-placed', share, bytes: copier!.bytes });
+      },
+      (error: unknown) => {
+        lose(asMicrostunError(error, 'PROTOCOL'));
+      },
+    );
+});
+
+async function accept(socket: Socket): Promise<void> {
+  const hello = await readHello(socket);
+  if (hello.role !== 'pages' || hello.migrationId !== migrationId || hello.index !== index) {
+    refuse(
+      socket,
+      'UNKNOWN_MIGRATION',
+      `no page connection ${hello.index} of migration ${hello.migrationId} is expected here`,
+    );
+    return;
+  }
+  if (copier !== undefined) {
+    refuse(socket, 'BUSY', `page connection ${index} is up already`);
+    return;
+  }
+  const helloBytes = socket.bytesRead;
+  copier = new Copier(socket, helloBytes + welcome(socket), views, lose);
+  tell({ kind: 'connected' });
+}

@@ -1,0 +1,432 @@
+// Moves a running machine to a destination: drives the state machine with sockets, workers and timers.
+// Decides nothing by itself; every decision is in migration.ts.
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import { monotonicUs } from '../shared/clock.js';
+import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
+import { EventQueue } from '../shared/event-queue.js';
+import type { GuestMachine } from '../shared/guest/machine.js';
+import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { Command } from '../shared/memory/safepoints.js';
+import type { MigrationReport } from '../shared/report/report.js';
+import { Timers } from '../shared/timers.js';
+import { Channel } from '../shared/wire/channel.js';
+import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
+import type { MessageOf } from '../shared/wire/messages.js';
+import { PUSHED } from '../shared/wire/page-frames.js';
+import { dial, type Address } from '../shared/wire/sockets.js';
+import { Measurement } from './measurement.js';
+import {
+  beginMigration,
+  stepMigration,
+  type MigrationEffect,
+  type MigrationEvent,
+  type MigrationPlan,
+  type MigrationState,
+  type Outcome,
+  type Phase,
+  type TimerName,
+} from './migration.js';
+import { CopierPool, TracerThread, type RoundTotal } from './migration-workers.js';
+
+export interface MigrateOptions {
+  readonly to: Address;
+  /** Where the page connections listen; port 0 is any free one, another is the first of a row. */
+  readonly listen: Address;
+  readonly connections: number;
+  readonly bitmapFormat: BitmapFormat;
+  readonly trace: 'dedicated';
+  readonly auditAfterMs: number;
+  readonly plan: MigrationPlan;
+  readonly logger: Logger;
+}
+
+/** Where a migration stands, for whoever shows progress. */
+export interface MigrationSnapshot {
+  readonly phase: Phase['name'];
+  /** The round that is being copied, or was last. */
+  readonly round: number;
+  readonly roundPages: number;
+  readonly roundPagesSent: number;
+  /** Bytes of all rounds so far. */
+  readonly sentBytes: number;
+  /** What the last harvest found. */
+  readonly dirtyPages: number;
+}
+
+/** How a migration ended: with its report, or with an error and the guest's owner. */
+export type MigrationResult =
+  | { readonly kind: 'completed'; readonly report: MigrationReport }
+  | (Extract<Outcome, { kind: 'failed' }> & { readonly kind: 'failed' });
+
+const DIAL_MS = 5000;
+
+export class OutgoingMigration {
+  readonly id = randomUUID();
+  readonly #machine: GuestMachine;
+  readonly #options: MigrateOptions;
+  readonly #logger: Logger;
+  readonly #events = new EventQueue<MigrationEvent>();
+  readonly #timers: Timers<TimerName>;
+  readonly #measurement: Measurement;
+  readonly #tracer: TracerThread;
+  readonly #copiers: CopierPool;
+  #state: MigrationState;
+  #pagePorts: number[] = [];
+  #channel: Channel | undefined;
+  /** Bytes of control connections: of frames, and as the sockets counted; of those that are closed already. */
+  #controlBytes = 0;
+  #controlSocketBytes = 0;
+  #channelSentBytes = 0;
+  #outcome: Outcome | undefined;
+  #dirtyPages = 0;
+  #roundPages = 0;
+  #roundStartPages = 0;
+  #roundFrom = 0;
+
+  constructor(machine: GuestMachine, options: MigrateOptions) {
+    this.#machine = machine;
+    this.#options = options;
+    this.#logger = options.logger.child({ migration: this.id });
+    this.#timers = new Timers((timer) => {
+      this.#events.push({ kind: 'timer', timer });
+    });
+    const { trace, bitmapFormat, connections, plan } = options;
+    this.#measurement = new Measurement({ mode: plan.mode, trace, bitmapFormat, connections });
+    const failed = (error: MicrostunError): void => {
+      this.#events.push({ kind: 'failed', error });
+    };
+    this.#tracer = new TracerThread(machine.shared, failed);
+    this.#copiers = new CopierPool({
+      connected: () => {
+        this.#events.push({ kind: 'pages-connected' });
+      },
+      roundPlaced: (total) => {
+        this.#onRoundPlaced(total);
+      },
+      lost: (error) => {
+        this.#events.push({ kind: 'pages-lost', error });
+      },
+      failed,
+    });
+    this.#state = beginMigration(options.plan).state;
+  }
+
+  get snapshot(): MigrationSnapshot {
+    const { pages, bytes } = this.#copiers.progress;
+    const { phase } = this.#state;
+    return {
+      phase: phase.name,
+      round: phase.name === 'copying' ? phase.round : this.#measurement.rounds.length,
+      roundPages: this.#roundPages,
+      roundPagesSent: pages - this.#roundStartPages,
+      sentBytes: bytes,
+      dirtyPages: this.#dirtyPages,
+    };
+  }
+
+  /** Asks to cancel; honoured until the hand-over is sent. */
+  cancel(reason: string): void {
+    this.#events.push({ kind: 'cancel', reason });
+  }
+
+  /** The guest failed under way. */
+  failWith(error: MicrostunError): void {
+    this.#events.push({ kind: 'failed', error });
+  }
+
+  /**
+   * Runs the migration to its end. Never rejects for what the world did: that is a failed result, with the owner.
+   */
+  async run(): Promise<MigrationResult> {
+    const { connections, listen } = this.#options;
+    try {
+      this.#pagePorts = await this.#copiers.start(
+        this.#machine.shared,
+        connections,
+        listen.host,
+        listen.port,
+        this.id,
+      );
+    } catch (error) {
+      await this.#close();
+      return {
+        kind: 'failed',
+        error: asMicrostunError(error, 'LISTEN_FAILED'),
+        owner: 'source',
+        phase: 'connecting',
+      };
+    }
+    await this.#performAll(beginMigration(this.#options.plan).effects);
+    while (this.#outcome === undefined) {
+      const event = await this.#events.next();
+      const before = this.#state.phase.name;
+      const step = stepMigration(this.#options.plan, this.#state, event);
+      this.#state = step.state;
+      if (step.state.phase.name !== before)
+        this.#logger.debug({ phase: step.state.phase.name, event: event.kind }, 'phase');
+      await this.#performAll(step.effects);
+    }
+    await this.#close();
+    return this.#result(this.#outcome);
+  }
+
+  #result(outcome: Outcome): MigrationResult {
+    if (outcome.kind === 'failed') return outcome;
+    const pages = this.#copiers.bytes;
+    try {
+      const report = this.#measurement.report(this.#machine.spec, {
+        control: this.#controlBytes + pages.control,
+        sockets: this.#controlSocketBytes + pages.socket,
+      });
+      return { kind: 'completed', report };
+    } catch (error) {
+      return {
+        kind: 'failed',
+        error: asMicrostunError(error, 'MEASUREMENT'),
+        owner: 'destination',
+        phase: 'ended',
+      };
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#timers.disarmAll();
+    this.#hangUp();
+    await Promise.all([this.#tracer.close(), this.#copiers.close()]);
+  }
+
+  async #performAll(effects: readonly MigrationEffect[]): Promise<void> {
+    for (const effect of effects) await this.#perform(effect);
+  }
+
+  // Long work is started here and reports back as an event; only what must come before the next effect is awaited.
+  async #perform(effect: MigrationEffect): Promise<void> {
+    switch (effect.kind) {
+      case 'dial':
+        this.#dial();
+        return;
+      case 'hang-up':
+        this.#hangUp();
+        return;
+      case 'greet':
+        this.#send({
+          name: 'HELLO',
+          version: PROTOCOL_VERSION,
+          role: 'control',
+          migrationId: this.id,
+          index: 0,
+          round: 0,
+          windows: 0,
+        });
+        return;
+      case 'send-prepare':
+        this.#sendPrepare();
+        return;
+      case 'ping':
+        this.#send({ name: 'PING', sentAt: monotonicUs() });
+        return;
+      case 'send':
+        this.#send(effect.message);
+        return;
+      case 'note-clock':
+        this.#measurement.noteClock(effect.samples);
+        return;
+      case 'install-traces':
+        this.#machine.watchGaps();
+        this.#start(this.#installTraces());
+        return;
+      case 'copy-round':
+        this.#copyRound(effect.round, 0);
+        return;
+      case 'push':
+        this.#copyRound(effect.round, PUSHED);
+        return;
+      case 'harvest':
+        this.#start(this.#harvest());
+        return;
+      case 'note-forecast':
+        this.#measurement.noteForecast(effect.forecast);
+        return;
+      case 'stop-guest':
+        this.#start(this.#stopGuest(effect.round, effect.why));
+        return;
+      case 'hand-over':
+        this.#handOver(effect.handOver, effect.copiesRest);
+        return;
+      case 'note-resumed':
+        this.#measurement.noteResumed(effect.message, effect.receivedAt);
+        return;
+      case 'note-arrived':
+        return;
+      case 'note-audit':
+        this.#measurement.noteAudit(effect.message);
+        return;
+      case 'release-guest':
+        await this.#releaseGuest();
+        return;
+      case 'report-doubt':
+        this.#logger.error({ code: effect.error.code }, effect.error.message);
+        return;
+      case 'decline-cancel':
+        this.#logger.warn(`this migration can no longer be cancelled: ${effect.reason}`);
+        return;
+      case 'arm':
+        this.#timers.arm(effect.timer, effect.ms);
+        return;
+      case 'disarm':
+        this.#timers.disarm(effect.timer);
+        return;
+      case 'end':
+        this.#outcome = effect.outcome;
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  // Work that ends in an event; what it throws is an event too.
+  #start(work: Promise<MigrationEvent>): void {
+    work.then(
+      (event) => {
+        this.#events.push(event);
+      },
+      (error: unknown) => {
+        this.#events.push({ kind: 'failed', error: asMicrostunError(error, 'WORKER_FAILED') });
+      },
+    );
+  }
+
+  // ---- The control connection ----------------------------------------------------------------------------------
+
+  #dial(): void {
+    dial(this.#options.to, DIAL_MS).then(
+      (socket) => {
+        if (this.#outcome !== undefined) {
+          socket.destroy();
+          return;
+        }
+        const channel = new Channel(socket, {
+          received: ({ message, receivedAt }) => {
+            if (this.#channel !== channel) return;
+            if (message.name === 'WELCOME') this.#measurement.destinationPid = message.pid;
+            this.#events.push({ kind: 'received', message, receivedAt });
+          },
+          closed: (error) => {
+            if (this.#channel !== channel) return;
+            this.#events.push({
+              kind: 'link-lost',
+              error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
+            });
+          },
+        });
+        this.#hangUp();
+        this.#channel = channel;
+        this.#events.push({ kind: 'dialled' });
+      },
+      (error: unknown) => {
+        this.#events.push({ kind: 'dial-failed', error: asMicrostunError(error, 'CONNECT_FAILED') });
+      },
+    );
+  }
+
+  #send(message: Parameters<Channel['send']>[0]): number {
+    const bytes = this.#channel?.send(message) ?? 0;
+    this.#channelSentBytes += bytes;
+    return bytes;
+  }
+
+  #hangUp(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    this.#channel = undefined;
+    channel.end();
+    this.#controlBytes += this.#channelSentBytes + channel.receivedBytes;
+    this.#controlSocketBytes += channel.socket.bytesWritten + channel.socket.bytesRead;
+    this.#channelSentBytes = 0;
+  }
+
+  #sendPrepare(): void {
+    const { plan, auditAfterMs } = this.#options;
+    const message: MessageOf<'PREPARE'> = {
+      name: 'PREPARE',
+      guest: this.#machine.spec,
+      mode: plan.mode,
+      pagePorts: this.#pagePorts,
+      audits: plan.audits,
+      auditAfterMs,
+    };
+    this.#send(message);
+  }
+
+  // ---- Work ----------------------------------------------------------------------------------------------------
+
+  async #installTraces(): Promise<MigrationEvent> {
+    this.#measurement.installMs = await this.#tracer.installTraces();
+    const pageCount = this.#machine.spec.memoryBytes / 4096;
+    this.#dirtyPages = pageCount;
+    return { kind: 'traces-installed', pageCount };
+  }
+
+  #copyRound(round: number, flags: number): void {
+    this.#roundPages = this.#dirtyPages;
+    this.#roundStartPages = this.#copiers.progress.pages;
+    this.#roundFrom = monotonicUs();
+    this.#copiers.copyRound(round, flags);
+  }
+
+  #onRoundPlaced(total: RoundTotal): void {
+    const report = this.#measurement.noteRound(
+      total,
+      this.#dirtyPages,
+      (monotonicUs() - this.#roundFrom) / 1000,
+    );
+    this.#logger.debug(report, 'round');
+    this.#events.push({ kind: 'round-placed', facts: report });
+  }
+
+  async #harvest(): Promise<MigrationEvent> {
+    const { dirtyPages } = await this.#tracer.harvest();
+    this.#dirtyPages = dirtyPages;
+    return { kind: 'harvested', dirtyPages };
+  }
+
+  async #stopGuest(round: number, why: string): Promise<MigrationEvent> {
+    const { longestGapUs, pageFires } = this.#machine.counters();
+    this.#measurement.longestGapUs = longestGapUs;
+    const { bitmapFormat, plan } = this.#options;
+    const stopAt = monotonicUs();
+    // The vCPUs are told before the tracer is asked, so that both wake at the same time.
+    this.#machine.safepoints.command(Command.PARK);
+    const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
+    const { registers, guestClockUs } = this.#machine.checkpoint();
+    this.#dirtyPages = last.dirtyPages;
+    this.#measurement.pageFires = pageFires;
+    this.#measurement.noteStop(stopAt, why);
+    this.#measurement.noteTaken(last, this.#machine.counters().lastSliceEndAt);
+    const finalPages = plan.mode === 'pre-copy' ? last.dirtyPages : 0;
+    const handOver: MessageOf<'HAND_OVER'> = {
+      name: 'HAND_OVER',
+      registers: [...registers],
+      guestClockUs,
+      finalRound: round,
+      finalPages,
+      bitmap: last.bitmap,
+    };
+    return { kind: 'taken', handOver };
+  }
+
+  #handOver(message: MessageOf<'HAND_OVER'>, copiesRest: boolean): void {
+    const bytes = this.#send(message);
+    this.#measurement.noteHandedOver(monotonicUs(), bytes);
+    if (copiesRest) this.#copyRound(message.finalRound, 0);
+  }
+
+  async #releaseGuest(): Promise<void> {
+    if (this.#machine.isFailed) return;
+    // Parks first, whether or not a stop is under way: then every vCPU is known to come out of a park.
+    await this.#machine.park();
+    await this.#tracer.removeTraces();
+    await this.#machine.resume();
+  }
+}

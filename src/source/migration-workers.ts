@@ -1,0 +1,203 @@
+// The workers of an outgoing migration as the main thread holds them: the tracer and the copiers.
+// Turns their messages into promises; decides nothing.
+import { MicrostunError } from '../shared/errors.js';
+import type { SharedMachine } from '../shared/guest/shared-machine.js';
+import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { WorkerThread } from '../shared/worker-thread.js';
+import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
+import type { ConnectionBytes, RoundShare } from './copier.js';
+import type { TracerMessage, TracerRequest } from './tracer-worker.js';
+import type { Harvest, LastHarvest } from './tracer.js';
+
+/** The dedicated tracer: one request at a time. */
+export class TracerThread {
+  readonly #worker: WorkerThread<TracerRequest, TracerMessage>;
+  #answered: ((message: TracerMessage) => void) | undefined;
+  #previous: Promise<unknown> = Promise.resolve();
+
+  constructor(machine: SharedMachine, onFailure: (error: MicrostunError) => void) {
+    const entry = new URL('./tracer-worker.js', import.meta.url);
+    this.#worker = new WorkerThread(
+      'tracer',
+      entry,
+      machine,
+      (message) => {
+        this.#answered?.(message);
+      },
+      onFailure,
+    );
+  }
+
+  async installTraces(): Promise<number> {
+    return (await this.#ask({ kind: 'install' }, 'installed')).installMs;
+  }
+
+  async harvest(): Promise<Harvest> {
+    return (await this.#ask({ kind: 'harvest' }, 'harvested')).harvest;
+  }
+
+  async takeLast(format: BitmapFormat, everything: boolean): Promise<LastHarvest> {
+    return (await this.#ask({ kind: 'take-last', format, everything }, 'taken')).last;
+  }
+
+  async removeTraces(): Promise<void> {
+    await this.#ask({ kind: 'remove' }, 'removed');
+  }
+
+  async close(): Promise<void> {
+    this.#worker.post({ kind: 'exit' });
+    await this.#worker.ended();
+  }
+
+  // The worker does one request at a time, and so do we.
+  #ask<Kind extends TracerMessage['kind']>(
+    request: TracerRequest,
+    kind: Kind,
+  ): Promise<Extract<TracerMessage, { kind: Kind }>> {
+    const answer = this.#previous.then(
+      () =>
+        new Promise<Extract<TracerMessage, { kind: Kind }>>((resolve, reject) => {
+          this.#answered = (message) => {
+            if (message.kind === kind) resolve(message as Extract<TracerMessage, { kind: Kind }>);
+            else reject(new Error(`the tracer answered ${message.kind} to ${request.kind}`));
+          };
+          this.#worker.post(request);
+        }),
+    );
+    this.#previous = answer.catch(() => undefined);
+    return answer;
+  }
+}
+
+/** What all copiers together carried of a round. */
+export type RoundTotal = RoundShare;
+
+export interface CopierEvents {
+  /** Every page connection is up. */
+  connected(): void;
+  /** All copiers' shares of the round are placed at the destination. */
+  roundPlaced(total: RoundTotal): void;
+  lost(error: MicrostunError): void;
+  failed(error: MicrostunError): void;
+}
+
+/** The copiers, one worker and one connection each. */
+export class CopierPool {
+  readonly #workers: WorkerThread<CopierRequest, CopierMessage>[] = [];
+  readonly #progress: Float64Array[] = [];
+  readonly #bytes: ConnectionBytes[] = [];
+  readonly #events: CopierEvents;
+  #connected = 0;
+  #shares: RoundShare[] = [];
+
+  constructor(events: CopierEvents) {
+    this.#events = events;
+  }
+
+  /**
+   * Starts `copiers` workers, each listening on `host` (from port `firstPort`, or any if 0); answers their ports.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  async start(
+    machine: SharedMachine,
+    copiers: number,
+    host: string,
+    firstPort: number,
+    migrationId: string,
+  ): Promise<number[]> {
+    return Promise.all(
+      Array.from({ length: copiers }, (_, index) => {
+        const progress = new SharedArrayBuffer(16);
+        this.#progress.push(new Float64Array(progress));
+        const port = firstPort === 0 ? 0 : firstPort + index;
+        return this.#startCopier({
+          memory: machine.memory,
+          listen: { host, port },
+          migrationId,
+          index,
+          copiers,
+          progress,
+        });
+      }),
+    );
+  }
+
+  #startCopier(workerData: CopierWorkerData): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const entry = new URL('./copier-worker.js', import.meta.url);
+      const onMessage = (message: CopierMessage): void => {
+        if (message.kind === 'listening') resolve(message.port);
+        else this.#receive(workerData.index, message, workerData.copiers);
+      };
+      const onFailure = (error: MicrostunError): void => {
+        const ours =
+          error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'LISTEN_FAILED'
+            ? new MicrostunError('LISTEN_FAILED', error.cause.message, { cause: error.cause })
+            : error;
+        reject(ours);
+        this.#events.failed(ours);
+      };
+      this.#workers.push(
+        new WorkerThread(`copier ${workerData.index}`, entry, workerData, onMessage, onFailure),
+      );
+    });
+  }
+
+  #receive(index: number, message: Exclude<CopierMessage, { kind: 'listening' }>, copiers: number): void {
+    switch (message.kind) {
+      case 'connected':
+        this.#connected++;
+        if (this.#connected === copiers) this.#events.connected();
+        return;
+      case 'lost':
+        this.#events.lost(new MicrostunError(message.code, message.reason));
+        return;
+      case 'round-placed':
+        this.#bytes[index] = message.bytes;
+        this.#shares.push(message.share);
+        if (this.#shares.length === copiers) this.#events.roundPlaced(this.#takeTotal());
+    }
+  }
+
+  #takeTotal(): RoundTotal {
+    const shares = this.#shares;
+    this.#shares = [];
+    const sum = (pick: (share: RoundShare) => number): number =>
+      shares.reduce((total, share) => total + pick(share), 0);
+    return {
+      round: shares[0]!.round,
+      sentPages: sum((share) => share.sentPages),
+      zeroPages: sum((share) => share.zeroPages),
+      pageBytes: sum((share) => share.pageBytes),
+      framingBytes: sum((share) => share.framingBytes),
+    };
+  }
+
+  /** Sends the pages in the shared dirty bitmap as `round`. */
+  copyRound(round: number, flags: number): void {
+    for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, flags });
+  }
+
+  /** Pages and bytes sent so far by all copiers. */
+  get progress(): { readonly pages: number; readonly bytes: number } {
+    const sum = (index: number): number =>
+      this.#progress.reduce((total, counts) => total + counts[index]!, 0);
+    return { pages: sum(0), bytes: sum(1) };
+  }
+
+  /** Bytes of all page connections when their last rounds were placed. */
+  get bytes(): ConnectionBytes {
+    return {
+      control: this.#bytes.reduce((total, one) => total + one.control, 0),
+      socket: this.#bytes.reduce((total, one) => total + one.socket, 0),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.post({ kind: 'exit' });
+    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(CLOSE_MS)));
+  }
+}
+
+/** A worker that does not end by itself in this time is ended: its peer may keep its connection half open. */
+const CLOSE_MS = 2000;

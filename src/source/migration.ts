@@ -1,0 +1,590 @@
+// The source's state machine: data, one exhaustive step, no I/O. docs/protocol.md shows it as a table.
+// Clock, sockets, workers and the guest are the driver's (migrate.ts); the simulation drives it without any of them.
+import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
+import type { Message, MessageName, MessageOf } from '../shared/wire/messages.js';
+import { refusalError } from '../shared/wire/refusal.js';
+import { judge, type Forecast, type RoundFacts, type SwitchOverReason } from './convergence.js';
+import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
+
+export type MigrationMode = 'pre-copy' | 'hybrid' | 'post-copy';
+
+/** What the user asked for, as far as the state machine decides by it. */
+export interface MigrationPlan {
+  readonly mode: MigrationMode;
+  readonly roundsMax: number;
+  readonly stunBudgetMs: number;
+  readonly audits: boolean;
+  readonly link: LinkLimits;
+  /** How long the destination may take to prepare. */
+  readonly prepareMs: number;
+  /** How long an answer to HAND_OVER may take before it is asked for again. */
+  readonly answerMs: number;
+  /** How long asking again may go on before the migration is reported as in doubt. */
+  readonly doubtMs: number;
+  /** How long lost page connections may stay lost before the hand-over. */
+  readonly pagesLostMs: number;
+  /** How long the audit may take, its delay included. */
+  readonly auditMs: number;
+}
+
+/** Clock exchanges before the migration; the best one counts. */
+export const CLOCK_SAMPLES = 12;
+
+/** One PING and its PONG, instants in microseconds of the clock of whoever took them. */
+export interface ClockSample {
+  readonly sentAt: number;
+  readonly answeredAt: number;
+  readonly receivedAt: number;
+}
+
+export type Owner = 'source' | 'destination' | 'in doubt' | 'lost';
+
+export type Outcome =
+  | { readonly kind: 'completed' }
+  | {
+      readonly kind: 'failed';
+      readonly error: MicrostunError;
+      readonly owner: Owner;
+      readonly phase: Phase['name'];
+    };
+
+/** Where the migration stands; each phase carries what is valid in it. */
+export type Phase =
+  /** Nothing asked yet: the control link is not up. */
+  | { readonly name: 'connecting' }
+  /** PREPARE is sent; waits for PREPARED and for all page connections. */
+  | { readonly name: 'preparing'; readonly isPrepared: boolean; readonly arePagesUp: boolean }
+  | { readonly name: 'measuring-clock'; readonly samples: readonly ClockSample[] }
+  | { readonly name: 'installing-traces'; readonly roundTripMs: number }
+  | {
+      readonly name: 'copying';
+      readonly round: number;
+      readonly rounds: readonly RoundFacts[];
+      readonly roundTripMs: number;
+    }
+  | { readonly name: 'harvesting'; readonly rounds: readonly RoundFacts[]; readonly roundTripMs: number }
+  /** The vCPUs are told to park; waits for the last harvest. */
+  | { readonly name: 'stopping'; readonly nextRound: number }
+  /** HAND_OVER is on its way: the source runs no slice until it knows that the destination refused. */
+  | {
+      readonly name: 'handing-over';
+      readonly handOver: MessageOf<'HAND_OVER'>;
+      readonly isInDoubt: boolean;
+      readonly isRoundPlaced: boolean;
+    }
+  /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
+  | { readonly name: 'pushing'; readonly round: number; readonly isPushed: boolean }
+  | { readonly name: 'awaiting-audit' }
+  | { readonly name: 'ended'; readonly outcome: Outcome };
+
+export interface MigrationState {
+  readonly link: Link;
+  readonly phase: Phase;
+}
+
+export type MigrationEvent =
+  | LinkEvent
+  | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
+  | { readonly kind: 'pages-connected' }
+  | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
+  | { readonly kind: 'traces-installed'; readonly pageCount: number }
+  | { readonly kind: 'round-placed'; readonly facts: RoundFacts }
+  | { readonly kind: 'harvested'; readonly dirtyPages: number }
+  | { readonly kind: 'taken'; readonly handOver: MessageOf<'HAND_OVER'> }
+  | { readonly kind: 'timer'; readonly timer: TimerName }
+  | { readonly kind: 'cancel'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly error: MicrostunError };
+
+/** `link`: dial again, or give the link up. `phase`: the phase took too long. `pages`: page connections stayed lost. */
+export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages';
+
+export type MigrationEffect =
+  | { readonly kind: 'dial' }
+  | { readonly kind: 'hang-up' }
+  | { readonly kind: 'greet' }
+  | { readonly kind: 'send-prepare' }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'send'; readonly message: Message }
+  | { readonly kind: 'note-clock'; readonly samples: readonly ClockSample[] }
+  | { readonly kind: 'install-traces' }
+  | { readonly kind: 'copy-round'; readonly round: number }
+  | { readonly kind: 'harvest' }
+  | { readonly kind: 'note-forecast'; readonly forecast: Forecast }
+  /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest in a pre-copy. */
+  | { readonly kind: 'stop-guest'; readonly round: number; readonly why: SwitchOverReason | 'post-copy' }
+  /** Sends HAND_OVER; `copiesRest`: the remaining pages go with it. */
+  | { readonly kind: 'hand-over'; readonly handOver: MessageOf<'HAND_OVER'>; readonly copiesRest: boolean }
+  | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
+  | { readonly kind: 'push'; readonly round: number }
+  | { readonly kind: 'note-arrived'; readonly message: MessageOf<'ARRIVED'> }
+  | { readonly kind: 'note-audit'; readonly message: MessageOf<'AUDITED'> }
+  /** The guest stays: its traces go, and it runs if it was parked. */
+  | { readonly kind: 'release-guest' }
+  | { readonly kind: 'report-doubt'; readonly error: MicrostunError }
+  | { readonly kind: 'decline-cancel'; readonly reason: string }
+  | { readonly kind: 'arm'; readonly timer: TimerName; readonly ms: number }
+  | { readonly kind: 'disarm'; readonly timer: TimerName }
+  | { readonly kind: 'end'; readonly outcome: Outcome };
+
+export interface Step {
+  readonly state: MigrationState;
+  readonly effects: readonly MigrationEffect[];
+}
+
+/** How a migration begins. */
+export function beginMigration(plan: MigrationPlan): Step {
+  return {
+    state: { link: { name: 'dialling', attempts: 1 }, phase: { name: 'connecting' } },
+    effects: [{ kind: 'arm', timer: 'link-limit', ms: plan.link.connectMs }, { kind: 'dial' }],
+  };
+}
+
+/** The next state and what to do; an event that means nothing in a state changes nothing. */
+export function stepMigration(plan: MigrationPlan, state: MigrationState, event: MigrationEvent): Step {
+  if (state.phase.name === 'ended') return { state, effects: [] };
+  switch (event.kind) {
+    case 'dialled':
+    case 'dial-failed':
+    case 'link-lost':
+      return onLink(plan, state, event);
+    case 'timer':
+      return onTimer(plan, state, event.timer);
+    case 'received':
+      return onMessage(plan, state, event.message, event.receivedAt);
+    case 'cancel':
+      return onCancel(state, event.reason);
+    case 'failed':
+      return fail(state, event.error);
+    case 'pages-lost':
+      return isBeforeHandOver(state.phase)
+        ? { state: withPagesDown(state), effects: [{ kind: 'arm', timer: 'pages', ms: plan.pagesLostMs }] }
+        : { state, effects: [] };
+    case 'pages-connected':
+    case 'traces-installed':
+    case 'round-placed':
+    case 'harvested':
+    case 'taken':
+      return onWork(plan, state, event);
+    default:
+      return unreachable(event);
+  }
+}
+
+// ---- The link ----------------------------------------------------------------------------------------------------
+
+function onLink(plan: MigrationPlan, state: MigrationState, event: LinkEvent): Step {
+  const { link, effects } = stepLink(plan.link, state.link, event);
+  return { state: { ...state, link }, effects };
+}
+
+// The link is up: says again whatever the phase waits for an answer to. The destination remembers what it answered.
+function onLinkUp(plan: MigrationPlan, state: MigrationState): Step {
+  const { phase } = state;
+  const up: readonly MigrationEffect[] = [{ kind: 'disarm', timer: 'link-limit' }];
+  switch (phase.name) {
+    case 'connecting':
+      return enter(state, { name: 'preparing', isPrepared: false, arePagesUp: false }, [
+        ...up,
+        { kind: 'send-prepare' },
+        { kind: 'arm', timer: 'phase', ms: plan.prepareMs },
+      ]);
+    case 'preparing':
+      return { state, effects: phase.isPrepared ? up : [...up, { kind: 'send-prepare' }] };
+    case 'measuring-clock':
+      return { state, effects: [...up, { kind: 'ping' }] };
+    case 'handing-over':
+      return {
+        state,
+        effects: [
+          ...up,
+          { kind: 'send', message: phase.handOver },
+          { kind: 'arm', timer: 'phase', ms: plan.answerMs },
+        ],
+      };
+    case 'installing-traces':
+    case 'copying':
+    case 'harvesting':
+    case 'stopping':
+    case 'pushing':
+    case 'awaiting-audit':
+    case 'ended':
+      return { state, effects: up };
+    default:
+      return unreachable(phase);
+  }
+}
+
+// ---- Messages ----------------------------------------------------------------------------------------------------
+
+function onMessage(plan: MigrationPlan, state: MigrationState, message: Message, receivedAt: number): Step {
+  switch (message.name) {
+    case 'WELCOME': {
+      if (state.link.name !== 'greeting') return outOfTurn(state, message.name);
+      const known = state.link.instanceId;
+      const up = { ...state, link: { name: 'up', instanceId: message.instanceId } } satisfies MigrationState;
+      if (known !== undefined && known !== message.instanceId) return onRestart(up);
+      return onLinkUp(plan, up);
+    }
+    case 'REFUSAL':
+      return onRefusal(state, message);
+    case 'CANCEL':
+      return fail(state, new MicrostunError('CANCELLED', `the destination cancelled: ${message.reason}`));
+    case 'PREPARED':
+      if (state.phase.name !== 'preparing') return { state, effects: [] };
+      return onPrepared(state, { ...state.phase, isPrepared: true });
+    case 'PONG':
+      return onPong(plan, state, { sentAt: message.sentAt, answeredAt: message.answeredAt, receivedAt });
+    case 'RESUMED':
+      return onResumed(plan, state, message, receivedAt);
+    case 'ARRIVED':
+      if (state.phase.name !== 'pushing') return { state, effects: [] };
+      return awaitAudit(plan, state, [{ kind: 'note-arrived', message }]);
+    case 'AUDITED':
+      if (state.phase.name !== 'awaiting-audit') return { state, effects: [] };
+      return complete(state, [{ kind: 'note-audit', message }]);
+    case 'HELLO':
+    case 'PREPARE':
+    case 'PING':
+    case 'HAND_OVER':
+    case 'FAREWELL':
+      return outOfTurn(state, message.name);
+    default:
+      return unreachable(message);
+  }
+}
+
+function onPrepared(state: MigrationState, phase: Extract<Phase, { name: 'preparing' }>): Step {
+  if (!phase.isPrepared || !phase.arePagesUp) return { state: { ...state, phase }, effects: [] };
+  return enter(state, { name: 'measuring-clock', samples: [] }, [
+    { kind: 'disarm', timer: 'phase' },
+    { kind: 'ping' },
+  ]);
+}
+
+function onPong(plan: MigrationPlan, state: MigrationState, sample: ClockSample): Step {
+  if (state.phase.name !== 'measuring-clock') return { state, effects: [] };
+  const samples = [...state.phase.samples, sample];
+  if (samples.length < CLOCK_SAMPLES) {
+    return { state: { ...state, phase: { name: 'measuring-clock', samples } }, effects: [{ kind: 'ping' }] };
+  }
+  const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
+  const noted: MigrationEffect = { kind: 'note-clock', samples };
+  if (plan.mode === 'post-copy') {
+    return enter(state, { name: 'stopping', nextRound: 0 }, [
+      noted,
+      { kind: 'stop-guest', round: 0, why: 'post-copy' },
+    ]);
+  }
+  return enter(state, { name: 'installing-traces', roundTripMs }, [noted, { kind: 'install-traces' }]);
+}
+
+function onResumed(
+  plan: MigrationPlan,
+  state: MigrationState,
+  message: MessageOf<'RESUMED'>,
+  receivedAt: number,
+): Step {
+  if (state.phase.name !== 'handing-over') return { state, effects: [] };
+  const { handOver } = state.phase;
+  const noted: MigrationEffect[] = [
+    { kind: 'disarm', timer: 'phase' },
+    { kind: 'disarm', timer: 'doubt' },
+    { kind: 'note-resumed', message, receivedAt },
+  ];
+  if (plan.mode === 'pre-copy') return awaitAudit(plan, state, noted);
+  const round = handOver.finalRound + 1;
+  return enter(state, { name: 'pushing', round, isPushed: false }, [...noted, { kind: 'push', round }]);
+}
+
+function onRefusal(state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
+  return fail(state, refusalError(message), { isRefused: true });
+}
+
+// ---- Work done by the workers ---------------------------------------------------------------------------------------
+
+function onWork(
+  plan: MigrationPlan,
+  state: MigrationState,
+  event: Extract<
+    MigrationEvent,
+    { kind: 'pages-connected' | 'traces-installed' | 'round-placed' | 'harvested' | 'taken' }
+  >,
+): Step {
+  const { phase } = state;
+  switch (event.kind) {
+    case 'pages-connected': {
+      const up = { state, effects: [{ kind: 'disarm', timer: 'pages' }] } satisfies Step;
+      if (phase.name !== 'preparing') return up;
+      const next = onPrepared(state, { ...phase, arePagesUp: true });
+      return { state: next.state, effects: [...up.effects, ...next.effects] };
+    }
+    case 'traces-installed':
+      if (phase.name !== 'installing-traces') return { state, effects: [] };
+      return copyRound(state, 0, [], phase.roundTripMs);
+    case 'round-placed':
+      if (phase.name === 'copying') {
+        const rounds = [...phase.rounds, event.facts];
+        return enter(state, { name: 'harvesting', rounds, roundTripMs: phase.roundTripMs }, [
+          { kind: 'harvest' },
+        ]);
+      }
+      if (phase.name === 'handing-over')
+        return { state: { ...state, phase: { ...phase, isRoundPlaced: true } }, effects: [] };
+      if (phase.name === 'pushing')
+        return { state: { ...state, phase: { ...phase, isPushed: true } }, effects: [] };
+      return { state, effects: [] };
+    case 'harvested':
+      return phase.name === 'harvesting'
+        ? onHarvested(plan, state, phase, event.dirtyPages)
+        : { state, effects: [] };
+    case 'taken':
+      return phase.name === 'stopping' ? handOver(plan, state, event.handOver) : { state, effects: [] };
+    default:
+      return unreachable(event);
+  }
+}
+
+function copyRound(
+  state: MigrationState,
+  round: number,
+  rounds: readonly RoundFacts[],
+  roundTripMs: number,
+): Step {
+  return enter(state, { name: 'copying', round, rounds, roundTripMs }, [{ kind: 'copy-round', round }]);
+}
+
+function onHarvested(
+  plan: MigrationPlan,
+  state: MigrationState,
+  { rounds, roundTripMs }: Extract<Phase, { name: 'harvesting' }>,
+  dirtyPages: number,
+): Step {
+  const verdict = judge(rounds, dirtyPages, roundTripMs, plan);
+  const noted: MigrationEffect = { kind: 'note-forecast', forecast: verdict.forecast };
+  if (verdict.kind === 'go-on') {
+    const next = copyRound(state, rounds.length, rounds, roundTripMs);
+    return { state: next.state, effects: [noted, ...next.effects] };
+  }
+  const nextRound = rounds.length;
+  // What this harvest took belongs to the last pages: it was taken and is not copied yet.
+  return enter(state, { name: 'stopping', nextRound }, [
+    noted,
+    { kind: 'stop-guest', round: nextRound, why: verdict.why },
+  ]);
+}
+
+function handOver(plan: MigrationPlan, state: MigrationState, message: MessageOf<'HAND_OVER'>): Step {
+  const phase: Phase = { name: 'handing-over', handOver: message, isInDoubt: false, isRoundPlaced: false };
+  // Without a link the message waits for it; the guest stays parked and may still be released until then, but one
+  // rule for all of it is simpler: from here on only a refusal releases it.
+  const effects: MigrationEffect[] = [
+    { kind: 'hand-over', handOver: message, copiesRest: plan.mode === 'pre-copy' },
+    { kind: 'arm', timer: 'phase', ms: plan.answerMs },
+    { kind: 'arm', timer: 'doubt', ms: plan.doubtMs },
+  ];
+  return enter(state, phase, effects);
+}
+
+// ---- Time, cancel and failure --------------------------------------------------------------------------------------
+
+function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): Step {
+  switch (timer) {
+    case 'link-retry': {
+      const { link, effects } = stepLink(plan.link, state.link, { kind: 'retry' });
+      return { state: { ...state, link }, effects };
+    }
+    case 'link-limit':
+      if (state.phase.name === 'handing-over') return { state, effects: [] };
+      return fail(state, linkLimitError(state, plan));
+    case 'pages':
+      return fail(
+        state,
+        new MicrostunError('CONNECTION_LOST', 'the page connections were lost and did not come back'),
+      );
+    case 'phase':
+      return onPhaseTimeout(plan, state);
+    case 'doubt':
+      return onDoubt(state);
+    default:
+      return unreachable(timer);
+  }
+}
+
+function linkLimitError(state: MigrationState, plan: MigrationPlan): MicrostunError {
+  const why = state.link.name === 'waiting' ? state.link.error : undefined;
+  if (state.phase.name === 'connecting') {
+    const reason = why?.message ?? 'the destination did not answer';
+    return new MicrostunError(
+      'CONNECT_FAILED',
+      `${reason} (tried for ${plan.link.connectMs / 1000} s); start "microstun destination" there first, or check --to`,
+      { cause: why },
+    );
+  }
+  return new MicrostunError(
+    'CONNECTION_LOST',
+    `the control connection was lost and did not come back: ${why?.message ?? 'no answer'}`,
+    {
+      cause: why,
+    },
+  );
+}
+
+function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
+  switch (state.phase.name) {
+    case 'preparing':
+      return fail(
+        state,
+        new MicrostunError('TIMEOUT', `the destination was not ready within ${plan.prepareMs / 1000} s`),
+      );
+    case 'handing-over': {
+      // No answer on a link that seems up: ask again on a new one.
+      const { link, effects } = lostLink(
+        plan.link,
+        state.link,
+        new MicrostunError('TIMEOUT', 'no answer to the hand-over'),
+      );
+      return { state: { ...state, link }, effects: [{ kind: 'hang-up' }, ...effects] };
+    }
+    case 'awaiting-audit':
+      return fail(
+        state,
+        new MicrostunError('TIMEOUT', `the destination sent no audit within ${plan.auditMs / 1000} s`),
+      );
+    default:
+      return { state, effects: [] };
+  }
+}
+
+function onDoubt(state: MigrationState): Step {
+  if (state.phase.name !== 'handing-over' || state.phase.isInDoubt) return { state, effects: [] };
+  return {
+    state: { ...state, phase: { ...state.phase, isInDoubt: true } },
+    effects: [{ kind: 'report-doubt', error: doubtError('the answer to the hand-over cannot be learned') }],
+  };
+}
+
+function onRestart(state: MigrationState): Step {
+  switch (state.phase.name) {
+    case 'handing-over':
+      return end(
+        state,
+        doubtError('the destination was restarted during the hand-over and does not know its outcome'),
+        'in doubt',
+      );
+    case 'pushing':
+    case 'awaiting-audit':
+      return end(
+        state,
+        new MicrostunError(
+          'CONNECTION_LOST',
+          'the destination was restarted after it had taken the guest over',
+        ),
+        'lost',
+      );
+    default:
+      return fail(
+        state,
+        new MicrostunError('CONNECTION_LOST', 'the destination was restarted; start the migration again'),
+      );
+  }
+}
+
+function onCancel(state: MigrationState, reason: string): Step {
+  if (isBeforeHandOver(state.phase))
+    return fail(state, new MicrostunError('CANCELLED', `cancelled: ${reason}`));
+  const why =
+    state.phase.name === 'handing-over'
+      ? 'the hand-over is on its way: only the destination can still refuse it'
+      : 'the destination owns the guest already';
+  return { state, effects: [{ kind: 'decline-cancel', reason: why }] };
+}
+
+/** Before the hand-over every failure leaves the guest running here; after it, only a refusal brings it back. */
+function fail(state: MigrationState, error: MicrostunError, { isRefused = false } = {}): Step {
+  const { phase } = state;
+  if (isBeforeHandOver(phase) || (phase.name === 'handing-over' && isRefused)) {
+    const farewell: MigrationEffect[] =
+      isRefused || state.link.name !== 'up'
+        ? []
+        : [{ kind: 'send', message: { name: 'CANCEL', reason: error.message } }];
+    const ended = end(state, error, 'source');
+    return { state: ended.state, effects: [...farewell, { kind: 'release-guest' }, ...ended.effects] };
+  }
+  if (phase.name === 'handing-over') {
+    // A local failure now (a worker, say) cannot take the message back.
+    return end(state, doubtError(error.message), 'in doubt');
+  }
+  return end(state, error, 'destination');
+}
+
+function end(state: MigrationState, error: MicrostunError, owner: Owner): Step {
+  const outcome: Outcome = { kind: 'failed', error, owner, phase: state.phase.name };
+  return enter(state, { name: 'ended', outcome }, [{ kind: 'hang-up' }, { kind: 'end', outcome }]);
+}
+
+function awaitAudit(plan: MigrationPlan, state: MigrationState, before: readonly MigrationEffect[]): Step {
+  if (!plan.audits) return complete(state, before);
+  return enter(state, { name: 'awaiting-audit' }, [
+    ...before,
+    { kind: 'arm', timer: 'phase', ms: plan.auditMs },
+  ]);
+}
+
+function complete(state: MigrationState, before: readonly MigrationEffect[] = []): Step {
+  const outcome: Outcome = { kind: 'completed' };
+  return enter(state, { name: 'ended', outcome }, [
+    ...before,
+    { kind: 'send', message: { name: 'FAREWELL' } },
+    { kind: 'hang-up' },
+    { kind: 'end', outcome },
+  ]);
+}
+
+function outOfTurn(state: MigrationState, name: MessageName): Step {
+  return fail(
+    state,
+    new MicrostunError(
+      'PROTOCOL',
+      `the destination sent ${name} while the migration was ${state.phase.name}`,
+    ),
+  );
+}
+
+function doubtError(why: string): MicrostunError {
+  const code: ErrorCode = 'IN_DOUBT';
+  return new MicrostunError(
+    code,
+    `${why}; the guest stays paused here. Look at the destination: if it runs the guest, end this source; it must not run at both`,
+  );
+}
+
+function enter(state: MigrationState, phase: Phase, effects: readonly MigrationEffect[]): Step {
+  return { state: { ...state, phase }, effects };
+}
+
+function withPagesDown(state: MigrationState): MigrationState {
+  return state.phase.name === 'preparing'
+    ? { ...state, phase: { ...state.phase, arePagesUp: false } }
+    : state;
+}
+
+/** Whether the guest is the source's beyond doubt. */
+export function isBeforeHandOver(phase: Phase): boolean {
+  switch (phase.name) {
+    case 'connecting':
+    case 'preparing':
+    case 'measuring-clock':
+    case 'installing-traces':
+    case 'copying':
+    case 'harvesting':
+    case 'stopping':
+      return true;
+    case 'handing-over':
+    case 'pushing':
+    case 'awaiting-audit':
+    case 'ended':
+      return false;
+    default:
+      return unreachable(phase);
+  }
+}

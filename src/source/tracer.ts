@@ -1,0 +1,134 @@
+// The tracer: installs traces and harvests dirty pages while the vCPUs run; takes the last ones when they are parked.
+// Synchronous and blocking: runs on the tracer worker's thread. Its argument is in docs/memory-model.md.
+import { monotonicUs } from '../shared/clock.js';
+import { encodeBitmap, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { viewMemory, type MemoryHandle, type MemoryViews } from '../shared/memory/layout.js';
+import { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { FOUR_TRACED, PageState, REGION_PAGE_SHIFT, REGION_PAGES } from '../shared/memory/pages.js';
+import type { SafepointControl } from '../shared/memory/safepoints.js';
+
+/** What the tracer needs of the vCPUs; a test passes one that is broken on purpose. */
+export type Safepoints = Pick<SafepointControl, 'waitForGracePeriod' | 'waitUntilParked'>;
+
+export interface Harvest {
+  readonly dirtyPages: number;
+  readonly durationMs: number;
+}
+
+/** The last harvest of a parked guest, and the bitmap that crosses the wire. Instants are `monotonicUs`. */
+export interface LastHarvest {
+  readonly parkedAt: number;
+  readonly harvestedAt: number;
+  readonly compactedAt: number;
+  readonly dirtyPages: number;
+  readonly bitmap: Uint8Array<ArrayBuffer>;
+}
+
+export class Tracer {
+  readonly #views: MemoryViews;
+  readonly #tableWords: Int32Array;
+  readonly #safepoints: Safepoints;
+  /** What the last harvest took; the copiers read it until the next one. */
+  readonly dirty: PageBitmap;
+
+  constructor(memory: MemoryHandle, safepoints: Safepoints) {
+    this.#views = viewMemory(memory);
+    this.#tableWords = new Int32Array(
+      this.#views.pageTable.buffer,
+      this.#views.pageTable.byteOffset,
+      this.#views.pageTable.length / 4,
+    );
+    this.#safepoints = safepoints;
+    this.dirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
+  }
+
+  /**
+   * Installs a trace on every page while the vCPUs run, and calls every page dirty. Stores that had already checked
+   * a page have landed when it returns; later ones fire. Answers how long it took, in milliseconds.
+   */
+  installTraces(): number {
+    const from = monotonicUs();
+    this.#views.summary.fill(0);
+    this.#views.pageTable.fill(PageState.TRACED, 0, this.#views.pageCount);
+    this.#safepoints.waitForGracePeriod();
+    this.dirty.fill();
+    return (monotonicUs() - from) / 1000;
+  }
+
+  /** Removes all traces: no store fires any more. For a guest that stays. */
+  removeTraces(): void {
+    this.#views.pageTable.fill(PageState.PRESENT, 0, this.#views.pageCount);
+    this.#views.summary.fill(0);
+  }
+
+  /**
+   * Takes the pages dirtied since the last harvest into `dirty`, tracing them again, while the vCPUs run. When it
+   * returns a copier may read them: take, wait, read.
+   */
+  harvest(): Harvest {
+    const from = monotonicUs();
+    const regions = this.#takeSummary();
+    // A fire stores its page before its region. Those whose region was just taken are all visible after this.
+    this.#safepoints.waitForGracePeriod();
+    this.dirty.clear();
+    for (const region of regions) this.#takeRegion(region);
+    // Stores that had checked a page before it was traced again land before this returns.
+    this.#safepoints.waitForGracePeriod();
+    return { dirtyPages: this.dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
+  }
+
+  /**
+   * Waits until the vCPUs, told to park before, are out of their slices; adds the last dirty pages to those that the
+   * last harvest took and nobody has copied yet, and encodes them all. With `everything` the bitmap is of all pages
+   * (post-copy). Nothing is traced again.
+   */
+  takeLast(format: BitmapFormat, everything: boolean): LastHarvest {
+    this.#safepoints.waitUntilParked();
+    const parkedAt = monotonicUs();
+    if (everything) {
+      this.dirty.fill();
+    } else {
+      for (const region of this.#takeSummary()) this.#readRegion(region);
+    }
+    const dirtyPages = this.dirty.count();
+    const harvestedAt = monotonicUs();
+    const bitmap = encodeBitmap(this.dirty, format);
+    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
+  }
+
+  #takeSummary(): number[] {
+    const { summary, regionCount } = this.#views;
+    const regions: number[] = [];
+    for (let region = 0; region < regionCount; region++) {
+      if (Atomics.exchange(summary, region, 0) !== 0) regions.push(region);
+    }
+    return regions;
+  }
+
+  // Exchanges each fired page of the region back to TRACED, one at a time: a vCPU may fire its neighbour meanwhile.
+  #takeRegion(region: number): void {
+    const { pageTable, pageCount } = this.#views;
+    const first = region << REGION_PAGE_SHIFT;
+    const end = Math.min(first + REGION_PAGES, pageCount);
+    for (let page = first; page < end; page++) {
+      if ((page & 3) === 0 && this.#tableWords[page >>> 2] === FOUR_TRACED) {
+        page += 3;
+        continue;
+      }
+      if (pageTable[page] !== PageState.PRESENT) continue;
+      Atomics.exchange(pageTable, page, PageState.TRACED);
+      this.dirty.add(page);
+    }
+  }
+
+  // The same for a parked guest, which needs no exchange.
+  #readRegion(region: number): void {
+    const { pageTable, pageCount } = this.#views;
+    const first = region << REGION_PAGE_SHIFT;
+    const end = Math.min(first + REGION_PAGES, pageCount);
+    for (let page = first; page < end; page++) {
+      if ((page & 3) === 0 && this.#tableWords[page >>> 2] === FOUR_TRACED) page += 3;
+      else if (pageTable[page] === PageState.PRESENT) this.dirty.add(page);
+    }
+  }
+}

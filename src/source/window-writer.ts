@@ -1,0 +1,111 @@
+// Cuts a bitmap of pages into windows and each window into the parts of a frame, straight from guest memory.
+// Pure but for reading memory; the copier owns the socket.
+import type { MemoryViews } from '../shared/memory/layout.js';
+import type { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { countPages, encodeWindowHead, WINDOW_MAP_BYTES } from '../shared/wire/page-frames.js';
+
+/** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
+export interface WindowFrame {
+  readonly parts: readonly Uint8Array[];
+  readonly frameBytes: number;
+  readonly sentPages: number;
+  readonly zeroPages: number;
+}
+
+/** Runs shorter than this are gathered into one copy: a part costs more than moving a few pages. */
+const DIRECT_RUN_PAGES = 16;
+
+const WINDOW_WORDS = WINDOW_MAP_BYTES / 4;
+
+export class WindowWriter {
+  readonly #views: MemoryViews;
+  readonly #words: Int32Array;
+
+  constructor(views: MemoryViews) {
+    this.#views = views;
+    this.#words = new Int32Array(views.buffer, views.pagesOffset, views.memoryBytes >>> 2);
+  }
+
+  /** The frame for those of `window`'s pages that are in `pages`; undefined when none is. */
+  frame(pages: PageBitmap, round: number, window: number, flags: number): WindowFrame | undefined {
+    const firstPage = window * REGION_PAGES;
+    const sent = new Int32Array(WINDOW_WORDS);
+    sent.set(pages.words.subarray(firstPage >>> 5, (firstPage >>> 5) + WINDOW_WORDS));
+    const zero = new Int32Array(WINDOW_WORDS);
+    let zeroPages = 0;
+    for (let index = 0; index < WINDOW_WORDS; index++) {
+      let rest = sent[index]!;
+      while (rest !== 0) {
+        const bit = 31 - Math.clz32(rest & -rest);
+        rest &= rest - 1;
+        if (!this.#isZero(firstPage + index * 32 + bit)) continue;
+        zero[index]! |= 1 << bit;
+        zeroPages++;
+      }
+      sent[index]! &= ~zero[index]!;
+    }
+    const sentPages = countPages(sent);
+    if (sentPages + zeroPages === 0) return undefined;
+    const head = encodeWindowHead({ round, window, sent, zero }, flags);
+    const parts = [head, ...this.#pageParts(firstPage, sent, sentPages)];
+    return { parts, frameBytes: head.length + sentPages * PAGE_BYTES, sentPages, zeroPages };
+  }
+
+  // Long runs as views of guest memory; everything between two of them in one gathered copy.
+  #pageParts(firstPage: number, sent: Int32Array, sentPages: number): Uint8Array[] {
+    const { bytes } = this.#views;
+    const parts: Uint8Array[] = [];
+    const runs = runsOf(sent);
+    const gatheredPages = runs.reduce(
+      (total, [from, to]) => (to - from < DIRECT_RUN_PAGES ? total + to - from : total),
+      0,
+    );
+    const gathered = Buffer.allocUnsafeSlow(Math.min(gatheredPages, sentPages) * PAGE_BYTES);
+    let gatheredFrom = 0;
+    let gatheredTo = 0;
+    const flush = (): void => {
+      if (gatheredTo > gatheredFrom) parts.push(gathered.subarray(gatheredFrom, gatheredTo));
+      gatheredFrom = gatheredTo;
+    };
+    for (const [from, to] of runs) {
+      const run = bytes.subarray((firstPage + from) * PAGE_BYTES, (firstPage + to) * PAGE_BYTES);
+      if (to - from < DIRECT_RUN_PAGES) {
+        gathered.set(run, gatheredTo);
+        gatheredTo += run.length;
+      } else {
+        flush();
+        parts.push(run);
+      }
+    }
+    flush();
+    return parts;
+  }
+
+  // Most pages that are not zero differ from it in their first words.
+  #isZero(page: number): boolean {
+    const words = this.#words;
+    const first = page * (PAGE_BYTES / 4);
+    const end = first + PAGE_BYTES / 4;
+    for (let index = first; index < end; index += 4) {
+      if ((words[index]! | words[index + 1]! | words[index + 2]! | words[index + 3]!) !== 0) return false;
+    }
+    return true;
+  }
+}
+
+/** Runs of set bits in a window's map, as [first, pastLast]. */
+export function runsOf(map: Int32Array): [first: number, pastLast: number][] {
+  const runs: [number, number][] = [];
+  let from = -1;
+  for (let page = 0; page < REGION_PAGES; page++) {
+    const isSet = ((map[page >>> 5]! >>> (page & 31)) & 1) !== 0;
+    if (isSet && from < 0) from = page;
+    if (!isSet && from >= 0) {
+      runs.push([from, page]);
+      from = -1;
+    }
+  }
+  if (from >= 0) runs.push([from, REGION_PAGES]);
+  return runs;
+}
