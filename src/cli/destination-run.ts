@@ -40,7 +40,13 @@ export async function runDestination(listen: Address, args: DestinationArguments
   let report: (reception: Reception) => void = () => undefined;
   const destination = new Destination(
     {
-      limits: { controlLostMs: 15_000, placementMs: 60_000, farewellMs: 15_000 },
+      limits: {
+        controlLostMs: 15_000,
+        pagesLostMs: 10_000,
+        retryMs: 100,
+        placementMs: 60_000,
+        farewellMs: 15_000,
+      },
       memoryBytesMax: args.maxMemory ?? process.availableMemory(),
       logger,
     },

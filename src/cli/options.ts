@@ -62,9 +62,10 @@ export function guestOptions<T>(yargs: Argv<T>) {
 export function migrationOptions<T>(yargs: Argv<T>) {
   return yargs
     .option('mode', {
-      choices: ['pre-copy'] as const,
-      default: 'pre-copy' as const,
-      describe: 'How the guest is moved',
+      choices: ['hybrid', 'pre-copy', 'post-copy'] as const,
+      default: 'hybrid' as const,
+      describe:
+        'hybrid: pages that are left follow after the stun; pre-copy: within it; post-copy: all memory follows',
     })
     .option('trace', {
       choices: ['dedicated'] as const,

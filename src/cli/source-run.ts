@@ -9,12 +9,13 @@ import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
+import type { MigrationMode } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
 import { exitStatusOf } from './exit-status.js';
 import { Progress } from './progress.js';
 
 export interface SourceArguments {
-  readonly mode: 'pre-copy';
+  readonly mode: MigrationMode;
   readonly trace: 'dedicated';
   readonly bitmap: BitmapFormat;
   readonly connections: number;

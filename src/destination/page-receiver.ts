@@ -2,7 +2,8 @@
 // No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
 import { ProtocolError } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
-import { PAGE_BYTES, PageState, REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { placeAbsentPage } from '../shared/memory/placement.js';
 import { FRAME_HEADER_BYTES, decodeHeader, type Frame, type FrameHeader } from '../shared/wire/frames.js';
 import {
   countPages,
@@ -15,8 +16,8 @@ import {
 export interface PageReceiverEvents {
   /** A frame that is no window: marks and greetings. */
   frame(frame: Frame): void;
-  /** Pages arrived in a running guest: whoever waits for one of them must look again. */
-  arrived(): void;
+  /** `pages` that a running guest lacked are placed: whoever waits for one of them must look again. */
+  arrived(pages: number): void;
 }
 
 /** Small frames on a page connection are no longer than this. */
@@ -59,11 +60,12 @@ export class PageReceiver {
   #filled = 0;
   /** Whether pages come for a running guest; a window of the other kind is refused. */
   isGuestRunning = false;
-  /** Pages placed in the current round, and pages that a running guest did not lack any more. */
+  /** Pages of the current round, and those of them that a running guest did not lack any more. */
   placedPages = 0;
   spurnedPages = 0;
-  /** Whole windows since the last ROUND_END. */
+  /** Whole windows since the last ROUND_END, and the round that they belong to. */
   placedWindows = 0;
+  round = 0;
 
   constructor(views: MemoryViews, events: PageReceiverEvents) {
     this.#views = views;
@@ -166,6 +168,7 @@ export class PageReceiver {
   }
 
   #placeStaged({ head, runs, isPushed }: Extract<Reading, { what: 'staged' }>): void {
+    const spurnedBefore = this.spurnedPages;
     let from = 0;
     for (const [first, pastLast] of runs) {
       if (isPushed) {
@@ -179,10 +182,10 @@ export class PageReceiver {
         from = to;
       }
     }
-    this.#finishWindow(head, isPushed);
+    this.#finishWindow(head, isPushed, spurnedBefore);
   }
 
-  #finishWindow(head: WindowHead, isPushed: boolean): void {
+  #finishWindow(head: WindowHead, isPushed: boolean, spurnedBefore = this.spurnedPages): void {
     const firstPage = head.window * REGION_PAGES;
     let zeroPages = 0;
     for (let index = 0; index < head.zero.length; index++) {
@@ -195,25 +198,17 @@ export class PageReceiver {
         else this.#clear(page);
       }
     }
-    this.placedPages += zeroPages + countPages(head.sent);
+    const pages = zeroPages + countPages(head.sent);
+    this.placedPages += pages;
     this.placedWindows++;
+    this.round = head.round;
     this.#expectHeader();
-    if (isPushed) this.#events.arrived();
+    if (isPushed) this.#events.arrived(pages - (this.spurnedPages - spurnedBefore));
   }
 
-  // A page of a running guest is placed once, by whoever claims it; the bytes come before the state that shows them.
   #placeAbsent(page: number, bytes: Uint8Array | undefined): void {
-    const { pageTable } = this.#views;
-    if (Atomics.compareExchange(pageTable, page, PageState.ABSENT, PageState.PLACING) !== PageState.ABSENT) {
-      this.spurnedPages++;
-      return;
-    }
-    if (bytes === undefined) this.#clear(page);
-    else {
-      this.#bytesOf([page, page + 1]).set(bytes);
-      this.#written[page] = 1;
-    }
-    Atomics.store(pageTable, page, PageState.ARRIVED);
+    if (placeAbsentPage(this.#views, page, bytes)) this.#written[page] = 1;
+    else this.spurnedPages++;
   }
 
   #clear(page: number): void {

@@ -7,10 +7,18 @@ import { asMicrostunError, MicrostunError, ProtocolError, unreachable } from '..
 import { EventQueue } from '../shared/event-queue.js';
 import { checkpointFault } from '../shared/guest/checkpoint.js';
 import { GuestMachine } from '../shared/guest/machine.js';
+import { quantileOf } from '../shared/guest/fault-latency.js';
 import { expand, type BitmapError } from '../shared/memory/compacted-bitmap.js';
+import { viewMemory } from '../shared/memory/layout.js';
+import { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
+import { markAbsent } from '../shared/memory/placement.js';
+import { Command } from '../shared/memory/safepoints.js';
 import { Timers } from '../shared/timers.js';
 import { Channel } from '../shared/wire/channel.js';
 import type { MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import { warmUpHandOver } from '../shared/wire/warm-up.js';
+import { Fetcher } from './fetcher.js';
 import { ReceiverPool } from './receivers.js';
 import {
   beginReception,
@@ -35,7 +43,12 @@ export interface ReceiveOptions {
 export type Reception =
   | { readonly kind: 'running'; readonly machine: GuestMachine; readonly isSourceGone: boolean }
   | Extract<Ending, { kind: 'refused' }>
+  /** The guest is parked with `lost` pages missing, as runs [first, pastLast). */
+  | { readonly kind: 'pages-lost'; readonly machine: GuestMachine; readonly error: MicrostunError }
   | (Extract<Ending, { kind: 'failed' }> & { readonly machine: GuestMachine | undefined });
+
+/** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
+const LOST_RUNS_NAMED = 20;
 
 export class IncomingMigration {
   readonly id: string;
@@ -48,6 +61,10 @@ export class IncomingMigration {
   #sourceHost = '';
   #machine: GuestMachine | undefined;
   #receivers: ReceiverPool | undefined;
+  #fetcher: Fetcher | undefined;
+  #isFetcherLost = false;
+  #lacking: PageBitmap | undefined;
+  #resumedAt = 0;
   #ending: Ending | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
@@ -115,11 +132,15 @@ export class IncomingMigration {
 
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
-    await this.#receivers?.close();
+    await Promise.all([this.#receivers?.close(), this.#fetcher?.close()]);
     const machine = this.#machine;
     if (ending.kind === 'running') {
       if (machine === undefined) throw new Error('a guest runs on a machine');
       return { ...ending, machine };
+    }
+    if (ending.kind === 'pages-lost') {
+      if (machine === undefined) throw new Error('a guest lacks pages on a machine');
+      return { kind: 'pages-lost', machine, error: await this.#parkIncomplete(machine) };
     }
     if (ending.kind === 'failed') return { ...ending, machine };
     await machine?.close();
@@ -150,7 +171,14 @@ export class IncomingMigration {
         this.#events.push(this.#validate(effect.prepare, effect.handOver));
         return;
       case 'resume':
-        this.#start(this.#resume(effect.handOver), 'GUEST_FAILED');
+        this.#start(this.#resume(effect.prepare, effect.handOver), 'GUEST_FAILED');
+        return;
+      case 'reconnect-pages':
+        this.#receivers?.reconnect();
+        if (this.#isFetcherLost) this.#fetcher?.reconnect();
+        return;
+      case 'settle':
+        this.#fetcher?.settle();
         return;
       case 'audit':
         this.#start(this.#audit(), 'GUEST_FAILED');
@@ -191,7 +219,12 @@ export class IncomingMigration {
   }
 
   // Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
-  async #prepare({ guest, pagePorts }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
+  async #prepare({
+    guest,
+    pagePorts,
+    faultPort,
+    mode,
+  }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
     const from = monotonicUs();
     const { memoryBytesMax } = this.#options;
     if (guest.memoryBytes > memoryBytesMax) {
@@ -201,9 +234,10 @@ export class IncomingMigration {
           'free memory there, raise its --max-memory, or choose a smaller --memory',
       );
     }
-    if (guest.memoryBytes % 4096 !== 0)
+    if (guest.memoryBytes % PAGE_BYTES !== 0)
       throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
     if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
+    warmUpHandOver(guest.vcpus, guest.memoryBytes / PAGE_BYTES);
     const machine = new GuestMachine(guest, {
       failed: (error) => {
         this.#onGuestFailure?.(error);
@@ -218,6 +252,12 @@ export class IncomingMigration {
         roundPlaced: (round, pages) => {
           this.#events.push({ kind: 'round-placed', round, pages });
         },
+        allArrived: () => {
+          this.#events.push({ kind: 'all-arrived' });
+        },
+        connected: (isWhole) => {
+          if (isWhole && !this.#isFetcherLost) this.#events.push({ kind: 'pages-connected' });
+        },
         lost: (error) => {
           this.#events.push({ kind: 'pages-lost', error });
         },
@@ -226,7 +266,69 @@ export class IncomingMigration {
         },
       });
     });
+    if (mode !== 'pre-copy') this.#fetcher = this.#startFetcher(machine, faultPort);
     return { kind: 'prepared', preparedMs: (monotonicUs() - from) / 1000 };
+  }
+
+  #startFetcher(machine: GuestMachine, faultPort: number): Fetcher {
+    return new Fetcher(machine, { host: this.#sourceHost, port: faultPort }, this.id, {
+      allArrived: () => {
+        this.#events.push({ kind: 'all-arrived' });
+      },
+      settled: (fetchedPages) => {
+        this.#events.push({ kind: 'settled', answer: this.#arrived(machine, fetchedPages) });
+      },
+      connected: () => {
+        this.#isFetcherLost = false;
+        this.#events.push({ kind: 'pages-connected' });
+      },
+      lost: (error) => {
+        this.#isFetcherLost = true;
+        this.#events.push({ kind: 'pages-lost', error });
+      },
+      failed: (error) => {
+        this.#events.push({ kind: 'failed', error });
+      },
+    });
+  }
+
+  #arrived(machine: GuestMachine, fetchedPages: number): MessageOf<'ARRIVED'> {
+    const { remoteFaults, faultBuckets, longestFaultUs } = machine.counters();
+    return {
+      name: 'ARRIVED',
+      pushedPages: (this.#lacking?.count() ?? 0) - fetchedPages,
+      fetchedPages,
+      remotePageFaults: remoteFaults,
+      latencyP50Us: Math.min(longestFaultUs, quantileOf(faultBuckets, 0.5)),
+      latencyP99Us: Math.min(longestFaultUs, quantileOf(faultBuckets, 0.99)),
+      latencyMaxUs: longestFaultUs,
+      latencyBuckets: [...faultBuckets],
+      durationMs: (monotonicUs() - this.#resumedAt) / 1000,
+    };
+  }
+
+  // The guest runs no further on memory that it does not have; what is lost is named.
+  async #parkIncomplete(machine: GuestMachine): Promise<MicrostunError> {
+    machine.safepoints.command(Command.PARK);
+    const { pageTable, pageCount } = viewMemory(machine.shared.memory);
+    const lost = new PageBitmap(pageCount);
+    for (let page = 0; page < pageCount; page++) {
+      const state = Atomics.load(pageTable, page);
+      if (state === PageState.ABSENT || state === PageState.PLACING) lost.add(page);
+    }
+    const runs: string[] = [];
+    for (
+      let run = lost.nextRun(0);
+      run !== undefined && runs.length < LOST_RUNS_NAMED;
+      run = lost.nextRun(run[1])
+    ) {
+      runs.push(run[1] - run[0] === 1 ? `${run[0]}` : `${run[0]}-${run[1] - 1}`);
+    }
+    return new MicrostunError(
+      'PAGES_LOST',
+      `the source is gone with ${lost.count()} of the guest's ${pageCount} pages; the guest is parked. Lost pages: ${runs.join(', ')}` +
+        (lost.nextRun(0) !== undefined && runs.length === LOST_RUNS_NAMED ? ', …' : ''),
+    );
   }
 
   // All of the message is checked here, before anything of it is used.
@@ -234,7 +336,8 @@ export class IncomingMigration {
     try {
       const fault = checkpointFault(handOver, guest.vcpus);
       if (fault !== undefined) throw new ProtocolError(`the checkpoint is wrong: ${fault}`);
-      const lackingPages = expand(handOver.bitmap, guest.memoryBytes / 4096).count();
+      this.#lacking = expand(handOver.bitmap, guest.memoryBytes / PAGE_BYTES);
+      const lackingPages = this.#lacking.count();
       if (mode === 'pre-copy' && handOver.finalPages !== lackingPages) {
         throw new ProtocolError(
           `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
@@ -251,12 +354,19 @@ export class IncomingMigration {
     }
   }
 
-  async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
+  async #resume({ mode }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
     const machine = this.#machine;
-    if (machine === undefined) throw new Error('a guest is resumed on a machine');
+    const lacking = this.#lacking;
+    if (machine === undefined || lacking === undefined)
+      throw new Error('a guest is resumed on a machine, after its validation');
+    const lackingPages = mode === 'pre-copy' ? 0 : lacking.count();
+    if (lackingPages > 0) markAbsent(viewMemory(machine.shared.memory), lacking);
+    machine.safepoints.handOver(lackingPages);
     const placedAt = monotonicUs();
+    this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
+    if (mode !== 'pre-copy' && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
     const answeredAt = monotonicUs();
     return {
       kind: 'resumed',

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { asMicrostunError, assert, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
-import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { PAGE_BYTES, PageState, REGION_PAGES } from '../shared/memory/pages.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
 import { PROTOCOL_VERSION, type Frame } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage } from '../shared/wire/messages.js';
@@ -23,9 +23,7 @@ export interface ReceiverWorkerData {
   readonly receivers: number;
 }
 
-export type ReceiverRequest =
-  /** From now on pages come for a running guest. */
-  { readonly kind: 'guest-runs' } | { readonly kind: 'exit' };
+export type ReceiverRequest = { readonly kind: 'reconnect' } | { readonly kind: 'exit' };
 
 export type ReceiverMessage =
   | { readonly kind: 'touched' }
@@ -36,7 +34,8 @@ export type ReceiverMessage =
       readonly pages: number;
       readonly spurned: number;
     }
-  | { readonly kind: 'guest-runs' }
+  /** The last page that the running guest lacked is placed. */
+  | { readonly kind: 'all-arrived' }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
 
 const DIAL_MS = 5000;
@@ -47,6 +46,8 @@ const own = workerData as ReceiverWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
 let socket: Socket | undefined;
+/** The first round that is not wholly placed. */
+let nextRound = 0;
 
 const tell = (message: ReceiverMessage): void => {
   port.postMessage(message);
@@ -60,15 +61,15 @@ const lose = (error: unknown): void => {
 
 const receiver = new PageReceiver(views, {
   frame: onFrame,
-  arrived: () => {
-    safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < 3);
+  arrived: (pages) => {
+    safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < PageState.ABSENT);
+    if (pages > 0 && safepoints.notePlaced(pages) === 0) tell({ kind: 'all-arrived' });
   },
 });
 
 port.on('message', (request: ReceiverRequest) => {
-  if (request.kind === 'guest-runs') {
-    receiver.isGuestRunning = true;
-    tell({ kind: 'guest-runs' });
+  if (request.kind === 'reconnect') {
+    connectToSource().catch(lose);
     return;
   }
   socket?.destroy();
@@ -95,7 +96,10 @@ async function connectToSource(): Promise<void> {
     buffer: () => receiver.target,
     callback: (byteCount) => {
       try {
-        if (socket === fresh) receiver.advance(byteCount);
+        if (socket !== fresh) return false;
+        // Nobody overwrites a running guest, whatever the peer says.
+        receiver.isGuestRunning = safepoints.isHandedOver;
+        receiver.advance(byteCount);
       } catch (error) {
         lose(error);
         return false;
@@ -118,8 +122,8 @@ async function connectToSource(): Promise<void> {
     role: 'pages',
     migrationId: own.migrationId,
     index: own.index,
-    round: 0,
-    windows: 0,
+    round: receiver.placedWindows > 0 ? receiver.round : nextRound,
+    windows: receiver.placedWindows,
   });
   fresh.write(Buffer.concat(hello));
 }
@@ -134,6 +138,7 @@ function onFrame(frame: Frame): void {
     receiver.placedPages = 0;
     receiver.placedWindows = 0;
     receiver.spurnedPages = 0;
+    nextRound = round + 1;
     socket?.write(encodeMark('ROUND_PLACED', round, pages));
     tell({ kind: 'round-placed', round, pages, spurned });
     return;

@@ -10,6 +10,10 @@ export interface ReceiverEvents {
   touched(): void;
   /** All connections of `round` have been placed; `pages` in all. */
   roundPlaced(round: number, pages: number): void;
+  /** The last page that the running guest lacked is placed. */
+  allArrived(): void;
+  /** A connection is up; all of them are when `isWhole`. */
+  connected(isWhole: boolean): void;
   lost(error: MicrostunError): void;
   failed(error: MicrostunError): void;
 }
@@ -22,8 +26,7 @@ export class ReceiverPool {
   #touched = 0;
   #roundShares = 0;
   #roundPages = 0;
-  #switched = 0;
-  #onAllSwitched: (() => void) | undefined;
+  readonly #isLost: boolean[] = [];
 
   constructor(
     machine: SharedMachine,
@@ -48,7 +51,7 @@ export class ReceiverPool {
         entry,
         workerData,
         (message) => {
-          this.#receive(message);
+          this.#receive(index, message);
         },
         (error) => {
           events.failed(error);
@@ -57,12 +60,14 @@ export class ReceiverPool {
     });
   }
 
-  #receive(message: ReceiverMessage): void {
+  #receive(index: number, message: ReceiverMessage): void {
     switch (message.kind) {
       case 'touched':
         if (++this.#touched === this.#workers.length) this.#events.touched();
         return;
       case 'connected':
+        this.#isLost[index] = false;
+        this.#events.connected(!this.#isLost.some(Boolean));
         return;
       case 'round-placed':
         this.#roundPages += message.pages;
@@ -71,20 +76,19 @@ export class ReceiverPool {
         this.#roundShares = 0;
         this.#roundPages = 0;
         return;
-      case 'guest-runs':
-        if (++this.#switched === this.#workers.length) this.#onAllSwitched?.();
+      case 'all-arrived':
+        this.#events.allArrived();
         return;
       case 'lost':
+        this.#isLost[index] = true;
         this.#events.lost(new MicrostunError(message.code, message.reason));
     }
   }
 
-  /** From now on pages are placed only where they are absent; resolves when every receiver knows. */
-  guestRuns(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#onAllSwitched = resolve;
-      for (const worker of this.#workers) worker.post({ kind: 'guest-runs' });
-    });
+  /** Dials again what was lost. */
+  reconnect(): void {
+    for (const [index, worker] of this.#workers.entries())
+      if (this.#isLost[index]) worker.post({ kind: 'reconnect' });
   }
 
   async close(): Promise<void> {

@@ -7,6 +7,10 @@ import type { Message, MessageName, MessageOf, RefusalCode } from '../shared/wir
 export interface ReceptionLimits {
   /** How long the control connection may stay lost before the hand-over; then the migration is refused for good. */
   readonly controlLostMs: number;
+  /** How long page connections may stay lost before the hand-over. */
+  readonly pagesLostMs: number;
+  /** First pause before lost page and fault connections are dialled again; doubles up to a second. */
+  readonly retryMs: number;
   /** How long a hand-over's last pages may take. */
   readonly placementMs: number;
   /** How long after the hand-over the source may stay away before nobody waits for it any more. */
@@ -46,12 +50,12 @@ export type Stage =
       readonly validated: Validated;
     }
   | { readonly name: 'resuming'; readonly prepare: Prepare }
-  /** The guest runs here; `answers` are said again to a source that asks. `lackingPages` are still on the source. */
+  /** The guest runs here; `answers` are said again to a source that asks. Until it is whole, pages are on the source. */
   | {
       readonly name: 'running';
       readonly prepare: Prepare;
       readonly answers: readonly Message[];
-      readonly lackingPages: number;
+      readonly isWhole: boolean;
     }
   | { readonly name: 'auditing'; readonly answers: readonly Message[] }
   /** Everything is said; waits for the source's farewell. */
@@ -69,6 +73,8 @@ export type Ending =
   | { readonly kind: 'running'; readonly isSourceGone: boolean }
   /** Refused for good: this migration never resumes here. */
   | { readonly kind: 'refused'; readonly error: MicrostunError; readonly answer: MessageOf<'REFUSAL'> }
+  /** The source is gone with pages that the guest lacks: it is parked, and `error` says what is lost. */
+  | { readonly kind: 'pages-lost' }
   /** The guest is here and cannot go on. */
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
@@ -80,6 +86,12 @@ export type ReceptionEvent =
   | { readonly kind: 'declined'; readonly code: RefusalCode; readonly error: MicrostunError }
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }
   | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
+  /** Every page and fault connection is up again. */
+  | { readonly kind: 'pages-connected' }
+  /** The last page that the running guest lacked is placed. */
+  | { readonly kind: 'all-arrived' }
+  /** Every page is on the fast path. */
+  | { readonly kind: 'settled'; readonly answer: MessageOf<'ARRIVED'> }
   | { readonly kind: 'validated'; readonly validated: Validated }
   | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
@@ -87,7 +99,7 @@ export type ReceptionEvent =
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
-export type ReceptionTimer = 'control' | 'placement' | 'audit' | 'farewell';
+export type ReceptionTimer = 'control' | 'pages' | 'retry' | 'placement' | 'audit' | 'farewell';
 
 export type ReceptionEffect =
   | { readonly kind: 'send'; readonly message: Message }
@@ -101,6 +113,8 @@ export type ReceptionEffect =
       readonly receivedAt: number;
     }
   | { readonly kind: 'resume'; readonly prepare: Prepare; readonly handOver: HandOver }
+  | { readonly kind: 'reconnect-pages' }
+  | { readonly kind: 'settle' }
   | { readonly kind: 'audit' }
   | { readonly kind: 'arm'; readonly timer: ReceptionTimer; readonly ms: number }
   | { readonly kind: 'disarm'; readonly timer: ReceptionTimer }
@@ -139,7 +153,15 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
     case 'round-placed':
       return onRoundPlaced(stage, { round: event.round, pages: event.pages });
     case 'pages-lost':
-      return mayRefuse(stage) ? refuse(stage, 'CONNECT_FAILED', event.error) : same(stage);
+      return onPagesLost(limits, stage);
+    case 'pages-connected':
+      return { stage, effects: [{ kind: 'disarm', timer: 'pages' }] };
+    case 'all-arrived':
+      return stage.name === 'running' && !stage.isWhole
+        ? { stage, effects: [{ kind: 'settle' }] }
+        : same(stage);
+    case 'settled':
+      return onSettled(stage, event.answer);
     case 'validated':
       if (stage.name !== 'validating') return same(stage);
       return tryResume(stage.prepare, stage.handOver, event.validated, stage.placed);
@@ -165,6 +187,22 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
     default:
       return unreachable(event);
   }
+}
+
+// Lost page and fault connections are dialled again; before the hand-over there is a limit to that. After it, the
+// vCPUs that need a page wait, and only a source that is gone for good (see 'farewell') ends it.
+function onPagesLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
+  const retry: ReceptionEffect = { kind: 'arm', timer: 'retry', ms: limits.retryMs };
+  if (mayRefuse(stage))
+    return { stage, effects: [retry, { kind: 'arm', timer: 'pages', ms: limits.pagesLostMs }] };
+  return isHandedOver(stage) ? { stage, effects: [retry] } : same(stage);
+}
+
+function onSettled(stage: Stage, answer: MessageOf<'ARRIVED'>): ReceptionStep {
+  if (stage.name !== 'running' || stage.isWhole) return same(stage);
+  const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
+  if (stage.prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: stage.prepare.auditAfterMs });
+  return { stage: { ...stage, isWhole: true, answers: [...stage.answers, answer] }, effects };
 }
 
 // A control connection for this migration is up, for the first time or again: everything that was answered is said
@@ -332,12 +370,13 @@ function onResumed(stage: Stage, answer: MessageOf<'RESUMED'>): ReceptionStep {
   if (stage.name !== 'resuming') return same(stage);
   const { prepare } = stage;
   const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
-  if (prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
-  return { stage: { name: 'running', prepare, answers: [answer], lackingPages: 0 }, effects };
+  const isWhole = prepare.mode === 'pre-copy';
+  if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
+  return { stage: { name: 'running', prepare, answers: [answer], isWhole }, effects };
 }
 
 function onFarewell(stage: Stage): ReceptionStep {
-  if (stage.name === 'told' || (stage.name === 'running' && !stage.prepare.audits)) {
+  if (stage.name === 'told' || (stage.name === 'running' && stage.isWhole && !stage.prepare.audits)) {
     return end({ kind: 'running', isSourceGone: false });
   }
   return outOfTurn(stage, 'FAREWELL');
@@ -356,6 +395,19 @@ function onTimer(stage: Stage, timer: ReceptionTimer): ReceptionStep {
             ),
           )
         : same(stage);
+    case 'pages':
+      return mayRefuse(stage)
+        ? refuse(
+            stage,
+            'CONNECT_FAILED',
+            new MicrostunError(
+              'CONNECTION_LOST',
+              'the page connections were lost and the source cannot be reached for new ones',
+            ),
+          )
+        : same(stage);
+    case 'retry':
+      return { stage, effects: stage.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }] };
     case 'placement':
       return mayRefuse(stage)
         ? refuse(
@@ -369,7 +421,9 @@ function onTimer(stage: Stage, timer: ReceptionTimer): ReceptionStep {
         ? { stage: { name: 'auditing', answers: stage.answers }, effects: [{ kind: 'audit' }] }
         : same(stage);
     case 'farewell':
-      return isHandedOver(stage) ? end({ kind: 'running', isSourceGone: true }) : same(stage);
+      if (!isHandedOver(stage)) return same(stage);
+      if (stage.name === 'running' && !stage.isWhole) return end({ kind: 'pages-lost' });
+      return end({ kind: 'running', isSourceGone: true });
     default:
       return unreachable(timer);
   }

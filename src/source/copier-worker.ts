@@ -33,7 +33,6 @@ assert(port !== null, 'copier-worker.ts runs as a worker');
 const { memory, listen: where, migrationId, index, copiers, progress } = workerData as CopierWorkerData;
 const views = viewMemory(memory);
 const counts = new Float64Array(progress);
-let copier: Copier | undefined;
 
 const tell = (message: CopierMessage): void => {
   port.postMessage(message);
@@ -41,6 +40,8 @@ const tell = (message: CopierMessage): void => {
 const lose = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
+
+const copier = new Copier(views, lose);
 
 const { server, address } = await listen(where, (socket) => {
   accept(socket).catch(() => {
@@ -51,12 +52,11 @@ tell({ kind: 'listening', port: address.port });
 
 port.on('message', (request: CopierRequest) => {
   if (request.kind === 'exit') {
-    copier?.end();
+    copier.end();
     server.close();
     port.close();
     return;
   }
-  assert(copier !== undefined, 'a copier copies only once it is connected');
   copier
     .copyRound(request.round, index, copiers, request.flags, (pages, bytes) => {
       counts[0]! += pages;
@@ -64,7 +64,7 @@ port.on('message', (request: CopierRequest) => {
     })
     .then(
       (share) => {
-        tell({ kind: 'round-placed', share, bytes: copier!.bytes });
+        tell({ kind: 'round-placed', share, bytes: copier.bytes });
       },
       (error: unknown) => {
         lose(asMicrostunError(error, 'PROTOCOL'));
@@ -82,11 +82,7 @@ async function accept(socket: Socket): Promise<void> {
     );
     return;
   }
-  if (copier !== undefined) {
-    refuse(socket, 'BUSY', `page connection ${index} is up already`);
-    return;
-  }
   const helloBytes = socket.bytesRead;
-  copier = new Copier(socket, helloBytes + welcome(socket), views, lose);
+  copier.attach(socket, hello, helloBytes + welcome(socket));
   tell({ kind: 'connected' });
 }

@@ -1,11 +1,13 @@
-// A copier: sends its share of a round's windows over one page connection and waits until they are placed.
-// Owns the connection's conversation, not the listening; runs on a copier worker's thread.
-import { once } from 'node:events';
+// A copier: sends its share of a round's windows over one page connection and waits until they are placed. When the
+// connection is cut it goes on over the next one, from the windows that arrived.
+// Owns the conversation, not the listening; runs on a copier worker's thread.
 import type { Socket } from 'node:net';
-import { MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
+import { asMicrostunError, MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
+import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { WindowWriter } from './window-writer.js';
 
@@ -14,9 +16,7 @@ export interface RoundShare {
   readonly round: number;
   readonly sentPages: number;
   readonly zeroPages: number;
-  /** Bytes of pages alone. */
-  readonly pageBytes: number;
-  /** Bytes of frames around them, with the zero pages' bits. */
+  /** Bytes of frames around the pages, with the zero pages' bits. */
   readonly framingBytes: number;
 }
 
@@ -24,38 +24,66 @@ export interface RoundShare {
 export interface ConnectionBytes {
   readonly control: number;
   readonly socket: number;
+  /** How often the connection was cut and made again. */
+  readonly cuts: number;
 }
 
 /** Bytes handed to the socket and not yet to the kernel, at the most; bounds memory and how stale a page can be. */
 const QUEUED_BYTES_MAX = 8 << 20;
 
+/** A frame of the round that was handed to a socket. */
+interface SentWindow {
+  readonly window: number;
+  readonly sentPages: number;
+  readonly zeroPages: number;
+  readonly framingBytes: number;
+}
+
+/** A socket together with what fails when it is lost. */
+interface Connection {
+  readonly socket: Socket;
+  readonly reader: FrameReader;
+  readonly lost: Promise<never>;
+}
+
 export class Copier {
-  readonly #socket: Socket;
   readonly #views: MemoryViews;
   readonly #writer: WindowWriter;
   readonly #dirty: PageBitmap;
-  readonly #reader = new FrameReader();
+  readonly #onLost: (error: MicrostunError) => void;
+  #connection: Connection | undefined;
+  #attached: (() => void) | undefined;
+  #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
   #placed: ((round: number, pages: number) => void) | undefined;
-  #controlBytes: number;
+  #controlBytes = 0;
+  #closedSocketBytes = 0;
+  #connections = 0;
 
-  /** `greetingBytes`: what the greeting took on this socket, both ways. */
-  constructor(
-    socket: Socket,
-    greetingBytes: number,
-    views: MemoryViews,
-    onLost: (error: MicrostunError) => void,
-  ) {
-    this.#socket = socket;
-    this.#controlBytes = greetingBytes;
+  constructor(views: MemoryViews, onLost: (error: MicrostunError) => void) {
     this.#views = views;
     this.#writer = new WindowWriter(views);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
-    let isLost = false;
+    this.#onLost = onLost;
+  }
+
+  /** Takes a greeted connection, the first or the next; `greetingBytes` is what the greeting took, both ways. */
+  attach(socket: Socket, hello: MessageOf<'HELLO'>, greetingBytes: number): void {
+    // A destination that comes again has lost its old connection, whether or not that is known here.
+    this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
+    this.#connections++;
+    this.#controlBytes += greetingBytes;
+    this.#hello = hello;
+    const reader = new FrameReader();
+    let fail: (error: MicrostunError) => void = () => undefined;
+    const lost = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
+    lost.catch(() => undefined);
+    const connection: Connection = { socket, reader, lost };
+    this.#connection = connection;
     const lose = (error: MicrostunError): void => {
-      if (isLost) return;
-      isLost = true;
-      socket.destroy();
-      onLost(error);
+      fail(error);
+      if (this.#connection === connection) this.#drop(error, true);
     };
     socket.on('error', (error) => {
       lose(
@@ -69,18 +97,28 @@ export class Copier {
     });
     socket.on('data', (chunk: Buffer) => {
       try {
-        for (const frame of this.#reader.consume(chunk)) this.#receive(frame);
+        for (const frame of reader.consume(chunk)) this.#receive(frame);
       } catch (error) {
-        lose(error instanceof MicrostunError ? error : new ProtocolError(messageOf(error), { cause: error }));
+        lose(asMicrostunError(error, 'PROTOCOL'));
       }
     });
     socket.resume();
+    this.#attached?.();
+  }
+
+  #drop(error: MicrostunError, tells: boolean): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    this.#closedSocketBytes += connection.socket.bytesWritten + connection.socket.bytesRead;
+    connection.socket.destroy();
+    if (tells) this.#onLost(error);
   }
 
   /**
    * Sends windows `index`, `index + stride`, … of the pages in the shared dirty bitmap; a window always travels on the
    * same connection, so an older copy of a page never overtakes a newer one. Resolves when the destination has placed
-   * them all. `onProgress` hears the bytes of each window. Never resolves once the connection is lost.
+   * them all, over as many connections as it takes. `onProgress` hears the pages and bytes of each window.
    */
   async copyRound(
     round: number,
@@ -89,52 +127,111 @@ export class Copier {
     flags: number,
     onProgress: (pages: number, bytes: number) => void,
   ): Promise<RoundShare> {
-    let sentPages = 0;
-    let zeroPages = 0;
-    let pageBytes = 0;
-    let framingBytes = 0;
-    for (let window = index; window < this.#views.regionCount; window += stride) {
-      const frame = this.#writer.frame(this.#dirty, round, window, flags);
-      if (frame === undefined) continue;
-      await this.#write(frame.parts);
-      sentPages += frame.sentPages;
-      zeroPages += frame.zeroPages;
-      pageBytes += frame.sentPages * 4096;
-      framingBytes += frame.frameBytes - frame.sentPages * 4096;
-      onProgress(frame.sentPages + frame.zeroPages, frame.frameBytes);
+    const sent: SentWindow[] = [];
+    let nextWindow = index;
+    let sentAgainFramingBytes = 0;
+    for (;;) {
+      const connection = await this.#connected();
+      try {
+        for (; nextWindow < this.#views.regionCount; nextWindow += stride) {
+          const frame = this.#writer.frame(this.#dirty, round, nextWindow, flags);
+          if (frame === undefined) continue;
+          const { sentPages, zeroPages, frameBytes } = frame;
+          sent.push({
+            window: nextWindow,
+            sentPages,
+            zeroPages,
+            framingBytes: frameBytes - sentPages * PAGE_BYTES,
+          });
+          await this.#write(connection, frame.parts);
+          onProgress(sentPages + zeroPages, frameBytes);
+        }
+        const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
+        const end = encodeMark('ROUND_END', round, pages);
+        const placed = this.#awaitPlaced(round, pages);
+        await this.#write(connection, [end]);
+        await Promise.race([placed, connection.lost]);
+        return this.#share(round, sent, sentAgainFramingBytes + end.length);
+      } catch (error) {
+        if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
+        await this.#connected();
+        const hello = this.#hello;
+        if (hello.round > round) return this.#share(round, sent, sentAgainFramingBytes);
+        const arrived = hello.round === round ? hello.windows : 0;
+        if (arrived > sent.length)
+          throw new ProtocolError(`${arrived} windows arrived, but ${sent.length} were sent`, {
+            cause: error,
+          });
+        nextWindow = sent[arrived]?.window ?? nextWindow;
+        sentAgainFramingBytes += sum(sent.slice(arrived), (one) => one.framingBytes);
+        sent.length = arrived;
+      }
     }
-    const end = encodeMark('ROUND_END', round, sentPages + zeroPages);
-    const placed = new Promise<void>((resolve, reject) => {
-      this.#placed = (placedRound, pages) => {
-        if (placedRound === round && pages === sentPages + zeroPages) resolve();
-        else
-          reject(
-            new ProtocolError(
-              `round ${placedRound} with ${pages} pages was acknowledged, not ${round} with ${sentPages + zeroPages}`,
-            ),
-          );
-      };
-    });
-    await this.#write([end]);
-    await placed;
-    return { round, sentPages, zeroPages, pageBytes, framingBytes: framingBytes + end.length };
+  }
+
+  #share(round: number, sent: readonly SentWindow[], moreFramingBytes: number): RoundShare {
+    return {
+      round,
+      sentPages: sum(sent, (one) => one.sentPages),
+      zeroPages: sum(sent, (one) => one.zeroPages),
+      framingBytes: sum(sent, (one) => one.framingBytes) + moreFramingBytes,
+    };
   }
 
   get bytes(): ConnectionBytes {
-    return { control: this.#controlBytes, socket: this.#socket.bytesWritten + this.#socket.bytesRead };
+    const socket = this.#connection?.socket;
+    return {
+      control: this.#controlBytes,
+      socket: this.#closedSocketBytes + (socket === undefined ? 0 : socket.bytesWritten + socket.bytesRead),
+      cuts: Math.max(0, this.#connections - 1),
+    };
   }
 
+  /** Says no more; the connection ends in order. */
   end(): void {
-    this.#socket.removeAllListeners('close');
-    this.#socket.end();
+    const connection = this.#connection;
+    this.#connection = undefined;
+    connection?.socket.end();
+  }
+
+  async #connected(): Promise<Connection> {
+    for (;;) {
+      if (this.#connection !== undefined) return this.#connection;
+      await new Promise<void>((resolve) => {
+        this.#attached = resolve;
+      });
+    }
   }
 
   // One writev a window; waits while more than QUEUED_BYTES_MAX are queued.
-  async #write(parts: readonly Uint8Array[]): Promise<void> {
-    this.#socket.cork();
-    for (const part of parts) this.#socket.write(part);
-    this.#socket.uncork();
-    while (this.#socket.writableLength > QUEUED_BYTES_MAX) await once(this.#socket, 'drain');
+  async #write({ socket, lost }: Connection, parts: readonly Uint8Array[]): Promise<void> {
+    if (socket.destroyed) await lost;
+    socket.cork();
+    for (const part of parts) socket.write(part);
+    socket.uncork();
+    while (socket.writableLength > QUEUED_BYTES_MAX) {
+      await Promise.race([
+        lost,
+        new Promise<void>((resolve) => {
+          socket.once('drain', resolve);
+        }),
+      ]);
+    }
+  }
+
+  #awaitPlaced(round: number, pages: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#placed = (placedRound, placedPages) => {
+        if (placedRound === round && placedPages === pages) resolve();
+        else {
+          reject(
+            new ProtocolError(
+              `round ${placedRound} with ${placedPages} pages was acknowledged, not ${round} with ${pages}`,
+            ),
+          );
+        }
+      };
+    });
   }
 
   #receive({ header, body }: Frame): void {
@@ -146,4 +243,8 @@ export class Copier {
     this.#placed = undefined;
     placed(...decodeMark(body));
   }
+}
+
+function sum<T>(items: readonly T[], pick: (item: T) => number): number {
+  return items.reduce((total, item) => total + pick(item), 0);
 }

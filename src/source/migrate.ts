@@ -7,13 +7,15 @@ import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.
 import { EventQueue } from '../shared/event-queue.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { Command } from '../shared/memory/safepoints.js';
 import type { MigrationReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
 import { Channel } from '../shared/wire/channel.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
-import type { MessageOf } from '../shared/wire/messages.js';
+import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { PUSHED } from '../shared/wire/page-frames.js';
+import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement.js';
 import {
@@ -27,6 +29,7 @@ import {
   type Phase,
   type TimerName,
 } from './migration.js';
+import { PageServer } from './page-server.js';
 import { CopierPool, TracerThread, type RoundTotal } from './migration-workers.js';
 
 export interface MigrateOptions {
@@ -71,14 +74,17 @@ export class OutgoingMigration {
   readonly #measurement: Measurement;
   readonly #tracer: TracerThread;
   readonly #copiers: CopierPool;
+  readonly #pageServer: PageServer;
   #state: MigrationState;
   #pagePorts: number[] = [];
+  #faultPort = 1;
   #channel: Channel | undefined;
   /** Bytes of control connections: of frames, and as the sockets counted; of those that are closed already. */
   #controlBytes = 0;
   #controlSocketBytes = 0;
   #channelSentBytes = 0;
   #outcome: Outcome | undefined;
+  #cuts = 0;
   #dirtyPages = 0;
   #roundPages = 0;
   #roundStartPages = 0;
@@ -106,6 +112,13 @@ export class OutgoingMigration {
       },
       lost: (error) => {
         this.#events.push({ kind: 'pages-lost', error });
+      },
+      failed,
+    });
+    this.#pageServer = new PageServer({
+      connected: () => undefined,
+      lost: (error) => {
+        this.#logger.warn(error.message);
       },
       failed,
     });
@@ -139,8 +152,10 @@ export class OutgoingMigration {
    * Runs the migration to its end. Never rejects for what the world did: that is a failed result, with the owner.
    */
   async run(): Promise<MigrationResult> {
-    const { connections, listen } = this.#options;
+    const { connections, listen, plan } = this.#options;
     try {
+      const { vcpus, memoryBytes } = this.#machine.spec;
+      warmUpHandOver(vcpus, memoryBytes / PAGE_BYTES);
       this.#pagePorts = await this.#copiers.start(
         this.#machine.shared,
         connections,
@@ -148,6 +163,9 @@ export class OutgoingMigration {
         listen.port,
         this.id,
       );
+      const faultListen = { host: listen.host, port: listen.port === 0 ? 0 : listen.port + connections };
+      if (plan.mode !== 'pre-copy')
+        this.#faultPort = await this.#pageServer.start(this.#machine.shared, faultListen, this.id);
     } catch (error) {
       await this.#close();
       return {
@@ -174,10 +192,13 @@ export class OutgoingMigration {
   #result(outcome: Outcome): MigrationResult {
     if (outcome.kind === 'failed') return outcome;
     const pages = this.#copiers.bytes;
+    const faults = this.#pageServer.bytes;
     try {
       const report = this.#measurement.report(this.#machine.spec, {
-        control: this.#controlBytes + pages.control,
-        sockets: this.#controlSocketBytes + pages.socket,
+        control: this.#controlBytes + pages.control + faults.control,
+        faults: faults.faults,
+        sockets: this.#controlSocketBytes + pages.socket + faults.socket,
+        cuts: pages.cuts + this.#cuts,
       });
       return { kind: 'completed', report };
     } catch (error) {
@@ -193,7 +214,7 @@ export class OutgoingMigration {
   async #close(): Promise<void> {
     this.#timers.disarmAll();
     this.#hangUp();
-    await Promise.all([this.#tracer.close(), this.#copiers.close()]);
+    await Promise.all([this.#tracer.close(), this.#copiers.close(), this.#pageServer.close()]);
   }
 
   async #performAll(effects: readonly MigrationEffect[]): Promise<void> {
@@ -258,6 +279,8 @@ export class OutgoingMigration {
         this.#measurement.noteResumed(effect.message, effect.receivedAt);
         return;
       case 'note-arrived':
+        this.#measurement.noteArrived(effect.message);
+        this.#logger.info('every page has arrived; the source needs the guest no more');
         return;
       case 'note-audit':
         this.#measurement.noteAudit(effect.message);
@@ -314,6 +337,7 @@ export class OutgoingMigration {
           },
           closed: (error) => {
             if (this.#channel !== channel) return;
+            this.#cuts++;
             this.#events.push({
               kind: 'link-lost',
               error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
@@ -330,10 +354,10 @@ export class OutgoingMigration {
     );
   }
 
-  #send(message: Parameters<Channel['send']>[0]): number {
-    const bytes = this.#channel?.send(message) ?? 0;
-    this.#channelSentBytes += bytes;
-    return bytes;
+  #send(message: Message): ReturnType<Channel['send']> {
+    const sent = this.#channel?.send(message) ?? { bytes: 0, sentAt: monotonicUs() };
+    this.#channelSentBytes += sent.bytes;
+    return sent;
   }
 
   #hangUp(): void {
@@ -353,6 +377,7 @@ export class OutgoingMigration {
       guest: this.#machine.spec,
       mode: plan.mode,
       pagePorts: this.#pagePorts,
+      faultPort: this.#faultPort,
       audits: plan.audits,
       auditAfterMs,
     };
@@ -363,7 +388,7 @@ export class OutgoingMigration {
 
   async #installTraces(): Promise<MigrationEvent> {
     this.#measurement.installMs = await this.#tracer.installTraces();
-    const pageCount = this.#machine.spec.memoryBytes / 4096;
+    const pageCount = this.#machine.spec.memoryBytes / PAGE_BYTES;
     this.#dirtyPages = pageCount;
     return { kind: 'traces-installed', pageCount };
   }
@@ -417,8 +442,8 @@ export class OutgoingMigration {
   }
 
   #handOver(message: MessageOf<'HAND_OVER'>, copiesRest: boolean): void {
-    const bytes = this.#send(message);
-    this.#measurement.noteHandedOver(monotonicUs(), bytes);
+    const { bytes, sentAt } = this.#send(message);
+    this.#measurement.noteHandedOver(sentAt, bytes);
     if (copiesRest) this.#copyRound(message.finalRound, 0);
   }
 

@@ -87,7 +87,7 @@ export class CopierPool {
   readonly #progress: Float64Array[] = [];
   readonly #bytes: ConnectionBytes[] = [];
   readonly #events: CopierEvents;
-  #connected = 0;
+  readonly #isConnected: boolean[] = [];
   #shares: RoundShare[] = [];
 
   constructor(events: CopierEvents) {
@@ -130,10 +130,7 @@ export class CopierPool {
         else this.#receive(workerData.index, message, workerData.copiers);
       };
       const onFailure = (error: MicrostunError): void => {
-        const ours =
-          error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'LISTEN_FAILED'
-            ? new MicrostunError('LISTEN_FAILED', error.cause.message, { cause: error.cause })
-            : error;
+        const ours = listenFailureOf(error);
         reject(ours);
         this.#events.failed(ours);
       };
@@ -146,10 +143,11 @@ export class CopierPool {
   #receive(index: number, message: Exclude<CopierMessage, { kind: 'listening' }>, copiers: number): void {
     switch (message.kind) {
       case 'connected':
-        this.#connected++;
-        if (this.#connected === copiers) this.#events.connected();
+        this.#isConnected[index] = true;
+        if (this.#connectedCount === copiers) this.#events.connected();
         return;
       case 'lost':
+        this.#isConnected[index] = false;
         this.#events.lost(new MicrostunError(message.code, message.reason));
         return;
       case 'round-placed':
@@ -157,6 +155,10 @@ export class CopierPool {
         this.#shares.push(message.share);
         if (this.#shares.length === copiers) this.#events.roundPlaced(this.#takeTotal());
     }
+  }
+
+  get #connectedCount(): number {
+    return this.#isConnected.filter(Boolean).length;
   }
 
   #takeTotal(): RoundTotal {
@@ -168,7 +170,6 @@ export class CopierPool {
       round: shares[0]!.round,
       sentPages: sum((share) => share.sentPages),
       zeroPages: sum((share) => share.zeroPages),
-      pageBytes: sum((share) => share.pageBytes),
       framingBytes: sum((share) => share.framingBytes),
     };
   }
@@ -190,6 +191,7 @@ export class CopierPool {
     return {
       control: this.#bytes.reduce((total, one) => total + one.control, 0),
       socket: this.#bytes.reduce((total, one) => total + one.socket, 0),
+      cuts: this.#bytes.reduce((total, one) => total + one.cuts, 0),
     };
   }
 
@@ -197,6 +199,14 @@ export class CopierPool {
     for (const worker of this.#workers) worker.post({ kind: 'exit' });
     await Promise.all(this.#workers.map((worker) => worker.terminateAfter(CLOSE_MS)));
   }
+}
+
+/** A worker's failure as what it was: most of them cannot listen. */
+export function listenFailureOf(error: MicrostunError): MicrostunError {
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause && cause.code === 'LISTEN_FAILED'
+    ? new MicrostunError('LISTEN_FAILED', cause.message, { cause })
+    : error;
 }
 
 /** A worker that does not end by itself in this time is ended: its peer may keep its connection half open. */

@@ -73,7 +73,11 @@ export type Phase =
       readonly isRoundPlaced: boolean;
     }
   /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
-  | { readonly name: 'pushing'; readonly round: number; readonly isPushed: boolean }
+  | {
+      readonly name: 'pushing';
+      readonly isPushed: boolean;
+      readonly arrived: MessageOf<'ARRIVED'> | undefined;
+    }
   | { readonly name: 'awaiting-audit' }
   | { readonly name: 'ended'; readonly outcome: Outcome };
 
@@ -238,7 +242,7 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
       return onResumed(plan, state, message, receivedAt);
     case 'ARRIVED':
       if (state.phase.name !== 'pushing') return { state, effects: [] };
-      return awaitAudit(plan, state, [{ kind: 'note-arrived', message }]);
+      return onPushed(plan, state, { ...state.phase, arrived: message });
     case 'AUDITED':
       if (state.phase.name !== 'awaiting-audit') return { state, effects: [] };
       return complete(state, [{ kind: 'note-audit', message }]);
@@ -292,8 +296,21 @@ function onResumed(
     { kind: 'note-resumed', message, receivedAt },
   ];
   if (plan.mode === 'pre-copy') return awaitAudit(plan, state, noted);
-  const round = handOver.finalRound + 1;
-  return enter(state, { name: 'pushing', round, isPushed: false }, [...noted, { kind: 'push', round }]);
+  const round = handOver.finalRound;
+  return enter(state, { name: 'pushing', isPushed: false, arrived: undefined }, [
+    ...noted,
+    { kind: 'push', round },
+  ]);
+}
+
+// The push has ended here, and every page has arrived there, in either order.
+function onPushed(
+  plan: MigrationPlan,
+  state: MigrationState,
+  phase: Extract<Phase, { name: 'pushing' }>,
+): Step {
+  if (!phase.isPushed || phase.arrived === undefined) return { state: { ...state, phase }, effects: [] };
+  return awaitAudit(plan, state, [{ kind: 'note-arrived', message: phase.arrived }]);
 }
 
 function onRefusal(state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
@@ -330,8 +347,7 @@ function onWork(
       }
       if (phase.name === 'handing-over')
         return { state: { ...state, phase: { ...phase, isRoundPlaced: true } }, effects: [] };
-      if (phase.name === 'pushing')
-        return { state: { ...state, phase: { ...phase, isPushed: true } }, effects: [] };
+      if (phase.name === 'pushing') return onPushed(plan, state, { ...phase, isPushed: true });
       return { state, effects: [] };
     case 'harvested':
       return phase.name === 'harvesting'

@@ -5,7 +5,7 @@ import { assert, unreachable } from '../shared/errors.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
-import { Tracer, type Harvest, type LastHarvest } from './tracer.js';
+import { Tracer, warmUpTracer, type Harvest, type LastHarvest } from './tracer.js';
 
 export type TracerRequest =
   | { readonly kind: 'install' }
@@ -23,6 +23,7 @@ export type TracerMessage =
 const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
 const machine = workerData as SharedMachine;
+warmUpTracer();
 const tracer = new Tracer(machine.memory, new SafepointControl(machine.safepointWords));
 
 port.on('message', (request: TracerRequest) => {

@@ -1,10 +1,13 @@
 // A guest's machine as the main thread holds it: starts the vCPU workers, parks and resumes them, audits.
 // Never blocks; does not know that the guest is being moved.
+import { setImmediate as yieldToEvents } from 'node:timers/promises';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
 import { Command, SafepointControl } from '../memory/safepoints.js';
 import { WorkerThread } from '../worker-thread.js';
 import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
+import { FAULT_BUCKETS } from './fault-latency.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import {
   allocateMachine,
@@ -25,6 +28,9 @@ export interface MachineCounters {
   readonly throttledUs: number;
   readonly remoteFaults: number;
   readonly faultWaitUs: number;
+  readonly longestFaultUs: number;
+  /** Remote page faults by latency (fault-latency.ts). */
+  readonly faultBuckets: readonly number[];
   /** Per vCPU. */
   readonly firstSliceAt: readonly number[];
   readonly lastSliceEndAt: readonly number[];
@@ -33,8 +39,6 @@ export interface MachineCounters {
 export interface MachineEvents {
   /** A worker failed, or the guest program threw. Called at most once a worker. */
   failed(error: MicrostunError): void;
-  /** The guest touched a page that is still on the source. */
-  pageFault?(page: number): void;
 }
 
 export class GuestMachine {
@@ -43,6 +47,7 @@ export class GuestMachine {
   readonly #settings: MachineSettings;
   readonly #events: MachineEvents;
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
+  #faultPorts: MessagePort[] = [];
   #awaitedResumes = 0;
   #onAllResumed: (() => void) | undefined;
   #hasFailed = false;
@@ -85,11 +90,12 @@ export class GuestMachine {
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots };
+      const { port1, port2 } = new MessageChannel();
+      this.#faultPorts.push(port1);
+      const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
       const onMessage = (message: VcpuMessage): void => {
         if (message.kind === 'ready') resolve();
-        else if (message.kind === 'resumed') this.#noteResumed();
-        else this.#events.pageFault?.(message.page);
+        else this.#noteResumed();
       };
       const onFailure = (error: MicrostunError): void => {
         const ours = new MicrostunError(
@@ -104,7 +110,7 @@ export class GuestMachine {
         this.#events.failed(ours);
       };
       const entry = new URL('./vcpu-worker.js', import.meta.url);
-      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure));
+      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure, [port2]));
     });
   }
 
@@ -113,13 +119,22 @@ export class GuestMachine {
     if (this.#awaitedResumes === 0) this.#onAllResumed?.();
   }
 
-  /** Lets the vCPUs run; resolves when each has run its first slice. */
-  resume(): Promise<void> {
+  /** The ports on which the vCPUs ask for absent pages, to be handed to whoever fetches them. */
+  takeFaultPorts(): MessagePort[] {
+    const ports = this.#faultPorts;
+    this.#faultPorts = [];
+    return ports;
+  }
+
+  /** Lets the parked vCPUs run; resolves when each has begun its first slice. */
+  async resume(): Promise<void> {
     this.#awaitedResumes = this.spec.vcpus;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       this.#onAllResumed = resolve;
       this.safepoints.command(Command.RUN);
     });
+    // Each vCPU stamps its first slice right after it has told of it: a matter of a microsecond.
+    while (this.counters().firstSliceAt.includes(0)) await yieldToEvents();
   }
 
   /** Resolves when no vCPU is in a slice; none enters one before `resume`. */
@@ -177,6 +192,10 @@ export class GuestMachine {
       throttledUs: sum(Counter.THROTTLED_US),
       remoteFaults: sum(Counter.REMOTE_FAULTS),
       faultWaitUs: sum(Counter.FAULT_WAIT_US),
+      longestFaultUs: Math.max(...all.map((one) => one[Counter.LONGEST_FAULT_US]!)),
+      faultBuckets: Array.from({ length: FAULT_BUCKETS }, (_, bucket) =>
+        sum(Counter.FAULT_BUCKETS_FROM + bucket),
+      ),
       firstSliceAt: all.map((one) => one[Counter.FIRST_SLICE_AT]!),
       lastSliceEndAt: all.map((one) => one[Counter.LAST_SLICE_END_AT]!),
     };
@@ -187,6 +206,7 @@ export class GuestMachine {
     this.safepoints.command(Command.EXIT);
     const vcpus = this.#vcpus;
     this.#vcpus = [];
+    for (const port of this.takeFaultPorts()) port.close();
     const isWaiting = Array.from(
       { length: this.spec.vcpus },
       (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,

@@ -1,6 +1,7 @@
 // A machine as its threads share it: guest memory, safepoint words, registers and counters.
 // Plain shared arrays; docs/memory-model.md says who writes which word.
 import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
+import { FAULT_BUCKETS } from './fault-latency.js';
 import { allocateSafepointWords } from '../memory/safepoints.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from './guest-program.js';
 
@@ -32,9 +33,12 @@ export const Counter = {
   REMOTE_FAULTS: 8,
   /** Time spent waiting for absent pages. */
   FAULT_WAIT_US: 9,
+  LONGEST_FAULT_US: 10,
+  /** First of FAULT_BUCKETS counts of remote page faults by latency. */
+  FAULT_BUCKETS_FROM: 16,
 } as const;
 
-const COUNTERS_PER_VCPU = 16;
+const COUNTERS_PER_VCPU = 16 + FAULT_BUCKETS;
 
 /** Machine-wide doubles after the vCPUs' counters. */
 const GUEST_CLOCK_BASE = 0;

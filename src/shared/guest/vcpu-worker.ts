@@ -1,6 +1,6 @@
 // Entry of a vCPU's worker: makes the guest program, boots it if asked, and runs its slices until told to exit.
 // Nobody imports this file; machine.ts starts it and holds the other end of its messages.
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
 import { createGuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
@@ -14,17 +14,16 @@ export interface VcpuWorkerData {
   readonly vcpu: number;
   /** Whether this vCPU fills the fresh guest before it parks. */
   readonly boots: boolean;
+  /** Where it asks for pages that are still on the source: page numbers. */
+  readonly faults: MessagePort;
 }
 
 /** What a vCPU's worker tells machine.ts. */
-export type VcpuMessage =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'resumed' }
-  | { readonly kind: 'page-fault'; readonly page: number };
+export type VcpuMessage = { readonly kind: 'ready' } | { readonly kind: 'resumed' };
 
 const port = parentPort;
 assert(port !== null, 'vcpu-worker.ts runs as a worker');
-const { machine, vcpu, boots } = workerData as VcpuWorkerData;
+const { machine, vcpu, boots, faults } = workerData as VcpuWorkerData;
 const tell = (message: VcpuMessage): void => {
   port.postMessage(message);
 };
@@ -44,6 +43,6 @@ runVcpu(machine, vcpu, program, {
     tell({ kind: 'resumed' });
   },
   pageFault: (page) => {
-    tell({ kind: 'page-fault', page });
+    faults.postMessage(page);
   },
 });

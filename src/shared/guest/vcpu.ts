@@ -5,12 +5,13 @@ import { createGuestMemory, type PageEvents } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { PageState } from '../memory/pages.js';
 import { Command, VcpuSafepoint } from '../memory/safepoints.js';
+import { faultBucketOf } from './fault-latency.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
-  /** The first slice after a park has ended. */
+  /** The first slice after a park is about to begin; its FIRST_SLICE_AT follows at once. */
   resumed(): void;
   /** The guest touched a page that is still on the source. */
   pageFault(page: number): void;
@@ -32,11 +33,14 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
         page,
         () => Atomics.load(views.pageTable, page) < PageState.ABSENT,
         () => {
-          counters[Counter.REMOTE_FAULTS]!++;
           events.pageFault(page);
         },
       );
-      counters[Counter.FAULT_WAIT_US]! += monotonicUs() - from;
+      counters[Counter.REMOTE_FAULTS]!++;
+      const waitedUs = monotonicUs() - from;
+      counters[Counter.FAULT_WAIT_US]! += waitedUs;
+      counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, waitedUs);
+      counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(waitedUs)]!++;
     },
   };
   const vcpu: Vcpu = {
@@ -59,11 +63,13 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
   let gapFrom: number | undefined;
   while (command !== Command.EXIT) {
     if (command === Command.PARK) {
+      counters[Counter.FIRST_SLICE_AT] = 0;
       command = safepoint.park();
       isFirstSlice = true;
       gapFrom = undefined;
       continue;
     }
+    if (isFirstSlice) events.resumed();
     const sliceFrom = monotonicUs();
     if (gapWatch !== settings.gapWatch) {
       gapWatch = settings.gapWatch;
@@ -72,17 +78,16 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
     if (gapFrom !== undefined && sliceFrom - gapFrom > counters[Counter.LONGEST_GAP_US]!) {
       counters[Counter.LONGEST_GAP_US] = sliceFrom - gapFrom;
     }
-    if (isFirstSlice) counters[Counter.FIRST_SLICE_AT] = sliceFrom;
+    if (isFirstSlice) {
+      counters[Counter.FIRST_SLICE_AT] = sliceFrom;
+      isFirstSlice = false;
+    }
     program.runSlice(vcpu);
     const sliceEnd = monotonicUs();
     counters[Counter.LAST_SLICE_END_AT] = sliceEnd;
     counters[Counter.SLICES]!++;
     counters[Counter.PAGE_FIRES] = pages.pageFires;
     gapFrom = sliceEnd;
-    if (isFirstSlice) {
-      isFirstSlice = false;
-      events.resumed();
-    }
     command = safepoint.pass();
     if (command !== Command.RUN) continue;
 

@@ -7,6 +7,7 @@ export const VCPUS_MAX = 64;
 const EPOCH = 0;
 const COMMAND = 1;
 const THROTTLE_US = 2;
+const LACKING = 3;
 const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.
@@ -36,11 +37,13 @@ export const VcpuState = {
 } as const;
 
 const NO_FAULT = -1;
+const NOT_HANDED_OVER = -1;
 
 /** Allocates the shared words of a machine with `vcpus` vCPUs, all PARKED. */
 export function allocateSafepointWords(vcpus: number): SharedArrayBuffer {
   const buffer = new SharedArrayBuffer(4 * (HEADER_WORDS + vcpus * VCPU_WORDS));
   const words = new Int32Array(buffer);
+  words[LACKING] = NOT_HANDED_OVER;
   for (let vcpu = 0; vcpu < vcpus; vcpu++) words[HEADER_WORDS + vcpu * VCPU_WORDS + FAULT_PAGE] = NO_FAULT;
   return buffer;
 }
@@ -117,6 +120,20 @@ export class SafepointControl {
   /** How long each vCPU sleeps after each slice, in microseconds (Stun During Page Send); 0 switches it off. */
   throttle(sleepUs: number): void {
     Atomics.store(this.#words, THROTTLE_US, sleepUs);
+  }
+
+  /** The guest is this side's and is about to run, still lacking `pages`: from now on nobody overwrites a page. */
+  handOver(pages: number): void {
+    Atomics.store(this.#words, LACKING, pages);
+  }
+
+  get isHandedOver(): boolean {
+    return Atomics.load(this.#words, LACKING) !== NOT_HANDED_OVER;
+  }
+
+  /** `pages` that were lacking have been placed; answers how many are lacking still. */
+  notePlaced(pages: number): number {
+    return Atomics.sub(this.#words, LACKING, pages) - pages;
   }
 
   /** The page that a vCPU waits for, if it does. */

@@ -61,6 +61,18 @@ export interface ByteLedger {
   readonly sockets: number;
 }
 
+/** What happened between the resume and the arrival of the last page. */
+export interface PostcopyReport {
+  readonly remotePageFaults: number;
+  /** Pages that a fault brought, and pages that the push brought: together those that were lacking. */
+  readonly fetchedPages: number;
+  readonly pushedPages: number;
+  readonly durationMs: number;
+  /** How long a vCPU waited for a page; quantiles to half an octave. */
+  readonly faultLatencyUs: { readonly p50: number; readonly p99: number; readonly max: number };
+  readonly histogram: readonly { readonly belowUs: number; readonly count: number }[];
+}
+
 export interface AuditReport {
   readonly passed: boolean;
   readonly checked: number;
@@ -97,6 +109,11 @@ export interface MigrationReport {
   };
   readonly bitmap: { readonly format: BitmapFormat; readonly rawBytes: number; readonly sentBytes: number };
   readonly bytes: ByteLedger;
+  /** null in a pre-copy. */
+  readonly postcopy: PostcopyReport | null;
+  /** How often a connection was cut and made again. */
+  readonly cuts: number;
+  /** From the start of the migration until the source knew that the guest runs at the destination. */
   readonly totalMs: number;
   /** null when no audit was asked for. */
   readonly audit: AuditReport | null;

@@ -1,7 +1,7 @@
 // The report as people read it in a terminal.
 // Pure: a report in, text out.
 import { formatBytes, formatCount, formatMs } from '../units.js';
-import type { FailureReport, MigrationReport, StunParts } from './report.js';
+import type { FailureReport, MigrationReport, PostcopyReport, StunParts } from './report.js';
 
 /** Names of the stun's parts, in the order in which they pass. */
 export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
@@ -27,6 +27,7 @@ export function renderReport(report: MigrationReport): string {
       ['longest vCPU pause before the stun', formatMs(report.trace.longestVcpuPauseMs)],
       ['page fires', formatCount(report.trace.pageFires)],
     ]),
+    ...(report.postcopy === null ? [] : [section('After the switch-over', postcopyLines(report.postcopy))]),
     section('Bytes', byteLines(report)),
     auditLine(report),
   ].join('\n\n');
@@ -101,6 +102,26 @@ function roundLines({ rounds }: MigrationReport): Row[] {
   if (shown.length < rounds.length)
     rows.splice(3, 0, ['…', '', `${rounds.length - shown.length} more rounds`]);
   return rows;
+}
+
+function postcopyLines({
+  remotePageFaults,
+  fetchedPages,
+  pushedPages,
+  durationMs,
+  faultLatencyUs,
+}: PostcopyReport): Row[] {
+  const us = (value: number): string => formatMs(value / 1000);
+  return [
+    ['all pages there after', formatMs(durationMs)],
+    ['pages pushed', formatCount(pushedPages)],
+    ['pages fetched by faults', formatCount(fetchedPages)],
+    ['remote page faults', formatCount(remotePageFaults)],
+    [
+      'fault latency',
+      `median ${us(faultLatencyUs.p50)}, p99 ${us(faultLatencyUs.p99)}, max ${us(faultLatencyUs.max)}`,
+    ],
+  ];
 }
 
 function byteLines({ bytes, bitmap }: MigrationReport): Row[] {

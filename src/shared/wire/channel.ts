@@ -34,14 +34,18 @@ export class Channel {
     socket.on('close', this.#onClose);
   }
 
-  /** Queues a message; answers its bytes on the wire. Does nothing once the channel is closed. */
-  send(message: Message): number {
+  /**
+   * Queues a message; answers its bytes on the wire and when the first of them was given to the socket. Sends nothing
+   * once the channel is closed.
+   */
+  send(message: Message): { readonly bytes: number; readonly sentAt: number } {
     const parts = encodeMessage(message);
-    if (this.#isClosed || this.socket.destroyed) return 0;
+    const sentAt = monotonicUs();
+    if (this.#isClosed || this.socket.destroyed) return { bytes: 0, sentAt };
     this.socket.cork();
     for (const part of parts) this.socket.write(part);
     this.socket.uncork();
-    return parts.reduce((total, part) => total + part.byteLength, 0);
+    return { bytes: parts.reduce((total, part) => total + part.byteLength, 0), sentAt };
   }
 
   /** Sends what is queued and closes; the peer sees an orderly end. */

@@ -60,7 +60,7 @@ const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   ROUND_END: 64,
   ROUND_PLACED: 64,
   PAGE_WANTED: 64,
-  PAGE_SENT: 8192,
+  PAGE_SENT: 4104,
 };
 
 export interface FrameHeader {

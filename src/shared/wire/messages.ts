@@ -1,6 +1,7 @@
 // The messages of the control connection and the greetings of all connections: their fields and limits, one table.
 // Pure; what they mean and in what order they come is docs/protocol.md and the two state machines.
 import { ProtocolError } from '../errors.js';
+import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
@@ -72,6 +73,8 @@ const bodies = {
     mode: oneOf('pre-copy', 'hybrid', 'post-copy'),
     /** Where the destination dials for pages, one port a connection, at the address that the control connection came from. */
     pagePorts: list(portField, CONNECTIONS_MAX),
+    /** Where it dials to fetch single pages after the hand-over. */
+    faultPort: portField,
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
     auditAfterMs: milliseconds,
@@ -95,7 +98,18 @@ const bodies = {
     answeredAt: instant,
     firstSliceAt: list(instant, VCPUS_MAX),
   }),
-  ARRIVED: record({ pushedPages: pageCountField, fetchedPages: pageCountField }),
+  /** Every page is here; what the guest's remote page faults cost it. Latencies are in microseconds. */
+  ARRIVED: record({
+    pushedPages: pageCountField,
+    fetchedPages: pageCountField,
+    remotePageFaults: u32,
+    latencyP50Us: real(0),
+    latencyP99Us: real(0),
+    latencyMaxUs: real(0),
+    /** Faults by latency: bucket n counts those below 2^(n/2) µs that no bucket before it counts. */
+    latencyBuckets: list(u32, FAULT_BUCKETS),
+    durationMs: milliseconds,
+  }),
   AUDITED: record({
     passed: flag,
     checked: pageCountField,

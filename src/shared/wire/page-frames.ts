@@ -91,6 +91,24 @@ export function encodeMark(
   return frame;
 }
 
+/** PAGE_SENT: the page's number and its bytes. */
+export function encodePageSent(page: number, bytes: Uint8Array): Buffer {
+  const frame = Buffer.alloc(FRAME_HEADER_BYTES + MARK_BYTES + PAGE_BYTES);
+  encodeHeader('PAGE_SENT', MARK_BYTES + PAGE_BYTES).copy(frame);
+  frame.writeUInt32BE(page, FRAME_HEADER_BYTES);
+  frame.set(bytes, FRAME_HEADER_BYTES + MARK_BYTES);
+  return frame;
+}
+
+/** @throws ProtocolError when it is not a page of the guest, whole. */
+export function decodePageSent(body: Buffer, pageCount: number): { page: number; bytes: Buffer } {
+  if (body.length !== MARK_BYTES + PAGE_BYTES) throw new ProtocolError(`PAGE_SENT has ${body.length} bytes`);
+  const page = body.readUInt32BE(0);
+  if (page >= pageCount)
+    throw new ProtocolError(`page ${page} lies outside of a guest of ${pageCount} pages`);
+  return { page, bytes: body.subarray(MARK_BYTES) };
+}
+
 /** @throws ProtocolError when the body is not exactly two numbers. */
 export function decodeMark(body: Buffer): [first: number, second: number] {
   if (body.length !== MARK_BYTES)

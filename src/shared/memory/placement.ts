@@ -1,0 +1,41 @@
+// How pages that a running guest lacks become present: marked absent, placed once, settled after a grace period.
+// Typed arrays and Atomics only; the argument is in docs/memory-model.md.
+import type { MemoryViews } from './layout.js';
+import type { PageBitmap } from './page-bitmap.js';
+import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
+
+/** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. */
+export function markAbsent({ pageTable }: MemoryViews, bitmap: PageBitmap): void {
+  for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(run[1]))
+    pageTable.fill(PageState.ABSENT, ...run);
+}
+
+/**
+ * Places a page of a running guest, unless somebody else has or does: whoever changes ABSENT to PLACING places it.
+ * The bytes come before the state that shows them. `bytes` undefined is a zero page. Answers whether it was placed.
+ */
+export function placeAbsentPage(
+  views: MemoryViews,
+  page: PageNumber,
+  bytes: Uint8Array | undefined,
+): boolean {
+  const { pageTable } = views;
+  if (Atomics.compareExchange(pageTable, page, PageState.ABSENT, PageState.PLACING) !== PageState.ABSENT)
+    return false;
+  const target = views.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+  if (bytes === undefined) target.fill(0);
+  else target.set(bytes);
+  Atomics.store(pageTable, page, PageState.ARRIVED);
+  return true;
+}
+
+/**
+ * Lets the fast path have the pages that arrived: PRESENT, once every vCPU has passed a safepoint since they did. Call
+ * when no page is absent any more; nobody else writes the page table then.
+ */
+export function settleArrived({ pageTable, pageCount }: MemoryViews, waitForGracePeriod: () => void): void {
+  waitForGracePeriod();
+  for (let page = 0; page < pageCount; page++) {
+    if (pageTable[page] === PageState.ARRIVED) pageTable[page] = PageState.PRESENT;
+  }
+}

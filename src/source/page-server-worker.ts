@@ -1,0 +1,126 @@
+// Entry of the page server's worker: answers remote page faults from the memory of a guest that has left.
+// Nobody imports this file; page-server.ts starts it.
+import type { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert, asMicrostunError, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
+import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
+import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
+import { decodeMark, encodePageSent } from '../shared/wire/page-frames.js';
+import { listen, type Address } from '../shared/wire/sockets.js';
+
+export interface PageServerWorkerData {
+  readonly memory: MemoryHandle;
+  readonly listen: Address;
+  readonly migrationId: string;
+}
+
+export type PageServerRequest = { readonly kind: 'exit' };
+
+/** What the fault connections carried, over all of them. */
+export interface FaultBytes {
+  /** Pages with their frames, and the requests for them. */
+  readonly faults: number;
+  readonly control: number;
+  readonly socket: number;
+}
+
+export type PageServerMessage =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'connected' }
+  | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string }
+  | { readonly kind: 'ended'; readonly bytes: FaultBytes };
+
+const port = parentPort;
+assert(port !== null, 'page-server-worker.ts runs as a worker');
+const own = workerData as PageServerWorkerData;
+const views = viewMemory(own.memory);
+let current: Socket | undefined;
+let faults = 0;
+let control = 0;
+let closedSocketBytes = 0;
+
+const tell = (message: PageServerMessage): void => {
+  port.postMessage(message);
+};
+
+const { server, address } = await listen(own.listen, (socket) => {
+  accept(socket).catch(() => {
+    socket.destroy();
+  });
+});
+tell({ kind: 'listening', port: address.port });
+
+port.on('message', () => {
+  const last = current;
+  drop();
+  last?.end();
+  tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes } });
+  server.close();
+  port.close();
+});
+
+async function accept(socket: Socket): Promise<void> {
+  const hello = await readHello(socket);
+  if (hello.role !== 'faults' || hello.migrationId !== own.migrationId) {
+    refuse(
+      socket,
+      'UNKNOWN_MIGRATION',
+      `no fault connection of migration ${hello.migrationId} is expected here`,
+    );
+    return;
+  }
+  // A destination that comes again has lost its old connection, whether or not that is known here.
+  current?.destroy();
+  drop();
+  current = socket;
+  const reader = new FrameReader();
+  socket.on('data', (chunk: Buffer) => {
+    try {
+      for (const frame of reader.consume(chunk)) serve(socket, frame);
+    } catch (error) {
+      lose(socket, asMicrostunError(error, 'PROTOCOL'));
+    }
+  });
+  socket.on('error', (error) => {
+    lose(
+      socket,
+      new MicrostunError('CONNECTION_LOST', `the fault connection was lost: ${messageOf(error)}`, {
+        cause: error,
+      }),
+    );
+  });
+  socket.on('close', () => {
+    lose(socket, new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'));
+  });
+  control += socket.bytesRead + welcome(socket);
+  socket.resume();
+  tell({ kind: 'connected' });
+}
+
+// Requests are answered at once and in order; the guest is gone, so its pages do not change any more.
+function serve(socket: Socket, { header, body }: Frame): void {
+  if (header.name !== 'PAGE_WANTED')
+    throw new ProtocolError(`the destination sent ${header.name} on the fault connection`);
+  const [page] = decodeMark(body);
+  if (page >= views.pageCount)
+    throw new ProtocolError(`page ${page} lies outside of a guest of ${views.pageCount} pages`);
+  const answer = encodePageSent(page, views.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+  // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
+  Atomics.and(views.dirtyWords, page >>> 5, ~(1 << (page & 31)));
+  faults += FRAME_HEADER_BYTES + body.length + answer.length;
+  socket.write(answer);
+}
+
+function lose(socket: Socket, error: MicrostunError): void {
+  if (current !== socket) return;
+  drop();
+  socket.destroy();
+  tell({ kind: 'lost', code: error.code, reason: error.message });
+}
+
+function drop(): void {
+  if (current !== undefined) closedSocketBytes += current.bytesRead + current.bytesWritten;
+  current = undefined;
+}
