@@ -75,6 +75,8 @@ port.on('message', (request: FetcherRequest) => {
       tell({ kind: 'settled', fetchedPages });
       return;
     case 'reconnect':
+      socket?.destroy();
+      socket = undefined;
       connectToSource().catch(lose);
       return;
     case 'exit':

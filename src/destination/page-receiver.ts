@@ -4,11 +4,20 @@ import { ProtocolError } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
 import { placeAbsentPage } from '../shared/memory/placement.js';
-import { FRAME_HEADER_BYTES, decodeHeader, type Frame, type FrameHeader } from '../shared/wire/frames.js';
 import {
+  FRAME_HEADER_BYTES,
+  decodeHeader,
+  verifyFrame,
+  type Frame,
+  type FrameHeader,
+} from '../shared/wire/frames.js';
+import {
+  CHECKED,
   countPages,
   decodeWindowHead,
+  PAGES_CHECK_BYTES,
   PUSHED,
+  verifyPages,
   WINDOW_HEAD_BYTES,
   type WindowHead,
 } from '../shared/wire/page-frames.js';
@@ -42,7 +51,7 @@ type Reading =
       readonly what: 'staged';
       readonly head: WindowHead;
       readonly runs: readonly Run[];
-      readonly isPushed: boolean;
+      readonly flags: number;
     };
 
 /** Pages [first, pastLast) of the guest. */
@@ -52,7 +61,7 @@ export class PageReceiver {
   readonly #views: MemoryViews;
   readonly #events: PageReceiverEvents;
   readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
-  readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES);
+  readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES + PAGES_CHECK_BYTES);
   /** Pages that may hold something: a zero page elsewhere costs nothing. Windows never change connections. */
   readonly #written: Uint8Array;
   #reading: Reading = { what: 'header' };
@@ -124,7 +133,6 @@ export class PageReceiver {
     if (header.name === 'PAGES') {
       if (header.bodyBytes < WINDOW_HEAD_BYTES)
         throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
-      if ((header.flags & ~PUSHED) !== 0) throw new ProtocolError(`PAGES has unknown flags ${header.flags}`);
       if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
         throw new ProtocolError(
           this.isGuestRunning
@@ -142,36 +150,44 @@ export class PageReceiver {
   }
 
   #finishSmall(header: FrameHeader, body: Buffer): void {
+    verifyFrame(header, body);
     this.#expectHeader();
     this.#events.frame({ header, body });
   }
 
   #onWindowHead(header: FrameHeader): void {
-    const head = decodeWindowHead(this.#small, header.bodyBytes, this.#views.pageCount);
+    verifyFrame(header, this.#small.subarray(0, WINDOW_HEAD_BYTES));
+    const head = decodeWindowHead(this.#small, header, this.#views.pageCount);
     const runs = runsIn(head);
-    const isPushed = (header.flags & PUSHED) !== 0;
-    if (runs.length === 0) this.#finishWindow(head, isPushed);
-    else if (isPushed || runs.length > DIRECT_RUNS_MAX) {
-      this.#expect(
-        { what: 'staged', head, runs, isPushed },
-        this.#staging.subarray(0, countPages(head.sent) * PAGE_BYTES),
-      );
-    } else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#bytesOf(runs[0]!));
+    const { flags } = header;
+    const isChecked = (flags & CHECKED) !== 0;
+    if (isChecked || (runs.length > 0 && (flags & PUSHED) !== 0) || runs.length > DIRECT_RUNS_MAX) {
+      const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
+      this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
+    } else if (runs.length === 0) this.#finishWindow(head, flags);
+    else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#bytesOf(runs[0]!));
   }
 
   #onRun(reading: Extract<Reading, { what: 'direct' }>): void {
     const [first, pastLast] = reading.runs[reading.run]!;
     this.#written.fill(1, first, pastLast);
     const run = reading.run + 1;
-    if (run === reading.runs.length) this.#finishWindow(reading.head, false);
+    if (run === reading.runs.length) this.#finishWindow(reading.head, 0);
     else this.#expect({ ...reading, run }, this.#bytesOf(reading.runs[run]!));
   }
 
-  #placeStaged({ head, runs, isPushed }: Extract<Reading, { what: 'staged' }>): void {
+  #placeStaged({ head, runs, flags }: Extract<Reading, { what: 'staged' }>): void {
+    const pagesEnd = countPages(head.sent) * PAGE_BYTES;
+    if ((flags & CHECKED) !== 0) {
+      verifyPages(
+        this.#staging.subarray(0, pagesEnd),
+        this.#staging.subarray(pagesEnd, pagesEnd + PAGES_CHECK_BYTES),
+      );
+    }
     const spurnedBefore = this.spurnedPages;
     let from = 0;
     for (const [first, pastLast] of runs) {
-      if (isPushed) {
+      if ((flags & PUSHED) !== 0) {
         for (let page = first; page < pastLast; page++, from += PAGE_BYTES) {
           this.#placeAbsent(page, this.#staging.subarray(from, from + PAGE_BYTES));
         }
@@ -182,10 +198,11 @@ export class PageReceiver {
         from = to;
       }
     }
-    this.#finishWindow(head, isPushed, spurnedBefore);
+    this.#finishWindow(head, flags, spurnedBefore);
   }
 
-  #finishWindow(head: WindowHead, isPushed: boolean, spurnedBefore = this.spurnedPages): void {
+  #finishWindow(head: WindowHead, flags: number, spurnedBefore = this.spurnedPages): void {
+    const isPushed = (flags & PUSHED) !== 0;
     const firstPage = head.window * REGION_PAGES;
     let zeroPages = 0;
     for (let index = 0; index < head.zero.length; index++) {

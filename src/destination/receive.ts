@@ -15,7 +15,7 @@ import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
 import { Command } from '../shared/memory/safepoints.js';
 import { Timers } from '../shared/timers.js';
-import { Channel } from '../shared/wire/channel.js';
+import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { Fetcher } from './fetcher.js';
@@ -50,6 +50,9 @@ export type Reception =
 /** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
 const LOST_RUNS_NAMED = 20;
 
+/** Connections on which no page comes for this long, while pages are lacking, are dialled again. */
+const STALL_MS_MAX = 8000;
+
 export class IncomingMigration {
   readonly id: string;
   readonly #options: ReceiveOptions;
@@ -65,6 +68,7 @@ export class IncomingMigration {
   #isFetcherLost = false;
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
+  #stallWatch: NodeJS.Timeout | undefined;
   #ending: Ending | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
@@ -105,6 +109,7 @@ export class IncomingMigration {
         });
       },
     });
+    channel.expectLife(SILENCE_MS_MAX);
     this.#channel = channel;
     this.#sourceHost = socket.remoteAddress ?? '';
     this.#events.push({ kind: 'attached' });
@@ -132,6 +137,7 @@ export class IncomingMigration {
 
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
+    clearInterval(this.#stallWatch);
     await Promise.all([this.#receivers?.close(), this.#fetcher?.close()]);
     const machine = this.#machine;
     if (ending.kind === 'running') {
@@ -366,6 +372,7 @@ export class IncomingMigration {
     this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
+    if (lackingPages > 0) this.#watchForStall(machine);
     if (mode !== 'pre-copy' && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
     const answeredAt = monotonicUs();
     return {
@@ -380,6 +387,24 @@ export class IncomingMigration {
         firstSliceAt: [...machine.counters().firstSliceAt],
       },
     };
+  }
+
+  // A push on which nothing moves, while the source is there, has lost its connections even if they seem up.
+  #watchForStall(machine: GuestMachine): void {
+    let before = -1;
+    let since = monotonicUs();
+    this.#stallWatch = setInterval(() => {
+      const lacking = machine.safepoints.lackingPages;
+      if (lacking !== before || this.#channel === undefined) {
+        before = lacking;
+        since = monotonicUs();
+      } else if (lacking > 0 && monotonicUs() - since > STALL_MS_MAX * 1000) {
+        since = monotonicUs();
+        this.#logger.warn('no page has come for long; dialling the page and fault connections again');
+        this.#receivers?.redial();
+        this.#fetcher?.reconnect();
+      }
+    }, STALL_MS_MAX / 8);
   }
 
   async #audit(): Promise<ReceptionEvent> {

@@ -69,6 +69,8 @@ const receiver = new PageReceiver(views, {
 
 port.on('message', (request: ReceiverRequest) => {
   if (request.kind === 'reconnect') {
+    socket?.destroy();
+    socket = undefined;
     connectToSource().catch(lose);
     return;
   }

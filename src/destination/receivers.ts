@@ -26,7 +26,7 @@ export class ReceiverPool {
   #touched = 0;
   #roundShares = 0;
   #roundPages = 0;
-  readonly #isLost: boolean[] = [];
+  readonly #isLost: boolean[];
 
   constructor(
     machine: SharedMachine,
@@ -36,6 +36,7 @@ export class ReceiverPool {
     events: ReceiverEvents,
   ) {
     this.#events = events;
+    this.#isLost = ports.map(() => false);
     const entry = new URL('./receiver-worker.js', import.meta.url);
     this.#workers = ports.map((port, index) => {
       const workerData: ReceiverWorkerData = {
@@ -83,6 +84,12 @@ export class ReceiverPool {
         this.#isLost[index] = true;
         this.#events.lost(new MicrostunError(message.code, message.reason));
     }
+  }
+
+  /** Gives up all connections and dials them again: nothing moves on them. */
+  redial(): void {
+    this.#isLost.fill(true);
+    for (const worker of this.#workers) worker.post({ kind: 'reconnect' });
   }
 
   /** Dials again what was lost. */

@@ -2,6 +2,7 @@
 // connection is cut it goes on over the next one, from the windows that arrived.
 // Owns the conversation, not the listening; runs on a copier worker's thread.
 import type { Socket } from 'node:net';
+import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
@@ -30,6 +31,9 @@ export interface ConnectionBytes {
 
 /** Bytes handed to the socket and not yet to the kernel, at the most; bounds memory and how stale a page can be. */
 const QUEUED_BYTES_MAX = 8 << 20;
+
+/** A connection on which nothing moves for this long while a round is under way is given up. */
+const STALL_MS_MAX = 8000;
 
 /** A frame of the round that was handed to a socket. */
 interface SentWindow {
@@ -121,6 +125,38 @@ export class Copier {
    * them all, over as many connections as it takes. `onProgress` hears the pages and bytes of each window.
    */
   async copyRound(
+    round: number,
+    index: number,
+    stride: number,
+    flags: number,
+    onProgress: (pages: number, bytes: number) => void,
+  ): Promise<RoundShare> {
+    const watch = this.#watchForStall();
+    try {
+      return await this.#copyWatched(round, index, stride, flags, onProgress);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  // A destination that takes no byte and says nothing for STALL_MS_MAX has lost the connection, even if it seems up.
+  #watchForStall(): NodeJS.Timeout {
+    let before = -1;
+    let since = monotonicUs();
+    return setInterval(() => {
+      const connection = this.#connection;
+      const progress =
+        connection === undefined ? -1 : connection.socket.bytesWritten - connection.socket.writableLength;
+      if (progress !== before) {
+        before = progress;
+        since = monotonicUs();
+      } else if (connection !== undefined && monotonicUs() - since > STALL_MS_MAX * 1000) {
+        connection.socket.destroy();
+      }
+    }, STALL_MS_MAX / 8);
+  }
+
+  async #copyWatched(
     round: number,
     index: number,
     stride: number,

@@ -11,10 +11,10 @@ import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { Command } from '../shared/memory/safepoints.js';
 import type { MigrationReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
-import { Channel } from '../shared/wire/channel.js';
+import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
-import { PUSHED } from '../shared/wire/page-frames.js';
+import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement.js';
@@ -83,6 +83,7 @@ export class OutgoingMigration {
   #controlBytes = 0;
   #controlSocketBytes = 0;
   #channelSentBytes = 0;
+  #heartbeat: NodeJS.Timeout | undefined;
   #outcome: Outcome | undefined;
   #cuts = 0;
   #dirtyPages = 0;
@@ -175,6 +176,12 @@ export class OutgoingMigration {
         phase: 'connecting',
       };
     }
+    this.#heartbeat = setInterval(() => {
+      // Asks for a sign of life; PONGs outside of the clock's measurement are nothing but that.
+      if (this.#state.link.name === 'up' && this.#state.phase.name !== 'measuring-clock') {
+        this.#send({ name: 'PING', sentAt: monotonicUs() });
+      }
+    }, HEARTBEAT_MS);
     await this.#performAll(beginMigration(this.#options.plan).effects);
     while (this.#outcome === undefined) {
       const event = await this.#events.next();
@@ -212,6 +219,7 @@ export class OutgoingMigration {
   }
 
   async #close(): Promise<void> {
+    clearInterval(this.#heartbeat);
     this.#timers.disarmAll();
     this.#hangUp();
     await Promise.all([this.#tracer.close(), this.#copiers.close(), this.#pageServer.close()]);
@@ -261,7 +269,7 @@ export class OutgoingMigration {
         this.#copyRound(effect.round, 0);
         return;
       case 'push':
-        this.#copyRound(effect.round, PUSHED);
+        this.#copyRound(effect.round, PUSHED | CHECKED);
         return;
       case 'harvest':
         this.#start(this.#harvest());
@@ -346,6 +354,7 @@ export class OutgoingMigration {
         });
         this.#hangUp();
         this.#channel = channel;
+        channel.expectLife(SILENCE_MS_MAX);
         this.#events.push({ kind: 'dialled' });
       },
       (error: unknown) => {
@@ -444,7 +453,8 @@ export class OutgoingMigration {
   #handOver(message: MessageOf<'HAND_OVER'>, copiesRest: boolean): void {
     const { bytes, sentAt } = this.#send(message);
     this.#measurement.noteHandedOver(sentAt, bytes);
-    if (copiesRest) this.#copyRound(message.finalRound, 0);
+    // The guest is parked, so its pages can be checked on their way.
+    if (copiesRest) this.#copyRound(message.finalRound, CHECKED);
   }
 
   async #releaseGuest(): Promise<void> {

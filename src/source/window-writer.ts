@@ -3,7 +3,13 @@
 import type { MemoryViews } from '../shared/memory/layout.js';
 import type { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
-import { countPages, encodeWindowHead, WINDOW_MAP_BYTES } from '../shared/wire/page-frames.js';
+import {
+  CHECKED,
+  countPages,
+  encodePagesCheck,
+  encodeWindowHead,
+  WINDOW_MAP_BYTES,
+} from '../shared/wire/page-frames.js';
 
 /** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
 export interface WindowFrame {
@@ -48,8 +54,9 @@ export class WindowWriter {
     const sentPages = countPages(sent);
     if (sentPages + zeroPages === 0) return undefined;
     const head = encodeWindowHead({ round, window, sent, zero }, flags);
-    const parts = [head, ...this.#pageParts(firstPage, sent, sentPages)];
-    return { parts, frameBytes: head.length + sentPages * PAGE_BYTES, sentPages, zeroPages };
+    const bodies = this.#pageParts(firstPage, sent, sentPages);
+    const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
+    return { parts, frameBytes: parts.reduce((total, part) => total + part.length, 0), sentPages, zeroPages };
   }
 
   // Long runs as views of guest memory; everything between two of them in one gathered copy.

@@ -127,6 +127,11 @@ export class SafepointControl {
     Atomics.store(this.#words, LACKING, pages);
   }
 
+  /** Pages that a running guest lacks still. */
+  get lackingPages(): number {
+    return Math.max(0, Atomics.load(this.#words, LACKING));
+  }
+
   get isHandedOver(): boolean {
     return Atomics.load(this.#words, LACKING) !== NOT_HANDED_OVER;
   }

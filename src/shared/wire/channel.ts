@@ -6,6 +6,10 @@ import { MicrostunError, ProtocolError, asMicrostunError, messageOf } from '../e
 import { FRAME_HEADER_BYTES, FrameReader } from './frames.js';
 import { decodeMessage, encodeMessage, type Message } from './messages.js';
 
+/** Pause between signs of life, and how long a peer may go without one. */
+export const HEARTBEAT_MS = 1000;
+export const SILENCE_MS_MAX = 5000;
+
 /** A message and when its last byte was read, in `monotonicUs`. */
 export interface Received {
   readonly message: Message;
@@ -23,6 +27,8 @@ export class Channel {
   readonly #reader = new FrameReader();
   readonly #events: ChannelEvents;
   #isClosed = false;
+  #watch: NodeJS.Timeout | undefined;
+  #lastReceivedAt = 0;
   /** Bytes of whole frames that came in. */
   receivedBytes = 0;
 
@@ -48,6 +54,16 @@ export class Channel {
     return { bytes: parts.reduce((total, part) => total + part.byteLength, 0), sentAt };
   }
 
+  /** From now on a peer that says nothing for `ms` is taken for dead. */
+  expectLife(ms: number): void {
+    this.#lastReceivedAt = monotonicUs();
+    this.#watch = setInterval(() => {
+      if (monotonicUs() - this.#lastReceivedAt < ms * 1000) return;
+      this.#finish(new MicrostunError('CONNECTION_LOST', `the peer said nothing for ${ms / 1000} s`));
+      this.socket.destroy();
+    }, ms / 4);
+  }
+
   /** Sends what is queued and closes; the peer sees an orderly end. */
   end(): void {
     this.#finish(undefined);
@@ -63,6 +79,7 @@ export class Channel {
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isClosed) return;
     const receivedAt = monotonicUs();
+    this.#lastReceivedAt = receivedAt;
     try {
       for (const frame of this.#reader.consume(chunk)) {
         this.receivedBytes += FRAME_HEADER_BYTES + frame.body.length;
@@ -94,6 +111,7 @@ export class Channel {
   #finish(error: MicrostunError | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    clearInterval(this.#watch);
     this.#events.closed(error);
   }
 }

@@ -1,12 +1,18 @@
 // The frame: a fixed header and a body. What every connection is made of; docs/protocol.md has the table.
 // Pure: no socket, no thread. Everything that a peer says is checked here or in messages.ts before it is used.
+import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
 export const PROTOCOL_VERSION = 1;
 
-/** type u8, flags u8, reserved u16 (0), body length u32; numbers are big-endian. */
-export const FRAME_HEADER_BYTES = 8;
+/**
+ * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of
+ * the header before it and of the body; of a PAGES frame it covers the window's head, not the pages behind it, which
+ * may still change while they are queued.
+ */
+export const FRAME_HEADER_BYTES = 12;
+const CHECKED_HEADER_BYTES = 8;
 
 /** Frame types; zero is never valid. */
 export const FrameType = {
@@ -67,17 +73,42 @@ export interface FrameHeader {
   readonly name: FrameName;
   readonly flags: number;
   readonly bodyBytes: number;
+  /** CRC-32 of the header's own bytes, and what it must be once the checked part of the body is added. */
+  readonly ownCheck: number;
+  readonly check: number;
 }
 
-/** A frame's header. */
-export function encodeHeader(name: FrameName, bodyBytes: number, flags = 0): Buffer {
+/** A frame's header; `checked` are the parts of the body that its check covers. */
+export function encodeHeader(
+  name: FrameName,
+  bodyBytes: number,
+  flags: number,
+  checked: readonly Uint8Array[],
+): Buffer {
   if (bodyBytes > BODY_BYTES_MAX[name])
     throw new Error(`a ${name} body of ${bodyBytes} bytes is over its limit`);
   const header = Buffer.alloc(FRAME_HEADER_BYTES);
   header.writeUInt8(FrameType[name], 0);
   header.writeUInt8(flags, 1);
   header.writeUInt32BE(bodyBytes, 4);
+  const ownCheck = crc32(header.subarray(0, CHECKED_HEADER_BYTES));
+  header.writeUInt32BE(
+    checked.reduce((check, part) => crc32(part, check), ownCheck),
+    8,
+  );
   return header;
+}
+
+/** A whole frame as parts for the socket: its header, then `parts`, all of them checked. */
+export function encodeFrame(name: FrameName, parts: readonly Uint8Array[], flags = 0): Uint8Array[] {
+  const bodyBytes = parts.reduce((total, part) => total + part.byteLength, 0);
+  return [encodeHeader(name, bodyBytes, flags, parts), ...parts];
+}
+
+/** @throws ProtocolError when `checked` is not what the sender's check was taken of. */
+export function verifyFrame(header: FrameHeader, checked: Uint8Array): void {
+  if (crc32(checked, header.ownCheck) !== header.check)
+    throw new ProtocolError(`a ${header.name} frame was damaged on its way`);
 }
 
 /**
@@ -96,7 +127,14 @@ export function decodeHeader(bytes: Buffer, offset = 0): FrameHeader {
       `a ${name} frame of ${bodyBytes} bytes is over the limit of ${BODY_BYTES_MAX[name]}`,
     );
   }
-  return { name, flags: bytes.readUInt8(offset + 1), bodyBytes };
+  const ownCheck = crc32(bytes.subarray(offset, offset + CHECKED_HEADER_BYTES));
+  return {
+    name,
+    flags: bytes.readUInt8(offset + 1),
+    bodyBytes,
+    ownCheck,
+    check: bytes.readUInt32BE(offset + 8),
+  };
 }
 
 /** A whole frame of a control connection. `body` is a view that stays valid. */
@@ -120,7 +158,9 @@ export class FrameReader {
       const header = decodeHeader(bytes);
       const end = FRAME_HEADER_BYTES + header.bodyBytes;
       if (bytes.length < end) break;
-      frames.push({ header, body: bytes.subarray(FRAME_HEADER_BYTES, end) });
+      const body = bytes.subarray(FRAME_HEADER_BYTES, end);
+      verifyFrame(header, body);
+      frames.push({ header, body });
       bytes = bytes.subarray(end);
     }
     this.#pending = bytes.length === 0 ? Buffer.alloc(0) : bytes;

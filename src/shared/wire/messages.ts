@@ -20,7 +20,7 @@ import {
   text,
   type Field,
 } from './fields.js';
-import { encodeHeader, type Frame, type FrameName } from './frames.js';
+import { encodeFrame, type Frame, type FrameName } from './frames.js';
 
 export const CONNECTIONS_MAX = 16;
 export const ROUNDS_MAX = 1_000_000;
@@ -144,15 +144,9 @@ export function encodeMessage(message: Message): Uint8Array[] {
     const headBytes = encodeBody(head);
     const length = Buffer.alloc(HEAD_LENGTH_BYTES);
     length.writeUInt32BE(headBytes.length);
-    return [
-      encodeHeader(name, HEAD_LENGTH_BYTES + headBytes.length + bitmap.length),
-      length,
-      headBytes,
-      bitmap,
-    ];
+    return encodeFrame(name, [length, headBytes, bitmap]);
   }
-  const bytes = encodeBody(body);
-  return [encodeHeader(name, bytes.length), bytes];
+  return encodeFrame(name, [encodeBody(body)]);
 }
 
 /**

@@ -1,9 +1,10 @@
 // Frames of the page and fault connections: windows of pages and the marks between rounds. Raw bytes, no msgpack.
 // Pure; who may send them when is docs/protocol.md.
+import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
 import { bitCount32 } from '../memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../memory/pages.js';
-import { encodeHeader, FRAME_HEADER_BYTES } from './frames.js';
+import { encodeFrame, encodeHeader, type FrameHeader } from './frames.js';
 
 /** PAGES body before the pages: round u32, window u32, bits of the pages that follow, bits of the zero pages. */
 export const WINDOW_MAP_BYTES = REGION_PAGES / 8;
@@ -11,6 +12,12 @@ export const WINDOW_HEAD_BYTES = 8 + 2 * WINDOW_MAP_BYTES;
 
 /** Flag of a PAGES frame: the guest already runs at the destination, so a page is placed only where it is absent. */
 export const PUSHED = 1;
+/** Flag of a PAGES frame: the pages cannot change any more, and their CRC-32 follows them. */
+export const CHECKED = 2;
+const KNOWN_FLAGS = PUSHED | CHECKED;
+
+/** Bytes of that CRC-32. */
+export const PAGES_CHECK_BYTES = 4;
 
 const WINDOW_MAP_WORDS = WINDOW_MAP_BYTES / 4;
 
@@ -25,22 +32,45 @@ export interface WindowHead {
 
 /** Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. */
 export function encodeWindowHead({ round, window, sent, zero }: WindowHead, flags: number): Buffer {
-  const head = Buffer.alloc(FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES);
-  encodeHeader('PAGES', WINDOW_HEAD_BYTES + countPages(sent) * PAGE_BYTES, flags).copy(head);
-  head.writeUInt32BE(round, FRAME_HEADER_BYTES);
-  head.writeUInt32BE(window, FRAME_HEADER_BYTES + 4);
+  const head = Buffer.alloc(WINDOW_HEAD_BYTES);
+  head.writeUInt32BE(round, 0);
+  head.writeUInt32BE(window, 4);
   for (let index = 0; index < WINDOW_MAP_WORDS; index++) {
-    head.writeInt32LE(sent[index]!, FRAME_HEADER_BYTES + 8 + index * 4);
-    head.writeInt32LE(zero[index]!, FRAME_HEADER_BYTES + 8 + WINDOW_MAP_BYTES + index * 4);
+    head.writeInt32LE(sent[index]!, 8 + index * 4);
+    head.writeInt32LE(zero[index]!, 8 + WINDOW_MAP_BYTES + index * 4);
   }
-  return head;
+  return Buffer.concat([encodeHeader('PAGES', windowBodyBytes(sent, flags), flags, [head]), head]);
+}
+
+/** The check that follows a CHECKED window's pages. */
+export function encodePagesCheck(parts: readonly Uint8Array[]): Buffer {
+  const check = Buffer.alloc(PAGES_CHECK_BYTES);
+  check.writeUInt32BE(parts.reduce((crc, part) => crc32(part, crc), 0));
+  return check;
+}
+
+/** @throws ProtocolError when `pages` are not what the check that follows them was taken of. */
+export function verifyPages(pages: Uint8Array, check: Buffer): void {
+  if (crc32(pages) !== check.readUInt32BE(0))
+    throw new ProtocolError('the pages of a window were damaged on their way');
+}
+
+function windowBodyBytes(sent: Int32Array, flags: number): number {
+  return (
+    WINDOW_HEAD_BYTES + countPages(sent) * PAGE_BYTES + ((flags & CHECKED) === 0 ? 0 : PAGES_CHECK_BYTES)
+  );
 }
 
 /**
- * Reads the head of a PAGES body of `bodyBytes` for a guest of `pageCount` pages.
+ * Reads the head of a PAGES body for a guest of `pageCount` pages.
  * @throws ProtocolError for a window or page outside of the guest, a page named twice, or a length that does not fit.
  */
-export function decodeWindowHead(bytes: Buffer, bodyBytes: number, pageCount: number): WindowHead {
+export function decodeWindowHead(
+  bytes: Buffer,
+  { bodyBytes, flags }: Pick<FrameHeader, 'bodyBytes' | 'flags'>,
+  pageCount: number,
+): WindowHead {
+  if ((flags & ~KNOWN_FLAGS) !== 0) throw new ProtocolError(`PAGES has unknown flags ${flags}`);
   if (bodyBytes < WINDOW_HEAD_BYTES)
     throw new ProtocolError(`a PAGES frame of ${bodyBytes} bytes is cut short`);
   const round = bytes.readUInt32BE(0);
@@ -61,7 +91,7 @@ export function decodeWindowHead(bytes: Buffer, bodyBytes: number, pageCount: nu
     if ((sent[index]! & zero[index]!) !== 0)
       throw new ProtocolError(`window ${window} names a page as sent and as zero`);
   }
-  if (bodyBytes !== WINDOW_HEAD_BYTES + countPages(sent) * PAGE_BYTES) {
+  if (bodyBytes !== windowBodyBytes(sent, flags)) {
     throw new ProtocolError(
       `window ${window} announces ${countPages(sent)} pages in a frame of ${bodyBytes} bytes`,
     );
@@ -84,20 +114,18 @@ export function encodeMark(
   first: number,
   second: number,
 ): Buffer {
-  const frame = Buffer.alloc(FRAME_HEADER_BYTES + MARK_BYTES);
-  encodeHeader(name, MARK_BYTES).copy(frame);
-  frame.writeUInt32BE(first, FRAME_HEADER_BYTES);
-  frame.writeUInt32BE(second, FRAME_HEADER_BYTES + 4);
-  return frame;
+  const body = Buffer.alloc(MARK_BYTES);
+  body.writeUInt32BE(first, 0);
+  body.writeUInt32BE(second, 4);
+  return Buffer.concat(encodeFrame(name, [body]));
 }
 
 /** PAGE_SENT: the page's number and its bytes. */
 export function encodePageSent(page: number, bytes: Uint8Array): Buffer {
-  const frame = Buffer.alloc(FRAME_HEADER_BYTES + MARK_BYTES + PAGE_BYTES);
-  encodeHeader('PAGE_SENT', MARK_BYTES + PAGE_BYTES).copy(frame);
-  frame.writeUInt32BE(page, FRAME_HEADER_BYTES);
-  frame.set(bytes, FRAME_HEADER_BYTES + MARK_BYTES);
-  return frame;
+  const body = Buffer.alloc(MARK_BYTES + PAGE_BYTES);
+  body.writeUInt32BE(page, 0);
+  body.set(bytes, MARK_BYTES);
+  return Buffer.concat(encodeFrame('PAGE_SENT', [body]));
 }
 
 /** @throws ProtocolError when it is not a page of the guest, whole. */

@@ -2,6 +2,7 @@
 // Knows nothing of frames.
 import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
 import { MicrostunError } from '../errors.js';
+import { connectThroughLab } from './lab-link.js';
 
 export interface Address {
   readonly host: string;
@@ -23,7 +24,10 @@ export async function listen(
 ): Promise<{ server: Server; address: Address }> {
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
-    onConnection,
+    (socket) => {
+      connectThroughLab(socket);
+      onConnection(socket);
+    },
   );
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
@@ -71,6 +75,7 @@ export function dial(address: Address, timeoutMs: number, onread?: OnReadOpts): 
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.off('error', onError);
+      connectThroughLab(socket);
       resolve(socket);
     });
   });
