@@ -5,12 +5,13 @@ import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { ListeningNotice } from './destination-run.js';
-import { runSource, type SourceArguments } from './source-run.js';
+import type { MigrationArguments } from './migration-run.js';
+import { runSource } from './source-run.js';
 
 const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
 
 /** Answers the exit status. */
-export async function runDemo(spec: GuestSpec, args: SourceArguments): Promise<number> {
+export async function runDemo(spec: GuestSpec, args: MigrationArguments): Promise<number> {
   const child = startDestination(args.logLevel);
   const ended = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);

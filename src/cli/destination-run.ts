@@ -1,23 +1,27 @@
-// Runs a destination: listens, takes one guest, runs it, and ends when it was asked to.
+// Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Destination } from '../destination/destination.js';
 import type { Reception } from '../destination/receive.js';
 import { MicrostunError } from '../shared/errors.js';
-import { createLogger, type LogLevel } from '../shared/logger.js';
+import type { GuestMachine } from '../shared/guest/machine.js';
+import { createLogger } from '../shared/logger.js';
+import { releaseUnusedMemory } from '../shared/unused-memory.js';
 import { formatBytes, formatCount } from '../shared/units.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import { exitStatusOf } from './exit-status.js';
+import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
 import { Progress } from './progress.js';
 import { onInterrupt } from './source-run.js';
 
-export interface DestinationArguments {
+export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
   /** How long the guest runs on after the source took its leave; undefined: until interrupted. */
   readonly runFor: number | undefined;
-  /** Whether to wait for the next migration after one that was refused or cancelled. */
+  /** Whether to end, instead of waiting for the next migration, after one that was refused or cancelled. */
   readonly once: boolean;
-  readonly json: boolean;
-  readonly logLevel: LogLevel;
+  /** Where a guest that came is sent on to, after `migrateAfter`; at most `hops` times. */
+  readonly forwardTo: Address | undefined;
+  readonly hops: number;
 }
 
 /** Told to a parent process that started this one with an IPC channel, once it listens. */
@@ -27,103 +31,193 @@ export interface ListeningNotice {
 
 /** What `--json` prints when the destination ends. */
 interface DestinationReport {
-  readonly outcome: 'ran' | 'refused' | 'cancelled';
+  readonly outcome: 'ran' | 'refused' | 'cancelled' | 'pages-lost';
   readonly pid: number;
+  readonly error: { readonly code: string; readonly message: string } | null;
   readonly guest: { readonly slices: number; readonly pagesWritten: number } | null;
 }
 
+const ANY_PORT: Address = { host: '0.0.0.0', port: 0 };
+
 /** Answers the exit status. */
 export async function runDestination(listen: Address, args: DestinationArguments): Promise<number> {
-  const progress = new Progress();
-  const logger = createLogger('destination', args.logLevel);
-  const interrupted = new AbortController();
-  let report: (reception: Reception) => void = () => undefined;
-  const destination = new Destination(
-    {
-      limits: {
-        controlLostMs: 15_000,
-        pagesLostMs: 10_000,
-        retryMs: 100,
-        placementMs: 60_000,
-        farewellMs: 15_000,
-      },
-      memoryBytesMax: args.maxMemory ?? process.availableMemory(),
-      logger,
-    },
-    (reception, migration) => {
-      if (reception.kind === 'running') {
-        migration.onGuestFailure((error) => {
-          interrupted.abort(error);
-        });
-      }
-      report(reception);
-    },
-  );
-  const unlisten = onInterrupt((signal) => {
-    interrupted.abort(new MicrostunError('CANCELLED', `ended by ${signal}`));
-    destination.cancel(signal);
-  });
-  // A parent that forked us and is gone cannot want the guest any more than a terminal that was closed.
-  process.on('disconnect', () => {
-    destination.cancel('the parent process is gone');
-    interrupted.abort(new MicrostunError('CANCELLED', 'the parent process is gone'));
-  });
-  try {
-    const address = await destination.listen(listen);
-    progress.say(`listening on ${formatAddress(address)}`);
-    process.send?.({ listening: address } satisfies ListeningNotice);
-    for (;;) {
-      const reception = await new Promise<Reception | undefined>((resolve) => {
-        report = resolve;
-        interrupted.signal.addEventListener('abort', () => {
-          if (destination.migration === undefined) resolve(undefined);
-        });
-        if (interrupted.signal.aborted) resolve(undefined);
-      });
-      if (reception === undefined) {
-        print({ outcome: 'cancelled', pid: process.pid, guest: null }, args.json);
-        return exitStatusOf('CANCELLED');
-      }
-      if (reception.kind === 'running') return await runOn(reception, args, progress, interrupted.signal);
-      progress.say(`no guest came: ${reception.error.message}`);
-      if (reception.kind === 'failed' || args.once || interrupted.signal.aborted) {
-        print({ outcome: 'refused', pid: process.pid, guest: null }, args.json);
-        return exitStatusOf(interrupted.signal.aborted ? 'CANCELLED' : reception.error.code);
-      }
-    }
-  } finally {
-    unlisten();
-    destination.close();
-    if (process.connected) process.disconnect();
-  }
+  return new DestinationRun(args).run(listen);
 }
 
-async function runOn(
-  { machine, isSourceGone }: Extract<Reception, { kind: 'running' }>,
-  { runFor, json }: DestinationArguments,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<number> {
-  const { program, memoryBytes, vcpus } = machine.spec;
-  progress.say(
-    `guest "${program}" runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${isSourceGone ? '; its source went away without a farewell' : ''}`,
-  );
-  try {
-    if (runFor === undefined)
-      progress.say('it runs until this process is interrupted (--run-for sets a time)');
-    await sleep(runFor ?? 2 ** 31 - 1, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
+class DestinationRun {
+  readonly #args: DestinationArguments;
+  readonly #progress = new Progress();
+  readonly #logger;
+  readonly #interrupted = new AbortController();
+  readonly #destination: Destination;
+  #report: (reception: Reception) => void = () => undefined;
+  #hopsLeft: number;
+
+  constructor(args: DestinationArguments) {
+    this.#args = args;
+    this.#hopsLeft = args.hops;
+    this.#logger = createLogger('destination', args.logLevel);
+    this.#destination = new Destination(
+      {
+        limits: {
+          controlLostMs: 15_000,
+          pagesLostMs: 10_000,
+          retryMs: 100,
+          placementMs: 60_000,
+          farewellMs: 15_000,
+        },
+        memoryBytesMax: args.maxMemory ?? process.availableMemory(),
+        logger: this.#logger,
+      },
+      (reception, migration) => {
+        migration.onGuestFailure((error) => {
+          this.#interrupted.abort(error);
+        });
+        this.#report(reception);
+      },
+    );
+  }
+
+  async run(listen: Address): Promise<number> {
+    const unlisten = onInterrupt((signal) => {
+      this.#cancel(`ended by ${signal}`);
+    });
+    // A parent that forked us and is gone cannot want the guest any more than a terminal that was closed.
+    process.on('disconnect', () => {
+      this.#cancel('the parent process is gone');
+    });
+    try {
+      const address = await this.#destination.listen(listen);
+      this.#progress.say(`listening on ${formatAddress(address)}`);
+      process.send?.({ listening: address } satisfies ListeningNotice);
+      for (;;) {
+        const status = await this.#takeGuest();
+        if (status !== undefined) return status;
+        releaseUnusedMemory();
+      }
+    } finally {
+      unlisten();
+      this.#destination.close();
+      if (process.connected) process.disconnect();
+    }
+  }
+
+  #cancel(reason: string): void {
+    this.#interrupted.abort(new MicrostunError('CANCELLED', reason));
+    this.#destination.cancel(reason);
+  }
+
+  // One migration, in and perhaps out again; answers the exit status when that was the last.
+  async #takeGuest(): Promise<number | undefined> {
+    const reception = await this.#nextReception();
+    const { signal } = this.#interrupted;
+    if (reception === undefined) return this.#end('cancelled', exitStatusOf('CANCELLED'));
+    switch (reception.kind) {
+      case 'running':
+        this.#progress.say(describeArrival(reception));
+        return this.#runGuest(reception.machine);
+      case 'pages-lost':
+        this.#progress.say(reception.error.message);
+        this.#progress.say('it is kept parked for inspection until this process is interrupted');
+        await untilAborted(signal);
+        await reception.machine.close();
+        return this.#end('pages-lost', exitStatusOf('PAGES_LOST'), reception.error);
+      case 'refused':
+      case 'failed':
+        this.#progress.say(`no guest came: ${reception.error.message}`);
+        if (reception.kind === 'refused' && !this.#args.once && !signal.aborted) return undefined;
+        return this.#end(
+          'refused',
+          exitStatusOf(signal.aborted ? 'CANCELLED' : reception.error.code),
+          reception.error,
+        );
+    }
+  }
+
+  #nextReception(): Promise<Reception | undefined> {
+    const { signal } = this.#interrupted;
+    return new Promise((resolve) => {
+      const onAbort = (): void => {
+        if (this.#destination.migration === undefined) resolve(undefined);
+      };
+      this.#report = (reception) => {
+        signal.removeEventListener('abort', onAbort);
+        resolve(reception);
+      };
+      signal.addEventListener('abort', onAbort);
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  async #runGuest(machine: GuestMachine): Promise<number | undefined> {
+    const { forwardTo, migrateAfter, runFor } = this.#args;
+    const { signal } = this.#interrupted;
+    if (forwardTo !== undefined && this.#hopsLeft > 0) {
+      await sleepUnless(signal, migrateAfter);
+      if (!signal.aborted && (await this.#forward(machine, forwardTo))) return undefined;
+    }
+    if (runFor === undefined && !signal.aborted)
+      this.#progress.say('it runs until this process is interrupted');
+    if (runFor === undefined) await untilAborted(signal);
+    else await sleepUnless(signal, runFor);
     const reason: unknown = signal.reason;
     if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') throw reason;
+    const { slices, work } = machine.counters();
+    await machine.close();
+    this.#progress.say(
+      `the guest ran ${formatCount(slices)} slices here and wrote ${formatCount(work)} pages`,
+    );
+    return this.#end('ran', 0, undefined, { slices, pagesWritten: work });
   }
-  const { slices, work } = machine.counters();
-  await machine.close();
-  progress.say(`the guest ran ${formatCount(slices)} slices here and wrote ${formatCount(work)} pages`);
-  print({ outcome: 'ran', pid: process.pid, guest: { slices, pagesWritten: work } }, json);
-  return 0;
+
+  // Sends the guest on; answers whether it left. One that could not leave runs on here.
+  async #forward(machine: GuestMachine, to: Address): Promise<boolean> {
+    this.#progress.say(`forwarding the guest to ${formatAddress(to)}`);
+    const migration = planMigration(machine, to, ANY_PORT, this.#args, this.#logger);
+    const result = await migration.run();
+    await conclude(result, machine, this.#args);
+    if (result.kind === 'failed' && result.owner === 'source') {
+      await machine.park();
+      await machine.resume();
+      return false;
+    }
+    this.#hopsLeft--;
+    await machine.close();
+    this.#destination.release();
+    return true;
+  }
+
+  #end(
+    outcome: DestinationReport['outcome'],
+    status: number,
+    error?: MicrostunError,
+    guest: DestinationReport['guest'] = null,
+  ): number {
+    const report: DestinationReport = {
+      outcome,
+      pid: process.pid,
+      error: error === undefined ? null : { code: error.code, message: error.message },
+      guest,
+    };
+    if (this.#args.json) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+    return status;
+  }
 }
 
-function print(report: DestinationReport, json: boolean): void {
-  if (json) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+function describeArrival({ machine, isSourceGone }: Extract<Reception, { kind: 'running' }>): string {
+  const { program, memoryBytes, vcpus } = machine.spec;
+  const goodbye = isSourceGone ? '; its source went away without a farewell' : '';
+  return `guest "${program}" runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;
+}
+
+async function sleepUnless(signal: AbortSignal, ms: number): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await sleepUnless(signal, 2 ** 31 - 1);
 }

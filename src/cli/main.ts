@@ -7,7 +7,7 @@ import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
-import { commonOptions, guestOptions, guestSpecOf, migrationOptions } from './options.js';
+import { commonOptions, guestOptions, guestSpecOf, migrationOptions, wholeNumber } from './options.js';
 import { runSource } from './source-run.js';
 
 const parser = yargs(hideBin(process.argv))
@@ -60,7 +60,7 @@ const parser = yargs(hideBin(process.argv))
     'destination',
     'Wait for a guest and run it here',
     (y) =>
-      commonOptions(y)
+      commonOptions(migrationOptions(y))
         .option('listen', {
           type: 'string',
           default: '0.0.0.0:7000',
@@ -82,6 +82,18 @@ const parser = yargs(hideBin(process.argv))
           default: false,
           describe: 'End when a migration was refused or cancelled, instead of waiting for the next',
         })
+        .option('forward-to', {
+          type: 'string',
+          describe:
+            'Send a guest that came on to this destination, after --migrate-after; the other migration flags shape that',
+          coerce: (text: string) => parseAddress(text, '127.0.0.1'),
+        })
+        .option('hops', {
+          type: 'string',
+          default: '1',
+          describe: 'Forward so many guests, or the same guest so many times; then keep it',
+          coerce: wholeNumber('--hops', 0, 1_000_000),
+        })
         .example('$0 destination --listen 0.0.0.0:7000', 'wait for a guest from any host')
         .example('$0 destination --run-for 5s', 'run the guest for five seconds, then end'),
     async (args) => {
@@ -95,7 +107,8 @@ const parser = yargs(hideBin(process.argv))
   .version('version', 'Show the version', packageVersion())
   .help()
   .fail((message, error) => {
-    throw error ?? new MicrostunError('USAGE', `${message}; see --help`);
+    // yargs types the error as always there; for its own complaints there is only the message.
+    throw (error as Error | undefined) ?? new MicrostunError('USAGE', `${message}; see --help`);
   });
 
 try {

@@ -149,7 +149,8 @@ function parseMemory(text: string): number {
   return bytes;
 }
 
-function wholeNumber(name: string, min: number, max: number): (text: string) => number {
+/** A parser of whole numbers from `min` to `max`. */
+export function wholeNumber(name: string, min: number, max: number): (text: string) => number {
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
     if (!(value >= min && value <= max)) {

@@ -46,6 +46,11 @@ export class Destination {
     return this.#current;
   }
 
+  /** The guest has left this node, or ended: the place is free for the next. */
+  release(): void {
+    this.#current = undefined;
+  }
+
   cancel(reason: string): void {
     this.#current?.cancel(reason);
   }

@@ -146,7 +146,7 @@ export class IncomingMigration {
     }
     if (ending.kind === 'pages-lost') {
       if (machine === undefined) throw new Error('a guest lacks pages on a machine');
-      return { kind: 'pages-lost', machine, error: await this.#parkIncomplete(machine) };
+      return { kind: 'pages-lost', machine, error: this.#parkIncomplete(machine) };
     }
     if (ending.kind === 'failed') return { ...ending, machine };
     await machine?.close();
@@ -314,7 +314,7 @@ export class IncomingMigration {
   }
 
   // The guest runs no further on memory that it does not have; what is lost is named.
-  async #parkIncomplete(machine: GuestMachine): Promise<MicrostunError> {
+  #parkIncomplete(machine: GuestMachine): MicrostunError {
     machine.safepoints.command(Command.PARK);
     const { pageTable, pageCount } = viewMemory(machine.shared.memory);
     const lost = new PageBitmap(pageCount);

@@ -16,7 +16,9 @@ export interface PageServerWorkerData {
   readonly migrationId: string;
 }
 
-export type PageServerRequest = { readonly kind: 'exit' };
+export interface PageServerRequest {
+  readonly kind: 'exit';
+}
 
 /** What the fault connections carried, over all of them. */
 export interface FaultBytes {

@@ -134,7 +134,7 @@ export function decodeBody<T>(bytes: Buffer, itsField: Field<T>, name: string): 
 function toWire(value: unknown): unknown {
   if (value instanceof Float64Array) {
     const bytes = Buffer.alloc(value.length * 8);
-    value.forEach((double, index) => bytes.writeDoubleLE(double, index * 8));
+    for (const [index, double] of value.entries()) bytes.writeDoubleLE(double, index * 8);
     return bytes;
   }
   if (Array.isArray(value)) return value.map(toWire);

@@ -1,0 +1,105 @@
+// One outgoing migration as the command line asks for it: flags to a plan, result to a printed report and an exit status.
+// Shared by whatever sends a guest away: `source`, the demo and a forwarding `destination`.
+import type { Logger } from 'pino';
+import type { GuestMachine } from '../shared/guest/machine.js';
+import type { LogLevel } from '../shared/logger.js';
+import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
+import { renderFailure, renderReport } from '../shared/report/text-report.js';
+import type { Address } from '../shared/wire/sockets.js';
+import type { MigrationMode } from '../source/migration.js';
+import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
+import { exitStatusOf } from './exit-status.js';
+
+/** The flags that shape a migration, parsed. */
+export interface MigrationArguments {
+  readonly mode: MigrationMode;
+  readonly trace: 'dedicated';
+  readonly bitmap: BitmapFormat;
+  readonly connections: number;
+  readonly maxRounds: number;
+  readonly stunBudget: number;
+  readonly migrateAfter: number;
+  readonly audit: boolean;
+  readonly auditAfter: number;
+  readonly connectTimeout: number;
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+}
+
+/** A migration of `machine` that is ready to run. */
+export function planMigration(
+  machine: GuestMachine,
+  to: Address,
+  listen: Address,
+  args: MigrationArguments,
+  logger: Logger,
+): OutgoingMigration {
+  const { mode, trace, bitmap, connections } = args;
+  return new OutgoingMigration(machine, {
+    to,
+    listen,
+    connections,
+    bitmapFormat: bitmap,
+    trace,
+    auditAfterMs: args.auditAfter,
+    logger,
+    plan: {
+      mode,
+      roundsMax: args.maxRounds,
+      stunBudgetMs: args.stunBudget,
+      audits: args.audit,
+      link: { connectMs: args.connectTimeout, reconnectMs: 10_000, retryMs: 50, retryMsMax: 1000 },
+      prepareMs: 60_000,
+      answerMs: 5000,
+      doubtMs: 15_000,
+      pagesLostMs: 10_000,
+      auditMs: args.auditAfter + 600_000,
+    },
+  });
+}
+
+/** Prints the report, or the failure, on standard output; answers the exit status. */
+export async function conclude(
+  result: MigrationResult,
+  machine: GuestMachine,
+  { json, audit }: MigrationArguments,
+): Promise<number> {
+  if (result.kind === 'completed') {
+    const { report } = result;
+    process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : `${renderReport(report)}\n`);
+    return report.audit?.passed === false ? exitStatusOf('AUDIT_FAILED') : 0;
+  }
+  const { error, owner, phase } = result;
+  const failure: FailureReport = {
+    version: REPORT_VERSION,
+    outcome: 'failed',
+    phase,
+    error: { code: error.code, message: error.message },
+    owner,
+    safeNext: await safeNextOf(owner, machine, audit),
+    source: { pid: process.pid },
+  };
+  process.stdout.write(json ? `${JSON.stringify(failure, undefined, 2)}\n` : `${renderFailure(failure)}\n`);
+  return exitStatusOf(error.code);
+}
+
+async function safeNextOf(owner: string, machine: GuestMachine, audits: boolean): Promise<string> {
+  switch (owner) {
+    case 'source': {
+      if (machine.isFailed) return 'mend the guest; it stopped by itself';
+      if (!audits) return 'the guest ran on here unharmed; migrate again';
+      await machine.park();
+      const { passed, checked } = await machine.audit();
+      return passed
+        ? `migrate again: the guest ran on here and its audit passed (${checked} pages)`
+        : 'nothing: the audit of the guest failed here';
+    }
+    case 'in doubt':
+      return 'look at the destination; run the guest at one side only';
+    case 'lost':
+      return 'start the guest anew; neither side has all of it';
+    default:
+      return 'use the guest at the destination; this source is not needed any more';
+  }
+}
