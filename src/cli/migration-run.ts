@@ -7,7 +7,7 @@ import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import type { Address } from '../shared/wire/sockets.js';
-import type { MigrationMode } from '../source/migration.js';
+import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
 import { exitStatusOf } from './exit-status.js';
 
@@ -18,6 +18,8 @@ export interface MigrationArguments {
   readonly bitmap: BitmapFormat;
   readonly connections: number;
   readonly maxRounds: number;
+  readonly timeLimit: number;
+  readonly onTimeout: TimeoutStrategy;
   readonly stunBudget: number;
   readonly migrateAfter: number;
   readonly audit: boolean;
@@ -47,6 +49,8 @@ export function planMigration(
     plan: {
       mode,
       roundsMax: args.maxRounds,
+      copyMs: args.timeLimit,
+      onTimeout: args.onTimeout,
       stunBudgetMs: args.stunBudget,
       audits: args.audit,
       link: { connectMs: args.connectTimeout, reconnectMs: 10_000, retryMs: 50, retryMsMax: 1000 },

@@ -89,6 +89,18 @@ export function migrationOptions<T>(yargs: Argv<T>) {
       describe: 'Pre-copy rounds at the most',
       coerce: once(wholeNumber('--max-rounds', 1, 100_000)),
     })
+    .option('time-limit', {
+      type: 'string',
+      default: '5m',
+      describe: 'How long the rounds may take',
+      coerce: once(parseDurationMs),
+    })
+    .option('on-timeout', {
+      choices: ['post-copy', 'throttle', 'abort'] as const,
+      default: 'post-copy' as const,
+      describe:
+        'What happens then: the rest follows after the stun, the guest is slowed down, or nothing has happened',
+    })
     .option('stun-budget', {
       type: 'string',
       default: '10ms',

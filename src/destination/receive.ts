@@ -177,7 +177,7 @@ export class IncomingMigration {
         this.#events.push(this.#validate(effect.prepare, effect.handOver));
         return;
       case 'resume':
-        this.#start(this.#resume(effect.prepare, effect.handOver), 'GUEST_FAILED');
+        this.#start(this.#resume(effect.handOver), 'GUEST_FAILED');
         return;
       case 'reconnect-pages':
         this.#receivers?.reconnect();
@@ -225,12 +225,7 @@ export class IncomingMigration {
   }
 
   // Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
-  async #prepare({
-    guest,
-    pagePorts,
-    faultPort,
-    mode,
-  }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
+  async #prepare({ guest, pagePorts, faultPort }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
     const from = monotonicUs();
     const { memoryBytesMax } = this.#options;
     if (guest.memoryBytes > memoryBytesMax) {
@@ -272,7 +267,7 @@ export class IncomingMigration {
         },
       });
     });
-    if (mode !== 'pre-copy') this.#fetcher = this.#startFetcher(machine, faultPort);
+    this.#fetcher = this.#startFetcher(machine, faultPort);
     return { kind: 'prepared', preparedMs: (monotonicUs() - from) / 1000 };
   }
 
@@ -338,13 +333,13 @@ export class IncomingMigration {
   }
 
   // All of the message is checked here, before anything of it is used.
-  #validate({ guest, mode }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
+  #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
     try {
       const fault = checkpointFault(handOver, guest.vcpus);
       if (fault !== undefined) throw new ProtocolError(`the checkpoint is wrong: ${fault}`);
       this.#lacking = expand(handOver.bitmap, guest.memoryBytes / PAGE_BYTES);
       const lackingPages = this.#lacking.count();
-      if (mode === 'pre-copy' && handOver.finalPages !== lackingPages) {
+      if (!handOver.pagesFollow && handOver.finalPages !== lackingPages) {
         throw new ProtocolError(
           `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
         );
@@ -360,12 +355,12 @@ export class IncomingMigration {
     }
   }
 
-  async #resume({ mode }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
+  async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
     const machine = this.#machine;
     const lacking = this.#lacking;
     if (machine === undefined || lacking === undefined)
       throw new Error('a guest is resumed on a machine, after its validation');
-    const lackingPages = mode === 'pre-copy' ? 0 : lacking.count();
+    const lackingPages = handOver.pagesFollow ? lacking.count() : 0;
     if (lackingPages > 0) markAbsent(viewMemory(machine.shared.memory), lacking);
     machine.safepoints.handOver(lackingPages);
     const placedAt = monotonicUs();
@@ -373,7 +368,7 @@ export class IncomingMigration {
     machine.restore(handOver);
     await machine.resume();
     if (lackingPages > 0) this.#watchForStall(machine);
-    if (mode !== 'pre-copy' && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
+    if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
     const answeredAt = monotonicUs();
     return {
       kind: 'resumed',

@@ -49,7 +49,7 @@ export type Stage =
       readonly handOver: HandOver;
       readonly validated: Validated;
     }
-  | { readonly name: 'resuming'; readonly prepare: Prepare }
+  | { readonly name: 'resuming'; readonly prepare: Prepare; readonly pagesFollow: boolean }
   /** The guest runs here; `answers` are said again to a source that asks. Until it is whole, pages are on the source. */
   | {
       readonly name: 'running';
@@ -112,7 +112,7 @@ export type ReceptionEffect =
       readonly handOver: HandOver;
       readonly receivedAt: number;
     }
-  | { readonly kind: 'resume'; readonly prepare: Prepare; readonly handOver: HandOver }
+  | { readonly kind: 'resume'; readonly handOver: HandOver }
   | { readonly kind: 'reconnect-pages' }
   | { readonly kind: 'settle' }
   | { readonly kind: 'audit' }
@@ -328,7 +328,7 @@ function tryResume(
   validated: Validated,
   placed: Placed,
 ): ReceptionStep {
-  if (prepare.mode !== 'pre-copy') return resume(prepare, handOver);
+  if (handOver.pagesFollow) return resume(prepare, handOver);
   if (placed.round < handOver.finalRound)
     return { stage: { name: 'placing', prepare, handOver, validated }, effects: [] };
   return resumeIfWhole(prepare, handOver, validated, placed);
@@ -358,10 +358,10 @@ function resumeIfWhole(
 
 function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
   return {
-    stage: { name: 'resuming', prepare },
+    stage: { name: 'resuming', prepare, pagesFollow: handOver.pagesFollow },
     effects: [
       { kind: 'disarm', timer: 'placement' },
-      { kind: 'resume', prepare, handOver },
+      { kind: 'resume', handOver },
     ],
   };
 }
@@ -370,7 +370,7 @@ function onResumed(stage: Stage, answer: MessageOf<'RESUMED'>): ReceptionStep {
   if (stage.name !== 'resuming') return same(stage);
   const { prepare } = stage;
   const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
-  const isWhole = prepare.mode === 'pre-copy';
+  const isWhole = !stage.pagesFollow;
   if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
   return { stage: { name: 'running', prepare, answers: [answer], isWhole }, effects };
 }

@@ -153,7 +153,7 @@ export class OutgoingMigration {
    * Runs the migration to its end. Never rejects for what the world did: that is a failed result, with the owner.
    */
   async run(): Promise<MigrationResult> {
-    const { connections, listen, plan } = this.#options;
+    const { connections, listen } = this.#options;
     try {
       const { vcpus, memoryBytes } = this.#machine.spec;
       warmUpHandOver(vcpus, memoryBytes / PAGE_BYTES);
@@ -165,8 +165,7 @@ export class OutgoingMigration {
         this.id,
       );
       const faultListen = { host: listen.host, port: listen.port === 0 ? 0 : listen.port + connections };
-      if (plan.mode !== 'pre-copy')
-        this.#faultPort = await this.#pageServer.start(this.#machine.shared, faultListen, this.id);
+      this.#faultPort = await this.#pageServer.start(this.#machine.shared, faultListen, this.id);
     } catch (error) {
       await this.#close();
       return {
@@ -278,7 +277,10 @@ export class OutgoingMigration {
         this.#measurement.noteForecast(effect.forecast);
         return;
       case 'stop-guest':
-        this.#start(this.#stopGuest(effect.round, effect.why));
+        this.#start(this.#stopGuest(effect.round, effect.pagesFollow, effect.why));
+        return;
+      case 'throttle':
+        this.#machine.safepoints.throttle(effect.sleepUs);
         return;
       case 'hand-over':
         this.#handOver(effect.handOver, effect.copiesRest);
@@ -425,7 +427,7 @@ export class OutgoingMigration {
     return { kind: 'harvested', dirtyPages };
   }
 
-  async #stopGuest(round: number, why: string): Promise<MigrationEvent> {
+  async #stopGuest(round: number, pagesFollow: boolean, why: string): Promise<MigrationEvent> {
     const { longestGapUs, pageFires } = this.#machine.counters();
     this.#measurement.longestGapUs = longestGapUs;
     const { bitmapFormat, plan } = this.#options;
@@ -438,11 +440,12 @@ export class OutgoingMigration {
     this.#measurement.pageFires = pageFires;
     this.#measurement.noteStop(stopAt, why);
     this.#measurement.noteTaken(last, this.#machine.counters().lastSliceEndAt);
-    const finalPages = plan.mode === 'pre-copy' ? last.dirtyPages : 0;
+    const finalPages = pagesFollow ? 0 : last.dirtyPages;
     const handOver: MessageOf<'HAND_OVER'> = {
       name: 'HAND_OVER',
       registers: [...registers],
       guestClockUs,
+      pagesFollow,
       finalRound: round,
       finalPages,
       bitmap: last.bitmap,
@@ -462,6 +465,7 @@ export class OutgoingMigration {
     // Parks first, whether or not a stop is under way: then every vCPU is known to come out of a park.
     await this.#machine.park();
     await this.#tracer.removeTraces();
+    this.#machine.safepoints.throttle(0);
     await this.#machine.resume();
   }
 }

@@ -6,12 +6,18 @@ import { refusalError } from '../shared/wire/refusal.js';
 import { judge, type Forecast, type RoundFacts, type SwitchOverReason } from './convergence.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
 
+/** When the rounds take too long: give up, move on to post-copy, or slow the guest down until they converge. */
+export type TimeoutStrategy = 'abort' | 'post-copy' | 'throttle';
+
 export type MigrationMode = 'pre-copy' | 'hybrid' | 'post-copy';
 
 /** What the user asked for, as far as the state machine decides by it. */
 export interface MigrationPlan {
   readonly mode: MigrationMode;
   readonly roundsMax: number;
+  /** How long rounds may go on, and what happens then. */
+  readonly copyMs: number;
+  readonly onTimeout: TimeoutStrategy;
   readonly stunBudgetMs: number;
   readonly audits: boolean;
   readonly link: LinkLimits;
@@ -26,6 +32,10 @@ export interface MigrationPlan {
   /** How long the audit may take, its delay included. */
   readonly auditMs: number;
 }
+
+/** The throttle's sleep after each slice: a few milliseconds at the most, or the guest's own timers suffer. */
+const THROTTLE_US_MIN = 20;
+const THROTTLE_US_MAX = 5000;
 
 /** Clock exchanges before the migration; the best one counts. */
 export const CLOCK_SAMPLES = 12;
@@ -64,7 +74,7 @@ export type Phase =
     }
   | { readonly name: 'harvesting'; readonly rounds: readonly RoundFacts[]; readonly roundTripMs: number }
   /** The vCPUs are told to park; waits for the last harvest. */
-  | { readonly name: 'stopping'; readonly nextRound: number }
+  | { readonly name: 'stopping'; readonly nextRound: number; readonly pagesFollow: boolean }
   /** HAND_OVER is on its way: the source runs no slice until it knows that the destination refused. */
   | {
       readonly name: 'handing-over';
@@ -84,6 +94,10 @@ export type Phase =
 export interface MigrationState {
   readonly link: Link;
   readonly phase: Phase;
+  /** The rounds have taken longer than they may. */
+  readonly isOvertime: boolean;
+  /** How long each vCPU sleeps after each slice, to let the rounds converge. */
+  readonly throttleUs: number;
 }
 
 export type MigrationEvent =
@@ -100,7 +114,7 @@ export type MigrationEvent =
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
 /** `link`: dial again, or give the link up. `phase`: the phase took too long. `pages`: page connections stayed lost. */
-export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages';
+export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages' | 'copying';
 
 export type MigrationEffect =
   | { readonly kind: 'dial' }
@@ -114,8 +128,15 @@ export type MigrationEffect =
   | { readonly kind: 'copy-round'; readonly round: number }
   | { readonly kind: 'harvest' }
   | { readonly kind: 'note-forecast'; readonly forecast: Forecast }
-  /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest in a pre-copy. */
-  | { readonly kind: 'stop-guest'; readonly round: number; readonly why: SwitchOverReason | 'post-copy' }
+  /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest. */
+  | {
+      readonly kind: 'stop-guest';
+      readonly round: number;
+      readonly pagesFollow: boolean;
+      readonly why: SwitchOverReason | 'post-copy' | 'time limit';
+    }
+  /** Stun During Page Send: each vCPU sleeps so long after each slice. */
+  | { readonly kind: 'throttle'; readonly sleepUs: number }
   /** Sends HAND_OVER; `copiesRest`: the remaining pages go with it. */
   | { readonly kind: 'hand-over'; readonly handOver: MessageOf<'HAND_OVER'>; readonly copiesRest: boolean }
   | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
@@ -138,7 +159,12 @@ export interface Step {
 /** How a migration begins. */
 export function beginMigration(plan: MigrationPlan): Step {
   return {
-    state: { link: { name: 'dialling', attempts: 1 }, phase: { name: 'connecting' } },
+    state: {
+      link: { name: 'dialling', attempts: 1 },
+      phase: { name: 'connecting' },
+      isOvertime: false,
+      throttleUs: 0,
+    },
     effects: [{ kind: 'arm', timer: 'link-limit', ms: plan.link.connectMs }, { kind: 'dial' }],
   };
 }
@@ -274,10 +300,7 @@ function onPong(plan: MigrationPlan, state: MigrationState, sample: ClockSample)
   const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
   const noted: MigrationEffect = { kind: 'note-clock', samples };
   if (plan.mode === 'post-copy') {
-    return enter(state, { name: 'stopping', nextRound: 0 }, [
-      noted,
-      { kind: 'stop-guest', round: 0, why: 'post-copy' },
-    ]);
+    return stop(state, 0, true, 'post-copy', [noted]);
   }
   return enter(state, { name: 'installing-traces', roundTripMs }, [noted, { kind: 'install-traces' }]);
 }
@@ -295,7 +318,7 @@ function onResumed(
     { kind: 'disarm', timer: 'doubt' },
     { kind: 'note-resumed', message, receivedAt },
   ];
-  if (plan.mode === 'pre-copy') return awaitAudit(plan, state, noted);
+  if (!handOver.pagesFollow) return awaitAudit(plan, state, noted);
   const round = handOver.finalRound;
   return enter(state, { name: 'pushing', isPushed: false, arrived: undefined }, [
     ...noted,
@@ -337,7 +360,10 @@ function onWork(
     }
     case 'traces-installed':
       if (phase.name !== 'installing-traces') return { state, effects: [] };
-      return copyRound(state, 0, [], phase.roundTripMs);
+      return withEffects(
+        [{ kind: 'arm', timer: 'copying', ms: plan.copyMs }],
+        copyRound(state, 0, [], phase.roundTripMs),
+      );
     case 'round-placed':
       if (phase.name === 'copying') {
         const rounds = [...phase.rounds, event.facts];
@@ -376,17 +402,53 @@ function onHarvested(
   dirtyPages: number,
 ): Step {
   const verdict = judge(rounds, dirtyPages, roundTripMs, plan);
-  const noted: MigrationEffect = { kind: 'note-forecast', forecast: verdict.forecast };
-  if (verdict.kind === 'go-on') {
-    const next = copyRound(state, rounds.length, rounds, roundTripMs);
-    return { state: next.state, effects: [noted, ...next.effects] };
-  }
+  const noted: MigrationEffect[] = [{ kind: 'note-forecast', forecast: verdict.forecast }];
   const nextRound = rounds.length;
-  // What this harvest took belongs to the last pages: it was taken and is not copied yet.
-  return enter(state, { name: 'stopping', nextRound }, [
-    noted,
-    { kind: 'stop-guest', round: nextRound, why: verdict.why },
+  const pagesFollow = plan.mode !== 'pre-copy';
+  if (verdict.kind === 'switch-over' && verdict.why === 'stun within budget') {
+    return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  }
+  if (state.isOvertime && plan.onTimeout === 'post-copy')
+    return stop(state, nextRound, true, 'time limit', noted);
+  const isStuck =
+    state.isOvertime || (verdict.kind === 'switch-over' && verdict.why === 'no progress' && !pagesFollow);
+  if (isStuck && plan.onTimeout === 'throttle' && state.throttleUs < THROTTLE_US_MAX) {
+    // Doubles each round until the rounds converge; past the limit the rules below decide.
+    const throttleUs = Math.min(THROTTLE_US_MAX, Math.max(THROTTLE_US_MIN, state.throttleUs * 2));
+    noted.push({ kind: 'throttle', sleepUs: throttleUs });
+    return withEffects(noted, copyRound({ ...state, throttleUs }, nextRound, rounds, roundTripMs));
+  }
+  if (verdict.kind === 'switch-over') return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  return withEffects(noted, copyRound(state, nextRound, rounds, roundTripMs));
+}
+
+// What the last harvest took belongs to the last pages: it was taken and is not copied yet.
+function stop(
+  state: MigrationState,
+  nextRound: number,
+  pagesFollow: boolean,
+  why: Extract<MigrationEffect, { kind: 'stop-guest' }>['why'],
+  before: readonly MigrationEffect[],
+): Step {
+  return enter(state, { name: 'stopping', nextRound, pagesFollow }, [
+    ...before,
+    { kind: 'disarm', timer: 'copying' },
+    { kind: 'stop-guest', round: nextRound, pagesFollow, why },
   ]);
+}
+
+// The rounds take too long. A round under way is finished first: what it copied is not copied again.
+function onOvertime(plan: MigrationPlan, state: MigrationState): Step {
+  if (plan.onTimeout === 'abort') {
+    return fail(
+      state,
+      new MicrostunError(
+        'TIMEOUT',
+        `the rounds did not converge within ${plan.copyMs / 1000} s (--time-limit)`,
+      ),
+    );
+  }
+  return { state: { ...state, isOvertime: true }, effects: [] };
 }
 
 function handOver(plan: MigrationPlan, state: MigrationState, message: MessageOf<'HAND_OVER'>): Step {
@@ -394,7 +456,7 @@ function handOver(plan: MigrationPlan, state: MigrationState, message: MessageOf
   // Without a link the message waits for it; the guest stays parked and may still be released until then, but one
   // rule for all of it is simpler: from here on only a refusal releases it.
   const effects: MigrationEffect[] = [
-    { kind: 'hand-over', handOver: message, copiesRest: plan.mode === 'pre-copy' },
+    { kind: 'hand-over', handOver: message, copiesRest: !message.pagesFollow },
     { kind: 'arm', timer: 'phase', ms: plan.answerMs },
     { kind: 'arm', timer: 'doubt', ms: plan.doubtMs },
   ];
@@ -417,6 +479,8 @@ function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): 
         state,
         new MicrostunError('CONNECTION_LOST', 'the page connections were lost and did not come back'),
       );
+    case 'copying':
+      return onOvertime(plan, state);
     case 'phase':
       return onPhaseTimeout(plan, state);
     case 'doubt':
@@ -572,6 +636,10 @@ function doubtError(why: string): MicrostunError {
     code,
     `${why}; the guest stays paused here. Look at the destination: if it runs the guest, end this source; it must not run at both`,
   );
+}
+
+function withEffects(before: readonly MigrationEffect[], step: Step): Step {
+  return { state: step.state, effects: [...before, ...step.effects] };
 }
 
 function enter(state: MigrationState, phase: Phase, effects: readonly MigrationEffect[]): Step {

@@ -119,11 +119,14 @@ export function encodeBody(body: object): Buffer {
 
 /** Decodes exactly one msgpack value and reads it as `shape`; throws ProtocolError for anything else. */
 export function decodeBody<T>(bytes: Buffer, itsField: Field<T>, name: string): T {
-  const decoder = msgpack.Decoder({ codec: plainCodec });
+  // Its type says that fetch answers nothing; it answers the value.
+  const decoder: { write(bytes: Buffer): void; fetch(): unknown; readonly offset: number } = msgpack.Decoder({
+    codec: plainCodec,
+  });
   let value: unknown;
   try {
     decoder.write(bytes);
-    value = decoder.fetch.call(decoder);
+    value = decoder.fetch();
   } catch (error) {
     throw new ProtocolError(`the body of ${name} is not msgpack`, { cause: error });
   }

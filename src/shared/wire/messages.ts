@@ -86,6 +86,8 @@ const bodies = {
   HAND_OVER: record({
     registers: list(doubles(REGISTERS_PER_VCPU), VCPUS_MAX),
     guestClockUs: instant,
+    /** Whether the pages in the bitmap follow after the resume, by push and by fault; else the final round brings them. */
+    pagesFollow: flag,
     /** The round that carries the last pages of a pre-copy, and how many pages it must bring. */
     finalRound: integer(0, ROUNDS_MAX),
     finalPages: pageCountField,

@@ -19,6 +19,7 @@ export function warmUpHandOver(vcpus: number, pageCount: number): void {
       name: 'HAND_OVER',
       registers,
       guestClockUs: 1.5,
+      pagesFollow: true,
       finalRound: turn,
       finalPages: 1,
       bitmap: encoded,
