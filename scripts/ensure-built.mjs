@@ -4,7 +4,7 @@
 //   node scripts/ensure-built.mjs [--bench] SCRIPT [ARGUMENT ...]
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -51,13 +51,17 @@ function ensureCompiled(outDir, project, folders) {
   const wanted = digest(['package-lock.json', 'tsconfig.json', project, ...files]);
   if (readStamp(stamp) === wanted) return;
   say(`building ${outDir} …`);
-  rmSync(path.join(root, outDir), { recursive: true, force: true });
-  run(
-    process.execPath,
-    [path.join(root, 'node_modules/typescript/bin/tsc'), '-p', project],
-    'the build failed; see the errors above',
-  );
-  writeFileSync(stamp, wanted);
+  // Built beside and moved into place, so that another run never sees half a build.
+  const fresh = `${outDir}.${process.pid}`;
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+  try {
+    run(process.execPath, [tsc, '-p', project, '--outDir', fresh], 'the build failed; see the errors above');
+    writeFileSync(path.join(root, fresh, '.microstun-stamp'), wanted);
+    rmSync(path.join(root, outDir), { recursive: true, force: true });
+    renameSync(path.join(root, fresh), path.join(root, outDir));
+  } finally {
+    rmSync(path.join(root, fresh), { recursive: true, force: true });
+  }
 }
 
 function sourcesBelow(folder) {

@@ -9,12 +9,13 @@ import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
+import type { TraceMode } from '../source/tracer.js';
 import { exitStatusOf } from './exit-status.js';
 
 /** The flags that shape a migration, parsed. */
 export interface MigrationArguments {
   readonly mode: MigrationMode;
-  readonly trace: 'dedicated';
+  readonly trace: TraceMode;
   readonly bitmap: BitmapFormat;
   readonly connections: number;
   readonly maxRounds: number;

@@ -68,9 +68,10 @@ export function migrationOptions<T>(yargs: Argv<T>) {
         'hybrid: pages that are left follow after the stun; pre-copy: within it; post-copy: all memory follows',
     })
     .option('trace', {
-      choices: ['dedicated'] as const,
+      choices: ['dedicated', 'all-vcpus'] as const,
       default: 'dedicated' as const,
-      describe: 'Who installs traces',
+      describe:
+        'Who installs traces: a tracer while the vCPUs run (vSphere 7), or all vCPUs, stopped (before)',
     })
     .option('bitmap', {
       choices: ['compacted', 'raw'] as const,

@@ -30,6 +30,7 @@ import {
   type TimerName,
 } from './migration.js';
 import { PageServer } from './page-server.js';
+import type { TraceMode } from './tracer.js';
 import { CopierPool, TracerThread, type RoundTotal } from './migration-workers.js';
 
 export interface MigrateOptions {
@@ -38,7 +39,7 @@ export interface MigrateOptions {
   readonly listen: Address;
   readonly connections: number;
   readonly bitmapFormat: BitmapFormat;
-  readonly trace: 'dedicated';
+  readonly trace: TraceMode;
   readonly auditAfterMs: number;
   readonly plan: MigrationPlan;
   readonly logger: Logger;
@@ -103,7 +104,7 @@ export class OutgoingMigration {
     const failed = (error: MicrostunError): void => {
       this.#events.push({ kind: 'failed', error });
     };
-    this.#tracer = new TracerThread(machine.shared, failed);
+    this.#tracer = new TracerThread(machine.shared, trace, failed);
     this.#copiers = new CopierPool({
       connected: () => {
         this.#events.push({ kind: 'pages-connected' });

@@ -6,8 +6,8 @@ import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { WorkerThread } from '../shared/worker-thread.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
 import type { ConnectionBytes, RoundShare } from './copier.js';
-import type { TracerMessage, TracerRequest } from './tracer-worker.js';
-import type { Harvest, LastHarvest } from './tracer.js';
+import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
+import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
 
 /** The dedicated tracer: one request at a time. */
 export class TracerThread {
@@ -15,12 +15,12 @@ export class TracerThread {
   #answered: ((message: TracerMessage) => void) | undefined;
   #previous: Promise<unknown> = Promise.resolve();
 
-  constructor(machine: SharedMachine, onFailure: (error: MicrostunError) => void) {
+  constructor(machine: SharedMachine, mode: TraceMode, onFailure: (error: MicrostunError) => void) {
     const entry = new URL('./tracer-worker.js', import.meta.url);
     this.#worker = new WorkerThread(
       'tracer',
       entry,
-      machine,
+      { machine, mode } satisfies TracerWorkerData,
       (message) => {
         this.#answered?.(message);
       },

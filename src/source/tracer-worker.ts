@@ -5,7 +5,12 @@ import { assert, unreachable } from '../shared/errors.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
-import { Tracer, warmUpTracer, type Harvest, type LastHarvest } from './tracer.js';
+import { Tracer, warmUpTracer, type Harvest, type LastHarvest, type TraceMode } from './tracer.js';
+
+export interface TracerWorkerData {
+  readonly machine: SharedMachine;
+  readonly mode: TraceMode;
+}
 
 export type TracerRequest =
   | { readonly kind: 'install' }
@@ -22,9 +27,9 @@ export type TracerMessage =
 
 const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
-const machine = workerData as SharedMachine;
+const { machine, mode } = workerData as TracerWorkerData;
 warmUpTracer();
-const tracer = new Tracer(machine.memory, new SafepointControl(machine.safepointWords));
+const tracer = new Tracer(machine.memory, new SafepointControl(machine.safepointWords), mode);
 
 port.on('message', (request: TracerRequest) => {
   if (request.kind === 'exit') port.close();

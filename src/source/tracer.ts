@@ -4,17 +4,16 @@ import { monotonicUs } from '../shared/clock.js';
 import { encodeBitmap, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { allocateMemory, viewMemory, type MemoryHandle, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import {
-  FOUR_TRACED,
-  PAGE_BYTES,
-  PageState,
-  REGION_PAGE_SHIFT,
-  REGION_PAGES,
-} from '../shared/memory/pages.js';
+import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import type { SafepointControl } from '../shared/memory/safepoints.js';
+import { readRegion, tableWordsOf, takeRegion, takeSummary, TraceWork } from '../shared/memory/tracing.js';
 
 /** What the tracer needs of the vCPUs; a test passes one that is broken on purpose. */
-export type Safepoints = Pick<SafepointControl, 'waitForGracePeriod' | 'waitUntilParked'>;
+export type Safepoints = Pick<SafepointControl, 'waitForGracePeriod' | 'waitUntilParked'> &
+  Partial<Pick<SafepointControl, 'stopAndTrace'>>;
+
+/** Who installs traces: the tracer while the vCPUs run (vSphere 7), or the vCPUs while all of them stand still (before). */
+export type TraceMode = 'dedicated' | 'all-vcpus';
 
 export interface Harvest {
   readonly dirtyPages: number;
@@ -37,13 +36,12 @@ export class Tracer {
   /** What the last harvest took; the copiers read it until the next one. */
   readonly dirty: PageBitmap;
 
-  constructor(memory: MemoryHandle, safepoints: Safepoints) {
+  readonly #mode: TraceMode;
+
+  constructor(memory: MemoryHandle, safepoints: Safepoints, mode: TraceMode = 'dedicated') {
+    this.#mode = mode;
     this.#views = viewMemory(memory);
-    this.#tableWords = new Int32Array(
-      this.#views.pageTable.buffer,
-      this.#views.pageTable.byteOffset,
-      this.#views.pageTable.length / 4,
-    );
+    this.#tableWords = tableWordsOf(this.#views);
     this.#safepoints = safepoints;
     this.dirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
   }
@@ -54,6 +52,11 @@ export class Tracer {
    */
   installTraces(): number {
     const from = monotonicUs();
+    if (this.#mode === 'all-vcpus') {
+      this.#stopAndTrace(TraceWork.INSTALL);
+      this.dirty.fill();
+      return (monotonicUs() - from) / 1000;
+    }
     this.#views.summary.fill(0);
     this.#views.pageTable.fill(PageState.TRACED, 0, this.#views.pageCount);
     this.#safepoints.waitForGracePeriod();
@@ -73,11 +76,16 @@ export class Tracer {
    */
   harvest(): Harvest {
     const from = monotonicUs();
+    if (this.#mode === 'all-vcpus') {
+      // The vCPUs clear and fill the bitmap, each its own regions; nobody runs meanwhile, so no grace period is due.
+      this.#stopAndTrace(TraceWork.HARVEST);
+      return { dirtyPages: this.dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
+    }
     const regions = this.#takeSummary();
     // A fire stores its page before its region. Those whose region was just taken are all visible after this.
     this.#safepoints.waitForGracePeriod();
     this.dirty.clear();
-    for (const region of regions) this.#takeRegion(region);
+    for (const region of regions) takeRegion(this.#views, this.#tableWords, region, this.dirty);
     // Stores that had checked a page before it was traced again land before this returns.
     this.#safepoints.waitForGracePeriod();
     return { dirtyPages: this.dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
@@ -94,7 +102,7 @@ export class Tracer {
     if (everything) {
       this.dirty.fill();
     } else {
-      for (const region of this.#takeSummary()) this.#readRegion(region);
+      for (const region of this.#takeSummary()) readRegion(this.#views, this.#tableWords, region, this.dirty);
     }
     const dirtyPages = this.dirty.count();
     const harvestedAt = monotonicUs();
@@ -102,40 +110,18 @@ export class Tracer {
     return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
   }
 
+  #stopAndTrace(work: TraceWork): void {
+    if (this.#safepoints.stopAndTrace?.(work) !== true) {
+      throw new Error('the trace work was ended early: the vCPUs were told to park or to exit');
+    }
+  }
+
   #takeSummary(): number[] {
-    const { summary, regionCount } = this.#views;
     const regions: number[] = [];
-    for (let region = 0; region < regionCount; region++) {
-      if (Atomics.exchange(summary, region, 0) !== 0) regions.push(region);
+    for (let region = 0; region < this.#views.regionCount; region++) {
+      if (takeSummary(this.#views, region)) regions.push(region);
     }
     return regions;
-  }
-
-  // Exchanges each fired page of the region back to TRACED, one at a time: a vCPU may fire its neighbour meanwhile.
-  #takeRegion(region: number): void {
-    const { pageTable, pageCount } = this.#views;
-    const first = region << REGION_PAGE_SHIFT;
-    const end = Math.min(first + REGION_PAGES, pageCount);
-    for (let page = first; page < end; page++) {
-      if ((page & 3) === 0 && this.#tableWords[page >>> 2] === FOUR_TRACED) {
-        page += 3;
-        continue;
-      }
-      if (pageTable[page] !== PageState.PRESENT) continue;
-      Atomics.exchange(pageTable, page, PageState.TRACED);
-      this.dirty.add(page);
-    }
-  }
-
-  // The same for a parked guest, which needs no exchange.
-  #readRegion(region: number): void {
-    const { pageTable, pageCount } = this.#views;
-    const first = region << REGION_PAGE_SHIFT;
-    const end = Math.min(first + REGION_PAGES, pageCount);
-    for (let page = first; page < end; page++) {
-      if ((page & 3) === 0 && this.#tableWords[page >>> 2] === FOUR_TRACED) page += 3;
-      else if (pageTable[page] === PageState.PRESENT) this.dirty.add(page);
-    }
   }
 }
 

@@ -3,8 +3,10 @@
 import { monotonicUs } from '../clock.js';
 import { createGuestMemory, type PageEvents } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
+import { PageBitmap } from '../memory/page-bitmap.js';
 import { PageState } from '../memory/pages.js';
 import { Command, VcpuSafepoint } from '../memory/safepoints.js';
+import { doTraceShare, tableWordsOf } from '../memory/tracing.js';
 import { faultBucketOf } from './fault-latency.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
@@ -23,6 +25,8 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
   const counters = countersOf(machine, id);
   const settings = new MachineSettings(machine);
   const views = viewMemory(machine.memory);
+  const tableWords = tableWordsOf(views);
+  const dirty = new PageBitmap(views.pageCount, views.dirtyWords);
   let haltUntilGuestUs = 0;
 
   const pages: PageEvents = {
@@ -67,6 +71,12 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
       command = safepoint.park();
       isFirstSlice = true;
       gapFrom = undefined;
+      continue;
+    }
+    if (command === Command.TRACE) {
+      command = safepoint.trace((work, vcpus) => {
+        doTraceShare(views, tableWords, dirty, work, id, vcpus);
+      });
       continue;
     }
     if (isFirstSlice) events.resumed();

@@ -1,5 +1,6 @@
 // Safepoints, grace periods and parking: how page states change while vCPUs run. Words and Atomics only.
 // Every word, its writers, its readers and the order between them: docs/memory-model.md.
+import type { TraceWork } from './tracing.js';
 
 export const VCPUS_MAX = 64;
 
@@ -8,6 +9,9 @@ const EPOCH = 0;
 const COMMAND = 1;
 const THROTTLE_US = 2;
 const LACKING = 3;
+const TRACE_WORK = 4;
+const TRACE_STOPPED = 5;
+const TRACE_DONE = 6;
 const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.
@@ -19,7 +23,13 @@ const FAULT_DOORBELL = 4;
 const VCPU_WORDS = 16;
 
 /** What all vCPUs are asked to do at their next safepoint. */
-export const Command = { PARK: 0, RUN: 1, EXIT: 2 } as const;
+export const Command = {
+  PARK: 0,
+  RUN: 1,
+  EXIT: 2,
+  /** Stop, do your share of trace work once all have stopped, and run on when all have done theirs. */
+  TRACE: 3,
+} as const;
 export type Command = (typeof Command)[keyof typeof Command];
 
 /** Where a vCPU is. In every state but RUNNING it holds no page state that it has checked and not yet used. */
@@ -34,6 +44,8 @@ export const VcpuState = {
   FAULTING: 3,
   /** Its worker has ended. */
   EXITED: 4,
+  /** Between slices, stopped for trace work. */
+  TRACING: 5,
 } as const;
 
 const NO_FAULT = -1;
@@ -84,6 +96,23 @@ export class SafepointControl {
   command(command: Command): void {
     Atomics.store(this.#words, COMMAND, command);
     Atomics.notify(this.#words, COMMAND);
+    // Trace work that is under way ends here: those who wait for the others look at the command again.
+    Atomics.notify(this.#words, TRACE_STOPPED);
+    Atomics.notify(this.#words, TRACE_DONE);
+  }
+
+  /**
+   * Stops every vCPU, has each do its share of `work` and lets them run on when the last one is done (before
+   * vSphere 7). Blocks; workers only. Answers false when another command ended it early.
+   */
+  stopAndTrace(work: TraceWork): boolean {
+    Atomics.store(this.#words, TRACE_WORK, work);
+    Atomics.store(this.#words, TRACE_STOPPED, 0);
+    Atomics.store(this.#words, TRACE_DONE, 0);
+    if (Atomics.compareExchange(this.#words, COMMAND, Command.RUN, Command.TRACE) !== Command.RUN)
+      return false;
+    Atomics.notify(this.#words, COMMAND);
+    return awaitCount(this.#words, TRACE_DONE, this.vcpus);
   }
 
   /** Whether every vCPU is out of its slice and will not enter one before RUN is commanded. */
@@ -219,6 +248,22 @@ export class VcpuSafepoint {
     this.#enterSlices();
   }
 
+  /**
+   * Stops for trace work: `doShare` runs once every vCPU stands still, and this one goes on when all have done theirs.
+   * Answers the next command.
+   */
+  trace(doShare: (work: TraceWork, vcpus: number) => void): Command {
+    const vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
+    this.#publish(VcpuState.TRACING);
+    if (countIn(this.#words, TRACE_STOPPED) === vcpus || awaitCount(this.#words, TRACE_STOPPED, vcpus)) {
+      doShare(Atomics.load(this.#words, TRACE_WORK) as TraceWork, vcpus);
+      if (countIn(this.#words, TRACE_DONE) === vcpus) {
+        Atomics.compareExchange(this.#words, COMMAND, Command.TRACE, Command.RUN);
+      } else awaitCount(this.#words, TRACE_DONE, vcpus);
+    }
+    return this.#enterSlices();
+  }
+
   exit(): void {
     this.#publish(VcpuState.EXITED);
   }
@@ -240,6 +285,22 @@ export class VcpuSafepoint {
   #noteChange(): void {
     Atomics.add(this.#words, this.#base + CHANGES, 1);
     Atomics.notify(this.#words, this.#base + CHANGES);
+  }
+}
+
+function countIn(words: Int32Array, counter: number): number {
+  const count = Atomics.add(words, counter, 1) + 1;
+  Atomics.notify(words, counter);
+  return count;
+}
+
+// Waits until `counter` reaches `count`; false when the command stops being TRACE before that.
+function awaitCount(words: Int32Array, counter: number, count: number): boolean {
+  for (;;) {
+    const seen = Atomics.load(words, counter);
+    if (seen >= count) return true;
+    if (Atomics.load(words, COMMAND) !== Command.TRACE) return Atomics.load(words, counter) >= count;
+    Atomics.wait(words, counter, seen);
   }
 }
 

@@ -1,0 +1,85 @@
+// What installing traces and harvesting dirty pages does to a region's page table entries; who does it, and while
+// whom, is the tracer's business. Typed arrays and Atomics only; the argument is in docs/memory-model.md.
+import type { MemoryViews } from './layout.js';
+import type { PageBitmap } from './page-bitmap.js';
+import { FOUR_TRACED, PageState, REGION_PAGE_SHIFT, REGION_PAGES } from './pages.js';
+
+/** Work that is done while every vCPU stands still, each doing its share. */
+export const TraceWork = { INSTALL: 1, HARVEST: 2 } as const;
+export type TraceWork = (typeof TraceWork)[keyof typeof TraceWork];
+
+/** Takes the summary of a region: whether any of its pages may have fired since it was taken last. */
+export function takeSummary({ summary }: MemoryViews, region: number): boolean {
+  return Atomics.exchange(summary, region, 0) !== 0;
+}
+
+/**
+ * Exchanges each fired page of the region back to TRACED and adds it to `dirty`, one page at a time: a vCPU may fire
+ * its neighbour meanwhile.
+ */
+export function takeRegion(
+  views: MemoryViews,
+  tableWords: Int32Array,
+  region: number,
+  dirty: PageBitmap,
+): void {
+  const { pageTable, pageCount } = views;
+  const first = region << REGION_PAGE_SHIFT;
+  const end = Math.min(first + REGION_PAGES, pageCount);
+  for (let page = first; page < end; page++) {
+    if ((page & 3) === 0 && tableWords[page >>> 2] === FOUR_TRACED) {
+      page += 3;
+      continue;
+    }
+    if (pageTable[page] !== PageState.PRESENT) continue;
+    Atomics.exchange(pageTable, page, PageState.TRACED);
+    dirty.add(page);
+  }
+}
+
+/** Adds each fired page of the region to `dirty`; for a parked guest, whose pages need no new trace. */
+export function readRegion(
+  views: MemoryViews,
+  tableWords: Int32Array,
+  region: number,
+  dirty: PageBitmap,
+): void {
+  const { pageTable, pageCount } = views;
+  const first = region << REGION_PAGE_SHIFT;
+  const end = Math.min(first + REGION_PAGES, pageCount);
+  for (let page = first; page < end; page++) {
+    if ((page & 3) === 0 && tableWords[page >>> 2] === FOUR_TRACED) page += 3;
+    else if (pageTable[page] === PageState.PRESENT) dirty.add(page);
+  }
+}
+
+/** The page table four entries at a time. */
+export function tableWordsOf({ pageTable }: MemoryViews): Int32Array {
+  return new Int32Array(pageTable.buffer, pageTable.byteOffset, pageTable.length / 4);
+}
+
+/**
+ * One vCPU's share of trace work while all of them stand still: regions `vcpu`, `vcpu + vcpus`, … A region's bits in
+ * the dirty bitmap are whole words, so no two vCPUs write the same one.
+ */
+export function doTraceShare(
+  views: MemoryViews,
+  tableWords: Int32Array,
+  dirty: PageBitmap,
+  work: TraceWork,
+  vcpu: number,
+  vcpus: number,
+): void {
+  const { pageTable, pageCount, regionCount } = views;
+  for (let region = vcpu; region < regionCount; region += vcpus) {
+    const first = region << REGION_PAGE_SHIFT;
+    const end = Math.min(first + REGION_PAGES, pageCount);
+    if (work === TraceWork.INSTALL) {
+      views.summary[region] = 0;
+      pageTable.fill(PageState.TRACED, first, end);
+      continue;
+    }
+    dirty.words.fill(0, first >>> 5, Math.ceil(end / 32));
+    if (takeSummary(views, region)) takeRegion(views, tableWords, region, dirty);
+  }
+}
