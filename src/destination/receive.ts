@@ -6,6 +6,7 @@ import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { checkpointFault } from '../shared/guest/checkpoint.js';
+import { ThroughputSampler } from '../shared/guest/sampler.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { quantileOf } from '../shared/guest/fault-latency.js';
 import { expand, type BitmapError } from '../shared/memory/compacted-bitmap.js';
@@ -69,6 +70,7 @@ export class IncomingMigration {
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
   #stallWatch: NodeJS.Timeout | undefined;
+  #sampler: ThroughputSampler | undefined;
   #ending: Ending | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
@@ -138,7 +140,7 @@ export class IncomingMigration {
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
     clearInterval(this.#stallWatch);
-    await Promise.all([this.#receivers?.close(), this.#fetcher?.close()]);
+    await Promise.all([this.#receivers?.close(), this.#fetcher?.close(), this.#sampler?.stop()]);
     const machine = this.#machine;
     if (ending.kind === 'running') {
       if (machine === undefined) throw new Error('a guest runs on a machine');
@@ -367,6 +369,9 @@ export class IncomingMigration {
     this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
+    this.#sampler = new ThroughputSampler(machine.shared, (error) => {
+      this.#logger.warn(error.message);
+    });
     if (lackingPages > 0) this.#watchForStall(machine);
     if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
     const answeredAt = monotonicUs();
@@ -405,12 +410,16 @@ export class IncomingMigration {
   async #audit(): Promise<ReceptionEvent> {
     const machine = this.#machine;
     if (machine === undefined) throw new Error('a guest is audited on a machine');
+    const samples = (await this.#sampler?.stop()) ?? new Float64Array(0);
     await machine.park();
     const parkedAt = monotonicUs();
     const { passed, checked, failed, findings } = await machine.audit();
     machine.skipParkedTime(parkedAt);
     await machine.resume();
-    return { kind: 'audited', answer: { name: 'AUDITED', passed, checked, failed, findings: [...findings] } };
+    return {
+      kind: 'audited',
+      answer: { name: 'AUDITED', passed, checked, failed, findings: [...findings], samples },
+    };
   }
 }
 

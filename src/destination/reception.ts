@@ -29,16 +29,18 @@ export interface Validated {
 
 export type Stage =
   | { readonly name: 'greeted' }
-  | { readonly name: 'preparing'; readonly prepare: Prepare }
+  | { readonly name: 'preparing'; readonly prepare: Prepare; readonly arePagesLost: boolean }
   | {
       readonly name: 'receiving';
       readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
       readonly prepared: MessageOf<'PREPARED'>;
       readonly placed: Placed;
     }
   | {
       readonly name: 'validating';
       readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
       readonly handOver: HandOver;
       readonly placed: Placed;
     }
@@ -46,21 +48,33 @@ export type Stage =
   | {
       readonly name: 'placing';
       readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
       readonly handOver: HandOver;
       readonly validated: Validated;
     }
-  | { readonly name: 'resuming'; readonly prepare: Prepare; readonly pagesFollow: boolean }
-  /** The guest runs here; `answers` are said again to a source that asks. Until it is whole, pages are on the source. */
+  /** Its vCPUs may run already, and fetch every page that they lack, before that is known here. */
+  | {
+      readonly name: 'resuming';
+      readonly prepare: Prepare;
+      readonly pagesFollow: boolean;
+      readonly haveAllArrived: boolean;
+    }
+  /**
+   * The guest runs here; `answers` are said again to a source that asks. Until all pages have arrived, some are on the
+   * source only; it is whole once they are settled too.
+   */
   | {
       readonly name: 'running';
       readonly prepare: Prepare;
       readonly answers: readonly Message[];
+      readonly haveAllArrived: boolean;
       readonly isWhole: boolean;
     }
   | { readonly name: 'auditing'; readonly answers: readonly Message[] }
   /** Everything is said; waits for the source's farewell. */
   | { readonly name: 'told'; readonly answers: readonly Message[] }
-  | { readonly name: 'ended'; readonly ending: Ending };
+  /** A source that comes back is told the answers once more. */
+  | { readonly name: 'ended'; readonly ending: Ending; readonly answers: readonly Message[] };
 
 /** The newest round that was placed, and its pages. */
 export interface Placed {
@@ -144,27 +158,28 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
       if (stage.name !== 'preparing') return same(stage);
       const prepared: MessageOf<'PREPARED'> = { name: 'PREPARED', preparedMs: event.preparedMs };
       return {
-        stage: { name: 'receiving', prepare: stage.prepare, prepared, placed: NOTHING_PLACED },
+        stage: { ...stage, name: 'receiving', prepared, placed: NOTHING_PLACED },
         effects: [{ kind: 'send', message: prepared }],
       };
     }
     case 'declined':
-      return refuse(stage, event.code, event.error);
+      return mayRefuse(stage) ? refuse(stage, event.code, event.error) : failRunning(stage, event.error);
     case 'round-placed':
       return onRoundPlaced(stage, { round: event.round, pages: event.pages });
     case 'pages-lost':
       return onPagesLost(limits, stage);
     case 'pages-connected':
-      return { stage, effects: [{ kind: 'disarm', timer: 'pages' }] };
+      return {
+        stage: 'arePagesLost' in stage ? { ...stage, arePagesLost: false } : stage,
+        effects: [{ kind: 'disarm', timer: 'pages' }],
+      };
     case 'all-arrived':
-      return stage.name === 'running' && !stage.isWhole
-        ? { stage, effects: [{ kind: 'settle' }] }
-        : same(stage);
+      return onAllArrived(stage);
     case 'settled':
       return onSettled(stage, event.answer);
     case 'validated':
       if (stage.name !== 'validating') return same(stage);
-      return tryResume(stage.prepare, stage.handOver, event.validated, stage.placed);
+      return tryResume(stage, event.validated);
     case 'resumed':
       return onResumed(stage, event.answer);
     case 'audited': {
@@ -175,27 +190,37 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
       };
     }
     case 'timer':
-      return onTimer(stage, event.timer);
+      return onTimer(limits, stage, event.timer);
     case 'cancel':
       return mayRefuse(stage)
         ? refuse(stage, 'CANCELLED', new MicrostunError('CANCELLED', event.reason))
         : same(stage);
     case 'failed':
-      return mayRefuse(stage)
-        ? refuse(stage, 'GUEST_FAILED', event.error)
-        : end({ kind: 'failed', error: event.error });
+      return mayRefuse(stage) ? refuse(stage, 'GUEST_FAILED', event.error) : failRunning(stage, event.error);
     default:
       return unreachable(event);
   }
 }
 
-// Lost page and fault connections are dialled again; before the hand-over there is a limit to that. After it, the
-// vCPUs that need a page wait, and only a source that is gone for good (see 'farewell') ends it.
+// Lost page and fault connections are dialled again; before the hand-over there is a limit to that, counted from the
+// first loss: each dial that fails is one more. After it, the vCPUs that need a page wait, and only a source that is
+// gone for good (see 'farewell') ends it.
 function onPagesLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
   const retry: ReceptionEffect = { kind: 'arm', timer: 'retry', ms: limits.retryMs };
-  if (mayRefuse(stage))
-    return { stage, effects: [retry, { kind: 'arm', timer: 'pages', ms: limits.pagesLostMs }] };
-  return isHandedOver(stage) ? { stage, effects: [retry] } : same(stage);
+  if ('arePagesLost' in stage && !stage.arePagesLost) {
+    return {
+      stage: { ...stage, arePagesLost: true },
+      effects: [retry, { kind: 'arm', timer: 'pages', ms: limits.pagesLostMs }],
+    };
+  }
+  return stage.name === 'ended' || stage.name === 'greeted' ? same(stage) : { stage, effects: [retry] };
+}
+
+// Told once, and perhaps before it is known that the guest runs: it is kept until then.
+function onAllArrived(stage: Stage): ReceptionStep {
+  if (stage.name === 'resuming') return same({ ...stage, haveAllArrived: true });
+  if (stage.name !== 'running' || stage.haveAllArrived) return same(stage);
+  return { stage: { ...stage, haveAllArrived: true }, effects: [{ kind: 'settle' }] };
 }
 
 function onSettled(stage: Stage, answer: MessageOf<'ARRIVED'>): ReceptionStep {
@@ -208,21 +233,48 @@ function onSettled(stage: Stage, answer: MessageOf<'ARRIVED'>): ReceptionStep {
 // A control connection for this migration is up, for the first time or again: everything that was answered is said
 // once more, because the answer may have been lost with the old connection.
 function onAttached(stage: Stage): ReceptionStep {
-  const disarm: ReceptionEffect = { kind: 'disarm', timer: 'control' };
-  if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told') {
-    const again = stage.answers.map((message): ReceptionEffect => ({ kind: 'send', message }));
-    return { stage, effects: [disarm, { kind: 'disarm', timer: 'farewell' }, ...again] };
+  const disarm: ReceptionEffect[] = [
+    { kind: 'disarm', timer: 'control' },
+    { kind: 'disarm', timer: 'farewell' },
+  ];
+  if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told')
+    return { stage, effects: [...disarm, ...sayAgain(stage.answers)] };
+  return stage.name === 'ended' ? { stage, effects: lastWords(stage) } : { stage, effects: disarm };
+}
+
+function sayAgain(answers: readonly Message[]): ReceptionEffect[] {
+  return answers.map((message) => ({ kind: 'send', message }));
+}
+
+// What a source that comes back after the end is told. CANCEL is no refusal: it never gives the guest back.
+function lastWords({ ending, answers }: Extract<Stage, { name: 'ended' }>): ReceptionEffect[] {
+  const again = sayAgain(answers);
+  switch (ending.kind) {
+    case 'running':
+      return again;
+    case 'refused':
+      return [{ kind: 'send', message: ending.answer }, { kind: 'hang-up' }];
+    case 'pages-lost':
+      return [
+        ...again,
+        cancelled('pages were lost with the source; the guest is parked'),
+        { kind: 'hang-up' },
+      ];
+    case 'failed':
+      return [...again, cancelled(`the guest cannot go on: ${ending.error.message}`), { kind: 'hang-up' }];
+    default:
+      return unreachable(ending);
   }
-  if (stage.name === 'ended' && stage.ending.kind === 'refused') {
-    return { stage, effects: [{ kind: 'send', message: stage.ending.answer }] };
-  }
-  return { stage, effects: [disarm] };
+}
+
+function cancelled(reason: string): ReceptionEffect {
+  return { kind: 'send', message: { name: 'CANCEL', reason } };
 }
 
 function onControlLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
   if (stage.name === 'ended') return same(stage);
   const timer: ReceptionEffect = isHandedOver(stage)
-    ? { kind: 'arm', timer: 'farewell', ms: limits.farewellMs }
+    ? awaitFarewell(limits)
     : { kind: 'arm', timer: 'control', ms: limits.controlLostMs };
   return { stage, effects: [timer] };
 }
@@ -235,7 +287,7 @@ function onMessage(
 ): ReceptionStep {
   switch (message.name) {
     case 'PREPARE':
-      return onPrepare(stage, message);
+      return onPrepare(limits, stage, message);
     case 'PING':
       return { stage, effects: [{ kind: 'pong', sentAt: message.sentAt }] };
     case 'HAND_OVER':
@@ -249,7 +301,7 @@ function onMessage(
           )
         : same(stage);
     case 'FAREWELL':
-      return onFarewell(stage);
+      return onFarewell(limits, stage);
     case 'HELLO':
     case 'WELCOME':
     case 'REFUSAL':
@@ -258,22 +310,25 @@ function onMessage(
     case 'RESUMED':
     case 'ARRIVED':
     case 'AUDITED':
-      return outOfTurn(stage, message.name);
+      return outOfTurn(limits, stage, message.name);
     default:
       return unreachable(message);
   }
 }
 
-function onPrepare(stage: Stage, prepare: Prepare): ReceptionStep {
+function onPrepare(limits: ReceptionLimits, stage: Stage, prepare: Prepare): ReceptionStep {
   switch (stage.name) {
     case 'greeted':
-      return { stage: { name: 'preparing', prepare }, effects: [{ kind: 'prepare', prepare }] };
+      return {
+        stage: { name: 'preparing', prepare, arePagesLost: false },
+        effects: [{ kind: 'prepare', prepare }],
+      };
     case 'preparing':
       return same(stage);
     case 'receiving':
       return { stage, effects: [{ kind: 'send', message: stage.prepared }] };
     default:
-      return outOfTurn(stage, 'PREPARE');
+      return outOfTurn(limits, stage, 'PREPARE');
   }
 }
 
@@ -285,9 +340,9 @@ function onHandOver(
 ): ReceptionStep {
   switch (stage.name) {
     case 'receiving': {
-      const { prepare, placed } = stage;
+      const { prepare, arePagesLost, placed } = stage;
       return {
-        stage: { name: 'validating', prepare, handOver, placed },
+        stage: { name: 'validating', prepare, arePagesLost, handOver, placed },
         effects: [
           { kind: 'validate', prepare, handOver, receivedAt },
           { kind: 'arm', timer: 'placement', ms: limits.placementMs },
@@ -302,11 +357,11 @@ function onHandOver(
     case 'running':
     case 'auditing':
     case 'told':
-      return { stage, effects: stage.answers.map((message): ReceptionEffect => ({ kind: 'send', message })) };
+      return { stage, effects: sayAgain(stage.answers) };
     case 'ended':
       return onAttached(stage);
     default:
-      return outOfTurn(stage, 'HAND_OVER');
+      return outOfTurn(limits, stage, 'HAND_OVER');
   }
 }
 
@@ -316,32 +371,23 @@ function onRoundPlaced(stage: Stage, placed: Placed): ReceptionStep {
     case 'validating':
       return { stage: { ...stage, placed }, effects: [] };
     case 'placing':
-      return resumeIfWhole(stage.prepare, stage.handOver, stage.validated, placed);
+      return resumeIfWhole(stage, placed);
     default:
       return same(stage);
   }
 }
 
 function tryResume(
-  prepare: Prepare,
-  handOver: HandOver,
+  { prepare, arePagesLost, handOver, placed }: Extract<Stage, { name: 'validating' }>,
   validated: Validated,
-  placed: Placed,
 ): ReceptionStep {
   if (handOver.pagesFollow) return resume(prepare, handOver);
-  if (placed.round < handOver.finalRound)
-    return { stage: { name: 'placing', prepare, handOver, validated }, effects: [] };
-  return resumeIfWhole(prepare, handOver, validated, placed);
+  return resumeIfWhole({ name: 'placing', prepare, arePagesLost, handOver, validated }, placed);
 }
 
 // The last round of a pre-copy must have brought exactly the pages that the bitmap says were missing.
-function resumeIfWhole(
-  prepare: Prepare,
-  handOver: HandOver,
-  validated: Validated,
-  placed: Placed,
-): ReceptionStep {
-  const stage: Stage = { name: 'placing', prepare, handOver, validated };
+function resumeIfWhole(stage: Extract<Stage, { name: 'placing' }>, placed: Placed): ReceptionStep {
+  const { prepare, handOver, validated } = stage;
   if (placed.round < handOver.finalRound) return same(stage);
   if (placed.round !== handOver.finalRound || placed.pages !== validated.lackingPages) {
     return refuse(
@@ -358,7 +404,7 @@ function resumeIfWhole(
 
 function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
   return {
-    stage: { name: 'resuming', prepare, pagesFollow: handOver.pagesFollow },
+    stage: { name: 'resuming', prepare, pagesFollow: handOver.pagesFollow, haveAllArrived: false },
     effects: [
       { kind: 'disarm', timer: 'placement' },
       { kind: 'resume', handOver },
@@ -368,33 +414,35 @@ function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
 
 function onResumed(stage: Stage, answer: MessageOf<'RESUMED'>): ReceptionStep {
   if (stage.name !== 'resuming') return same(stage);
-  const { prepare } = stage;
+  const { prepare, haveAllArrived } = stage;
   const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
   const isWhole = !stage.pagesFollow;
   if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
-  return { stage: { name: 'running', prepare, answers: [answer], isWhole }, effects };
+  if (!isWhole && haveAllArrived) effects.push({ kind: 'settle' });
+  return { stage: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole }, effects };
 }
 
-function onFarewell(stage: Stage): ReceptionStep {
+function onFarewell(limits: ReceptionLimits, stage: Stage): ReceptionStep {
   if (stage.name === 'told' || (stage.name === 'running' && stage.isWhole && !stage.prepare.audits)) {
-    return end({ kind: 'running', isSourceGone: false });
+    return end(stage, { kind: 'running', isSourceGone: false });
   }
-  return outOfTurn(stage, 'FAREWELL');
+  return outOfTurn(limits, stage, 'FAREWELL');
 }
 
-function onTimer(stage: Stage, timer: ReceptionTimer): ReceptionStep {
+function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): ReceptionStep {
   switch (timer) {
-    case 'control':
-      return mayRefuse(stage)
-        ? refuse(
-            stage,
-            'TIMEOUT',
-            new MicrostunError(
-              'CONNECTION_LOST',
-              'the source went away before the hand-over and did not come back',
-            ),
-          )
-        : same(stage);
+    case 'control': {
+      // The source went away before the hand-over. If its message was here by then, it is missed after it as well.
+      if (isHandedOver(stage)) return { stage, effects: [awaitFarewell(limits)] };
+      return refuse(
+        stage,
+        'TIMEOUT',
+        new MicrostunError(
+          'CONNECTION_LOST',
+          'the source went away before the hand-over and did not come back',
+        ),
+      );
+    }
     case 'pages':
       return mayRefuse(stage)
         ? refuse(
@@ -421,20 +469,36 @@ function onTimer(stage: Stage, timer: ReceptionTimer): ReceptionStep {
         ? { stage: { name: 'auditing', answers: stage.answers }, effects: [{ kind: 'audit' }] }
         : same(stage);
     case 'farewell':
-      if (!isHandedOver(stage)) return same(stage);
-      if (stage.name === 'running' && !stage.isWhole) return end({ kind: 'pages-lost' });
-      return end({ kind: 'running', isSourceGone: true });
+      return onSourceGone(limits, stage);
     default:
       return unreachable(timer);
   }
 }
 
-function outOfTurn(stage: Stage, name: MessageName): ReceptionStep {
+// What the guest lacks is lost with its source. While it is being resumed or settled, that is not known yet.
+function onSourceGone(limits: ReceptionLimits, stage: Stage): ReceptionStep {
+  if (!isHandedOver(stage)) return same(stage);
+  if (stage.name === 'resuming') return { stage, effects: [awaitFarewell(limits)] };
+  if (stage.name === 'running' && !stage.isWhole)
+    return stage.haveAllArrived
+      ? { stage, effects: [awaitFarewell(limits)] }
+      : end(stage, { kind: 'pages-lost' });
+  return end(stage, { kind: 'running', isSourceGone: true });
+}
+
+function awaitFarewell({ farewellMs }: ReceptionLimits): ReceptionEffect {
+  return { kind: 'arm', timer: 'farewell', ms: farewellMs };
+}
+
+function outOfTurn(limits: ReceptionLimits, stage: Stage, name: MessageName): ReceptionStep {
   const error = new MicrostunError(
     'PROTOCOL',
     `the source sent ${name} while the destination was ${stage.name}`,
   );
-  return mayRefuse(stage) ? refuse(stage, 'PROTOCOL', error) : { stage, effects: [{ kind: 'hang-up' }] };
+  if (mayRefuse(stage)) return refuse(stage, 'PROTOCOL', error);
+  const hangUp: ReceptionEffect = { kind: 'hang-up' };
+  // Whoever hangs up is not told of the loss.
+  return { stage, effects: isHandedOver(stage) ? [hangUp, awaitFarewell(limits)] : [hangUp] };
 }
 
 /** Final: this migration never resumes here. */
@@ -452,7 +516,7 @@ function refuse(stage: Stage, code: RefusalCode, error: MicrostunError): Recepti
     answer,
   };
   return {
-    stage: { name: 'ended', ending },
+    stage: { name: 'ended', ending, answers: [] },
     effects: [{ kind: 'send', message: answer }, { kind: 'hang-up' }, { kind: 'end', ending }],
   };
 }
@@ -469,8 +533,19 @@ function errorCodeOf(code: RefusalCode): ErrorCode {
   }
 }
 
-function end(ending: Ending): ReceptionStep {
-  return { stage: { name: 'ended', ending }, effects: [{ kind: 'hang-up' }, { kind: 'end', ending }] };
+/** The guest is here and cannot go on; a source that is connected hears it. */
+function failRunning(stage: Stage, error: MicrostunError): ReceptionStep {
+  return isHandedOver(stage) ? end(stage, { kind: 'failed', error }) : same(stage);
+}
+
+function end(stage: Stage, ending: Ending): ReceptionStep {
+  const ended = { name: 'ended', ending, answers: 'answers' in stage ? stage.answers : [] } as const;
+  return { stage: ended, effects: [...goodbye(ended), { kind: 'hang-up' }, { kind: 'end', ending }] };
+}
+
+// The answers themselves were said when they were new.
+function goodbye({ ending }: Extract<Stage, { name: 'ended' }>): ReceptionEffect[] {
+  return lastWords({ name: 'ended', ending, answers: [] }).filter(({ kind }) => kind === 'send');
 }
 
 function same(stage: Stage): ReceptionStep {

@@ -4,8 +4,10 @@ import { monotonicUs } from '../shared/clock.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { faultBucketBoundUs } from '../shared/guest/fault-latency.js';
-import { rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { expand, rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { throughputOf } from '../shared/guest/samples.js';
+import { bitCount32 } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../shared/memory/pages.js';
 import {
   addUp,
   REPORT_VERSION,
@@ -13,6 +15,7 @@ import {
   type PostcopyReport,
   type RoundReport,
   type StunReport,
+  type TimelineReport,
 } from '../shared/report/report.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { Forecast } from './convergence.js';
@@ -56,6 +59,8 @@ export class Measurement {
   #audit: MessageOf<'AUDITED'> | undefined;
   #arrived: MessageOf<'ARRIVED'> | undefined;
   #handOverBytes = 0;
+  readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
+  #samples: Float64Array = new Float64Array(0);
   #totalMs = 0;
   installMs = 0;
   longestGapUs = 0;
@@ -181,8 +186,10 @@ export class Measurement {
         format: bitmapFormat,
         rawBytes: rawBitmapBytes(spec.memoryBytes / PAGE_BYTES),
         sentBytes: bitmapBytes,
+        dirtyPerRegion: this.#dirtyPerRegion(spec.memoryBytes / PAGE_BYTES),
       },
       bytes: ledger,
+      timeline: this.#timeline(),
       postcopy: this.#postcopy(),
       cuts: bytes.cuts,
       totalMs: this.#totalMs,
@@ -193,6 +200,43 @@ export class Measurement {
       source: { pid: process.pid },
       destination: { pid: this.destinationPid },
     };
+  }
+
+  /** A phase has begun. */
+  notePhase(name: string): void {
+    this.#phases.push({ name, fromUs: monotonicUs() });
+  }
+
+  /** The guest's throughput here, whole. */
+  noteSamples(samples: Float64Array): void {
+    this.#samples = samples;
+  }
+
+  #timeline(): TimelineReport {
+    const toMs = (us: number): number => (us - this.#beganAt) / 1000;
+    const phases = this.#phases.slice(0, -1).map(({ name, fromUs }, index) => ({
+      name,
+      fromMs: toMs(fromUs),
+      toMs: toMs(this.#phases[index + 1]!.fromUs),
+    }));
+    return {
+      phases,
+      source: throughputOf(this.#samples, this.#beganAt),
+      destination: throughputOf(
+        this.#audit?.samples ?? new Float64Array(0),
+        this.#beganAt + this.#clock.offsetUs,
+      ),
+    };
+  }
+
+  #dirtyPerRegion(pageCount: number): number[] {
+    if (this.#last === undefined) return [];
+    const { words } = expand(this.#last.bitmap, pageCount);
+    const perRegion = REGION_PAGES / 32;
+    return Array.from({ length: regionCountOf(pageCount) }, (_, region) => {
+      const ofRegion = words.subarray(region * perRegion, (region + 1) * perRegion);
+      return ofRegion.reduce((total, word) => total + bitCount32(word), 0);
+    });
   }
 
   #postcopy(): PostcopyReport | null {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
+import { ThroughputSampler } from '../shared/guest/sampler.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
@@ -182,17 +183,25 @@ export class OutgoingMigration {
         this.#send({ name: 'PING', sentAt: monotonicUs() });
       }
     }, HEARTBEAT_MS);
+    const sampler = new ThroughputSampler(this.#machine.shared, (error) => {
+      this.#logger.warn(error.message);
+    });
+    this.#measurement.notePhase('connecting');
     await this.#performAll(beginMigration(this.#options.plan).effects);
     while (this.#outcome === undefined) {
       const event = await this.#events.next();
       const before = this.#state.phase.name;
       const step = stepMigration(this.#options.plan, this.#state, event);
       this.#state = step.state;
-      if (step.state.phase.name !== before)
-        this.#logger.debug({ phase: step.state.phase.name, event: event.kind }, 'phase');
+      const after = step.state.phase.name;
+      if (after !== before) {
+        this.#measurement.notePhase(after);
+        this.#logger.debug({ phase: after, event: event.kind }, 'phase');
+      }
       await this.#performAll(step.effects);
     }
     await this.#close();
+    this.#measurement.noteSamples(await sampler.stop());
     return this.#result(this.#outcome);
   }
 

@@ -25,7 +25,7 @@ export interface MigrationPlan {
   readonly prepareMs: number;
   /** How long an answer to HAND_OVER may take before it is asked for again. */
   readonly answerMs: number;
-  /** How long asking again may go on before the migration is reported as in doubt. */
+  /** How long asking again may go on before the migration is reported as in doubt; after as long again it ends so. */
   readonly doubtMs: number;
   /** How long lost page connections may stay lost before the hand-over. */
   readonly pagesLostMs: number;
@@ -484,7 +484,7 @@ function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): 
     case 'phase':
       return onPhaseTimeout(plan, state);
     case 'doubt':
-      return onDoubt(state);
+      return onDoubt(plan, state);
     default:
       return unreachable(timer);
   }
@@ -535,11 +535,16 @@ function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
   }
 }
 
-function onDoubt(state: MigrationState): Step {
-  if (state.phase.name !== 'handing-over' || state.phase.isInDoubt) return { state, effects: [] };
+function onDoubt(plan: MigrationPlan, state: MigrationState): Step {
+  if (state.phase.name !== 'handing-over') return { state, effects: [] };
+  const error = doubtError('the answer to the hand-over cannot be learned');
+  if (state.phase.isInDoubt) return end(state, error, 'in doubt');
   return {
     state: { ...state, phase: { ...state.phase, isInDoubt: true } },
-    effects: [{ kind: 'report-doubt', error: doubtError('the answer to the hand-over cannot be learned') }],
+    effects: [
+      { kind: 'report-doubt', error },
+      { kind: 'arm', timer: 'doubt', ms: plan.doubtMs },
+    ],
   };
 }
 

@@ -1,5 +1,6 @@
 // What a migration measured: the one document that `--json` prints and everything else is drawn from.
 // Types and sums only; how it is shown is text-report.ts.
+import type { ThroughputPoint } from '../guest/samples.js';
 import type { BitmapFormat } from '../memory/compacted-bitmap.js';
 
 /** Bumped when a field changes its meaning or goes. */
@@ -73,6 +74,14 @@ export interface PostcopyReport {
   readonly histogram: readonly { readonly belowUs: number; readonly count: number }[];
 }
 
+/** The guest's throughput on both hosts and the phases of its migration, on one clock: ms since the migration began. */
+export interface TimelineReport {
+  readonly phases: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
+  readonly source: readonly ThroughputPoint[];
+  /** Shifted by the measured clock offset. Empty without an audit: it travels with it. */
+  readonly destination: readonly ThroughputPoint[];
+}
+
 export interface AuditReport {
   readonly passed: boolean;
   readonly checked: number;
@@ -107,7 +116,14 @@ export interface MigrationReport {
     readonly longestVcpuPauseMs: number;
     readonly pageFires: number;
   };
-  readonly bitmap: { readonly format: BitmapFormat; readonly rawBytes: number; readonly sentBytes: number };
+  readonly bitmap: {
+    readonly format: BitmapFormat;
+    readonly rawBytes: number;
+    readonly sentBytes: number;
+    /** Dirty pages in each 2 MiB region, as the bitmap had them at the switch-over. */
+    readonly dirtyPerRegion: readonly number[];
+  };
+  readonly timeline: TimelineReport;
   readonly bytes: ByteLedger;
   /** null in a pre-copy. */
   readonly postcopy: PostcopyReport | null;

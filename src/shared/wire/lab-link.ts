@@ -1,7 +1,7 @@
 // The lab link: faults on the wire at a chosen message, for tests that must hit every instant of the protocol.
 // Set by MICROSTUN_LAB, a JSON list of faults, in the environment of the process whose sending is to be disturbed;
 // docs/testing.md. Without it no socket is touched.
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { decodeHeader, FRAME_HEADER_BYTES, type FrameName } from './frames.js';
 
@@ -14,6 +14,8 @@ export interface LabFault {
   readonly what: 'cut' | 'kill-self' | 'kill-peer' | 'stall' | 'corrupt';
   /** For `kill-peer`: a file that holds the peer's process id. */
   readonly peerPidFile?: string;
+  /** Made when it strikes; where it exists already the fault is spent, in whichever thread or process that was. */
+  readonly spentFile?: string;
 }
 
 let faults: LabFault[] | undefined;
@@ -135,5 +137,18 @@ function takeFault(name: FrameName): LabFault | undefined {
   const count = (counts.get(name) ?? 0) + 1;
   counts.set(name, count);
   const index = pending.findIndex((fault) => fault.message === name && (fault.nth ?? 1) === count);
-  return index === -1 ? undefined : pending.splice(index, 1)[0];
+  const [fault] = index === -1 ? [] : pending.splice(index, 1);
+  return fault !== undefined && spend(fault) ? fault : undefined;
+}
+
+// Whether it was not spent yet; only one can make the file.
+function spend({ spentFile }: LabFault): boolean {
+  if (spentFile === undefined) return true;
+  try {
+    closeSync(openSync(spentFile, 'wx'));
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
 }

@@ -3,6 +3,7 @@
 import { ProtocolError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
+import { SAMPLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoints.js';
@@ -117,6 +118,8 @@ const bodies = {
     checked: pageCountField,
     failed: u32,
     findings: list(text(FINDING_CHARACTERS_MAX), 8),
+    /** The guest's throughput since the resume: instants and pages written until then, in turn. */
+    samples: doubles(2 * SAMPLES_MAX),
   }),
   CANCEL: record({ reason: text(2000) }),
   FAREWELL: record({}),
