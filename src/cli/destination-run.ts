@@ -60,11 +60,12 @@ class DestinationRun {
     this.#destination = new Destination(
       {
         limits: {
-          controlLostMs: 15_000,
-          pagesLostMs: 10_000,
+          // Longer than the source tries: who gives up first, decides.
+          controlLostMs: args.reconnectTimeout * 1.5,
+          pagesLostMs: args.reconnectTimeout,
           retryMs: 100,
           placementMs: 60_000,
-          farewellMs: 15_000,
+          farewellMs: args.reconnectTimeout * 1.5,
         },
         memoryBytesMax: args.maxMemory ?? process.availableMemory(),
         logger: this.#logger,

@@ -7,7 +7,15 @@ import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
-import { commonOptions, guestOptions, guestSpecOf, migrationOptions, wholeNumber } from './options.js';
+import {
+  commonOptions,
+  guestOptions,
+  guestSpecOf,
+  migrationOptions,
+  reportOptions,
+  wholeNumber,
+} from './options.js';
+import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
 
 const parser = yargs(hideBin(process.argv))
@@ -19,7 +27,7 @@ const parser = yargs(hideBin(process.argv))
     ['demo', '$0'],
     'Migrate a guest between two processes on this machine',
     (y) =>
-      commonOptions(migrationOptions(guestOptions(y)))
+      reportOptions(commonOptions(migrationOptions(guestOptions(y))))
         .example('$0 demo', 'a guest of 256 MiB with 2 vCPUs')
         .example(
           '$0 demo --guest replay --memory 1GiB --vcpus 4 --json',
@@ -33,7 +41,7 @@ const parser = yargs(hideBin(process.argv))
     'source',
     'Run a guest here, then migrate it to a destination',
     (y) =>
-      commonOptions(migrationOptions(guestOptions(y)))
+      reportOptions(commonOptions(migrationOptions(guestOptions(y))))
         .option('to', {
           type: 'string',
           demandOption: true,
@@ -98,6 +106,26 @@ const parser = yargs(hideBin(process.argv))
         .example('$0 destination --run-for 5s', 'run the guest for five seconds, then end'),
     async (args) => {
       process.exitCode = await runDestination(args.listen, args);
+    },
+  )
+  .command(
+    'report <run>',
+    'Draw a report that --json printed, as one HTML file',
+    (y) =>
+      y
+        .positional('run', {
+          type: 'string',
+          demandOption: true,
+          describe: 'The JSON of a completed migration',
+        })
+        .option('out', {
+          type: 'string',
+          describe: 'The HTML file (default: beside the JSON)',
+          coerce: once(String),
+        })
+        .example('$0 report run.json --out report.html', 'open report.html in any browser'),
+    async (args) => {
+      process.exitCode = await runReport(args.run, args.out);
     },
   )
   .demandCommand(1)

@@ -11,6 +11,7 @@ import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
 import type { TraceMode } from '../source/tracer.js';
 import { exitStatusOf } from './exit-status.js';
+import { writeHtmlReport } from './report-run.js';
 
 /** The flags that shape a migration, parsed. */
 export interface MigrationArguments {
@@ -18,6 +19,7 @@ export interface MigrationArguments {
   readonly trace: TraceMode;
   readonly bitmap: BitmapFormat;
   readonly connections: number;
+  readonly bandwidth: number | undefined;
   readonly maxRounds: number;
   readonly timeLimit: number;
   readonly onTimeout: TimeoutStrategy;
@@ -26,6 +28,10 @@ export interface MigrationArguments {
   readonly audit: boolean;
   readonly auditAfter: number;
   readonly connectTimeout: number;
+  readonly reconnectTimeout: number;
+  readonly inDoubtAfter: number;
+  /** File that the HTML report goes to; only some commands have it. */
+  readonly report?: string | undefined;
   readonly json: boolean;
   readonly logLevel: LogLevel;
 }
@@ -43,6 +49,7 @@ export function planMigration(
     to,
     listen,
     connections,
+    bytesPerSecond: args.bandwidth,
     bitmapFormat: bitmap,
     trace,
     auditAfterMs: args.auditAfter,
@@ -54,11 +61,16 @@ export function planMigration(
       onTimeout: args.onTimeout,
       stunBudgetMs: args.stunBudget,
       audits: args.audit,
-      link: { connectMs: args.connectTimeout, reconnectMs: 10_000, retryMs: 50, retryMsMax: 1000 },
+      link: {
+        connectMs: args.connectTimeout,
+        reconnectMs: args.reconnectTimeout,
+        retryMs: 50,
+        retryMsMax: 1000,
+      },
       prepareMs: 60_000,
       answerMs: 5000,
-      doubtMs: 15_000,
-      pagesLostMs: 10_000,
+      doubtMs: args.inDoubtAfter,
+      pagesLostMs: args.reconnectTimeout,
       auditMs: args.auditAfter + 600_000,
     },
   });
@@ -68,11 +80,12 @@ export function planMigration(
 export async function conclude(
   result: MigrationResult,
   machine: GuestMachine,
-  { json, audit }: MigrationArguments,
+  { json, audit, report: htmlFile }: MigrationArguments,
 ): Promise<number> {
   if (result.kind === 'completed') {
     const { report } = result;
     process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : `${renderReport(report)}\n`);
+    if (htmlFile !== undefined) await writeHtmlReport(report, htmlFile);
     return report.audit?.passed === false ? exitStatusOf('AUDIT_FAILED') : 0;
   }
   const { error, owner, phase } = result;
@@ -86,6 +99,10 @@ export async function conclude(
     source: { pid: process.pid },
   };
   process.stdout.write(json ? `${JSON.stringify(failure, undefined, 2)}\n` : `${renderFailure(failure)}\n`);
+  if (htmlFile !== undefined)
+    process.stderr.write(
+      `microstun: ${htmlFile} was not written: only a migration that completed can be drawn\n`,
+    );
   return exitStatusOf(error.code);
 }
 

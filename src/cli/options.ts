@@ -1,4 +1,6 @@
 // The flags that several commands share, with their units and their help. Values are parsed here and refused here.
+import { statSync } from 'node:fs';
+import path from 'node:path';
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
@@ -7,7 +9,7 @@ import { logLevels } from '../shared/logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoints.js';
-import { formatBytes, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
+import { formatBytes, parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 
 /** Flags of every command. */
@@ -84,6 +86,12 @@ export function migrationOptions<T>(yargs: Argv<T>) {
       describe: `Page connections, 1 to ${CONNECTIONS_MAX}`,
       coerce: once(wholeNumber('--connections', 1, CONNECTIONS_MAX)),
     })
+    .option('bandwidth', {
+      type: 'string',
+      describe:
+        'Send pages at this rate at the most, such as 200Mbit or 10Gbit (default: as fast as it goes)',
+      coerce: once(parseBitRate),
+    })
     .option('max-rounds', {
       type: 'string',
       default: '30',
@@ -130,7 +138,30 @@ export function migrationOptions<T>(yargs: Argv<T>) {
       default: '30s',
       describe: 'Try this long to reach a destination that is not up yet',
       coerce: once(parseDurationMs),
+    })
+    .option('reconnect-timeout', {
+      type: 'string',
+      default: '10s',
+      describe:
+        'Try this long to make lost connections again; a destination waits half as long again for its source',
+      coerce: once(parseDurationMs),
+    })
+    .option('in-doubt-after', {
+      type: 'string',
+      default: '15s',
+      describe:
+        'Ask this long whether the hand-over was taken before the migration is reported as in doubt; after as long again with no answer it ends so',
+      coerce: once(parseDurationMs),
     });
+}
+
+/** Flags of what becomes of a migration's report, beside standard output. */
+export function reportOptions<T>(yargs: Argv<T>) {
+  return yargs.option('report', {
+    type: 'string',
+    describe: 'Draw the report too, as one HTML file of this name',
+    coerce: once(parseNewFile),
+  });
 }
 
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
@@ -143,6 +174,20 @@ function once<Value, Result>(parse: (value: Value) => Result): (value: Value | V
       );
     return parse(value);
   };
+}
+
+/** Told now and not after the migration. */
+function parseNewFile(text: string): string {
+  const folder = path.dirname(path.resolve(text));
+  const isFolder = (name: string): boolean =>
+    statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (text === '' || isFolder(text) || !isFolder(folder)) {
+    throw new MicrostunError(
+      'USAGE',
+      `--report ${text} names no file that could be written; give a file name in a folder that is there`,
+    );
+  }
+  return text;
 }
 
 function parseMemory(text: string): number {

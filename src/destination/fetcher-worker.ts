@@ -89,7 +89,7 @@ port.on('message', (request: FetcherRequest) => {
 connectToSource().catch(lose);
 
 async function connectToSource(): Promise<void> {
-  const reader = new FrameReader();
+  const reader = new FrameReader(['WELCOME', 'REFUSAL', 'PAGE_SENT']);
   const fresh = await dial(own.source, DIAL_MS);
   socket = fresh;
   fresh.on('data', (chunk: Buffer) => {

@@ -98,6 +98,9 @@ export class PageReceiver {
    * @throws ProtocolError when they make no sense.
    */
   advance(byteCount: number): void {
+    if (this.#reading.what === 'direct' && this.isGuestRunning) {
+      throw new ProtocolError('a window was under way when the guest was handed over');
+    }
     this.#filled += byteCount;
     if (this.#filled < this.#target.length) return;
     const reading = this.#reading;
@@ -165,15 +168,13 @@ export class PageReceiver {
       const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
       this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
     } else if (runs.length === 0) this.#finishWindow(head, flags);
-    else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#bytesOf(runs[0]!));
+    else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#runTarget(runs[0]!));
   }
 
   #onRun(reading: Extract<Reading, { what: 'direct' }>): void {
-    const [first, pastLast] = reading.runs[reading.run]!;
-    this.#written.fill(1, first, pastLast);
     const run = reading.run + 1;
     if (run === reading.runs.length) this.#finishWindow(reading.head, 0);
-    else this.#expect({ ...reading, run }, this.#bytesOf(reading.runs[run]!));
+    else this.#expect({ ...reading, run }, this.#runTarget(reading.runs[run]!));
   }
 
   #placeStaged({ head, runs, flags }: Extract<Reading, { what: 'staged' }>): void {
@@ -232,6 +233,12 @@ export class PageReceiver {
     if (this.#written[page] === 0) return;
     this.#bytesOf([page, page + 1]).fill(0);
     this.#written[page] = 0;
+  }
+
+  // Where a run's bytes go. It counts as written from its first byte on: the connection may be cut in the middle.
+  #runTarget([first, pastLast]: Run): Uint8Array {
+    this.#written.fill(1, first, pastLast);
+    return this.#bytesOf([first, pastLast]);
   }
 
   #bytesOf([first, pastLast]: Run): Uint8Array {

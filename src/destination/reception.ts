@@ -2,7 +2,13 @@
 // Sockets, workers and the machine are the driver's (receive.ts).
 import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
-import type { Message, MessageName, MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import {
+  clipReason,
+  type Message,
+  type MessageName,
+  type MessageOf,
+  type RefusalCode,
+} from '../shared/wire/messages.js';
 
 export interface ReceptionLimits {
   /** How long the control connection may stay lost before the hand-over; then the migration is refused for good. */
@@ -508,7 +514,7 @@ function refuse(stage: Stage, code: RefusalCode, error: MicrostunError): Recepti
     name: 'REFUSAL',
     version: PROTOCOL_VERSION,
     code,
-    reason: error.message,
+    reason: clipReason(error.message),
   };
   const ending: Ending = {
     kind: 'refused',

@@ -19,6 +19,7 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
 const TIME_UNITS_MS: Readonly<Record<string, number>> = {
   us: 1e-3,
   µs: 1e-3,
+  μs: 1e-3,
   ms: 1,
   s: 1000,
   m: 60_000,
@@ -94,10 +95,11 @@ export function parseAddress(text: string, defaultHost: string): { host: string;
 }
 
 function parseQuantity(text: string, units: Readonly<Record<string, number>>): number | undefined {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]*)\s*$/i.exec(text);
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµμ]*)\s*$/i.exec(text);
   if (match === null) return undefined;
   const unit = match[2]!.toLowerCase();
-  return Object.hasOwn(units, unit) ? Number(match[1]) * units[unit]! : undefined;
+  const value = Object.hasOwn(units, unit) ? Number(match[1]) * units[unit]! : undefined;
+  return value === undefined || !Number.isFinite(value) ? undefined : value;
 }
 
 /** Bytes for people: "1.50 GiB". */
@@ -105,7 +107,7 @@ export function formatBytes(bytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
   let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
+  while (value >= 1023.5 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }
@@ -116,8 +118,8 @@ export function formatBytes(bytes: number): string {
 export function formatMs(ms: number): string {
   const sign = ms < 0 ? '-' : '';
   const value = Math.abs(ms);
-  if (value < 1) return `${sign}${toPrecision3(value * 1000)} µs`;
-  if (value < 1000) return `${sign}${toPrecision3(value)} ms`;
+  if (value < 0.9995) return `${sign}${toPrecision3(value * 1000)} µs`;
+  if (value < 999.5) return `${sign}${toPrecision3(value)} ms`;
   return `${sign}${toPrecision3(value / 1000)} s`;
 }
 
@@ -127,7 +129,7 @@ export function formatCount(count: number): string {
 }
 
 function toPrecision3(value: number): string {
-  if (value >= 100) return value.toFixed(0);
-  if (value >= 10) return value.toFixed(1);
+  if (value >= 99.95) return value.toFixed(0);
+  if (value >= 9.995) return value.toFixed(1);
   return value.toFixed(2);
 }

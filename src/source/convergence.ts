@@ -45,7 +45,8 @@ const PAGE_WIRE_BYTES = 4096 + 8;
 
 /**
  * What a switch-over would cost now: the fixed costs, two crossings of the network, and the remaining pages at the
- * bandwidth of the best of the last three rounds (short rounds measure latency more than bandwidth).
+ * bandwidth of the best of the last three rounds and, from the fourth on, of round 0: short rounds measure latency more
+ * than bandwidth.
  */
 export function forecastStun(
   rounds: readonly RoundFacts[],

@@ -17,6 +17,8 @@ export interface CopierWorkerData {
   readonly copiers: number;
   /** Two doubles that only this worker writes: pages and bytes sent so far, for whoever shows progress. */
   readonly progress: SharedArrayBuffer;
+  /** This connection's share of the bandwidth, if it is capped. */
+  readonly bytesPerSecond: number | undefined;
 }
 
 export type CopierRequest =
@@ -30,7 +32,15 @@ export type CopierMessage =
 
 const port = parentPort;
 assert(port !== null, 'copier-worker.ts runs as a worker');
-const { memory, listen: where, migrationId, index, copiers, progress } = workerData as CopierWorkerData;
+const {
+  memory,
+  listen: where,
+  migrationId,
+  index,
+  copiers,
+  progress,
+  bytesPerSecond,
+} = workerData as CopierWorkerData;
 const views = viewMemory(memory);
 const counts = new Float64Array(progress);
 
@@ -41,7 +51,7 @@ const lose = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, lose);
+const copier = new Copier(views, bytesPerSecond, lose);
 
 const { server, address } = await listen(where, (socket) => {
   accept(socket).catch(() => {

@@ -10,6 +10,7 @@ import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
+import { Pacer } from './pacer.js';
 import { WindowWriter } from './window-writer.js';
 
 /** What one connection carried of a round. */
@@ -55,6 +56,7 @@ export class Copier {
   readonly #writer: WindowWriter;
   readonly #dirty: PageBitmap;
   readonly #onLost: (error: MicrostunError) => void;
+  readonly #pacer: Pacer | undefined;
   #connection: Connection | undefined;
   #attached: (() => void) | undefined;
   #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
@@ -63,7 +65,13 @@ export class Copier {
   #closedSocketBytes = 0;
   #connections = 0;
 
-  constructor(views: MemoryViews, onLost: (error: MicrostunError) => void) {
+  /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
+  constructor(
+    views: MemoryViews,
+    bytesPerSecond: number | undefined,
+    onLost: (error: MicrostunError) => void,
+  ) {
+    this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
     this.#writer = new WindowWriter(views);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
@@ -77,7 +85,7 @@ export class Copier {
     this.#connections++;
     this.#controlBytes += greetingBytes;
     this.#hello = hello;
-    const reader = new FrameReader();
+    const reader = new FrameReader(['ROUND_PLACED']);
     let fail: (error: MicrostunError) => void = () => undefined;
     const lost = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -241,6 +249,7 @@ export class Copier {
 
   // One writev a window; waits while more than QUEUED_BYTES_MAX are queued.
   async #write({ socket, lost }: Connection, parts: readonly Uint8Array[]): Promise<void> {
+    await this.#pacer?.take(parts.reduce((total, part) => total + part.byteLength, 0));
     if (socket.destroyed) await lost;
     socket.cork();
     for (const part of parts) socket.write(part);

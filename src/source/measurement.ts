@@ -3,6 +3,7 @@
 import { monotonicUs } from '../shared/clock.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
+import type { MachineCounters } from '../shared/guest/machine.js';
 import { faultBucketBoundUs } from '../shared/guest/fault-latency.js';
 import { expand, rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { throughputOf } from '../shared/guest/samples.js';
@@ -65,6 +66,9 @@ export class Measurement {
   installMs = 0;
   longestGapUs = 0;
   pageFires = 0;
+  traceStoppedUs = 0;
+  longestTraceStopUs = 0;
+  throttledUs = 0;
   destinationPid = 0;
 
   constructor(settings: Settings) {
@@ -181,6 +185,9 @@ export class Measurement {
         installMs: this.installMs,
         longestVcpuPauseMs: this.longestGapUs / 1000,
         pageFires: this.pageFires,
+        stoppedMs: this.traceStoppedUs / 1000,
+        longestStopMs: this.longestTraceStopUs / 1000,
+        throttledMs: this.throttledUs / 1000,
       },
       bitmap: {
         format: bitmapFormat,
@@ -200,6 +207,15 @@ export class Measurement {
       source: { pid: process.pid },
       destination: { pid: this.destinationPid },
     };
+  }
+
+  /** The guest's counters before the stop, and after the park. */
+  noteGuest(before: MachineCounters, after: MachineCounters): void {
+    this.longestGapUs = before.longestGapUs;
+    this.pageFires = after.pageFires;
+    this.traceStoppedUs = after.traceStoppedUs;
+    this.longestTraceStopUs = after.longestTraceStopUs;
+    this.throttledUs = after.throttledUs;
   }
 
   /** A phase has begun. */

@@ -39,6 +39,8 @@ export interface MigrateOptions {
   /** Where the page connections listen; port 0 is any free one, another is the first of a row. */
   readonly listen: Address;
   readonly connections: number;
+  /** Caps what the page connections send together; faults are never held back. */
+  readonly bytesPerSecond: number | undefined;
   readonly bitmapFormat: BitmapFormat;
   readonly trace: TraceMode;
   readonly auditAfterMs: number;
@@ -165,6 +167,7 @@ export class OutgoingMigration {
         listen.host,
         listen.port,
         this.id,
+        this.#options.bytesPerSecond,
       );
       const faultListen = { host: listen.host, port: listen.port === 0 ? 0 : listen.port + connections };
       this.#faultPort = await this.#pageServer.start(this.#machine.shared, faultListen, this.id);
@@ -438,8 +441,7 @@ export class OutgoingMigration {
   }
 
   async #stopGuest(round: number, pagesFollow: boolean, why: string): Promise<MigrationEvent> {
-    const { longestGapUs, pageFires } = this.#machine.counters();
-    this.#measurement.longestGapUs = longestGapUs;
+    const before = this.#machine.counters();
     const { bitmapFormat, plan } = this.#options;
     const stopAt = monotonicUs();
     // The vCPUs are told before the tracer is asked, so that both wake at the same time.
@@ -447,7 +449,7 @@ export class OutgoingMigration {
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
     const { registers, guestClockUs } = this.#machine.checkpoint();
     this.#dirtyPages = last.dirtyPages;
-    this.#measurement.pageFires = pageFires;
+    this.#measurement.noteGuest(before, this.#machine.counters());
     this.#measurement.noteStop(stopAt, why);
     this.#measurement.noteTaken(last, this.#machine.counters().lastSliceEndAt);
     const finalPages = pagesFollow ? 0 : last.dirtyPages;

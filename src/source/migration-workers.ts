@@ -104,6 +104,7 @@ export class CopierPool {
     host: string,
     firstPort: number,
     migrationId: string,
+    bytesPerSecond: number | undefined,
   ): Promise<number[]> {
     return Promise.all(
       Array.from({ length: copiers }, (_, index) => {
@@ -117,6 +118,7 @@ export class CopierPool {
           index,
           copiers,
           progress,
+          bytesPerSecond: bytesPerSecond === undefined ? undefined : bytesPerSecond / copiers,
         });
       }),
     );

@@ -1,7 +1,7 @@
 // The source's state machine: data, one exhaustive step, no I/O. docs/protocol.md shows it as a table.
 // Clock, sockets, workers and the guest are the driver's (migrate.ts); the simulation drives it without any of them.
 import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
-import type { Message, MessageName, MessageOf } from '../shared/wire/messages.js';
+import { clipReason, type Message, type MessageName, type MessageOf } from '../shared/wire/messages.js';
 import { refusalError } from '../shared/wire/refusal.js';
 import { judge, type Forecast, type RoundFacts, type SwitchOverReason } from './convergence.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
@@ -87,6 +87,8 @@ export type Phase =
       readonly name: 'pushing';
       readonly isPushed: boolean;
       readonly arrived: MessageOf<'ARRIVED'> | undefined;
+      /** The audit may be over before the push is acknowledged here. */
+      readonly audited: MessageOf<'AUDITED'> | undefined;
     }
   | { readonly name: 'awaiting-audit' }
   | { readonly name: 'ended'; readonly outcome: Outcome };
@@ -229,6 +231,8 @@ function onLinkUp(plan: MigrationPlan, state: MigrationState): Step {
           ...up,
           { kind: 'send', message: phase.handOver },
           { kind: 'arm', timer: 'phase', ms: plan.answerMs },
+          // It is there, and asked: the doubt may last, but only its silence ends the asking.
+          ...(phase.isInDoubt ? [{ kind: 'arm', timer: 'doubt', ms: plan.doubtMs } as const] : []),
         ],
       };
     case 'installing-traces':
@@ -256,9 +260,9 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
       return onLinkUp(plan, up);
     }
     case 'REFUSAL':
-      return onRefusal(state, message);
+      return onRefusal(plan, state, message);
     case 'CANCEL':
-      return fail(state, new MicrostunError('CANCELLED', `the destination cancelled: ${message.reason}`));
+      return onCancelled(state, message.reason);
     case 'PREPARED':
       if (state.phase.name !== 'preparing') return { state, effects: [] };
       return onPrepared(state, { ...state.phase, isPrepared: true });
@@ -270,6 +274,7 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
       if (state.phase.name !== 'pushing') return { state, effects: [] };
       return onPushed(plan, state, { ...state.phase, arrived: message });
     case 'AUDITED':
+      if (state.phase.name === 'pushing') return onPushed(plan, state, { ...state.phase, audited: message });
       if (state.phase.name !== 'awaiting-audit') return { state, effects: [] };
       return complete(state, [{ kind: 'note-audit', message }]);
     case 'HELLO':
@@ -320,24 +325,45 @@ function onResumed(
   ];
   if (!handOver.pagesFollow) return awaitAudit(plan, state, noted);
   const round = handOver.finalRound;
-  return enter(state, { name: 'pushing', isPushed: false, arrived: undefined }, [
+  return enter(state, { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined }, [
     ...noted,
     { kind: 'push', round },
   ]);
 }
 
-// The push has ended here, and every page has arrived there, in either order.
+// The push has ended here, and every page has arrived there, in either order. The acknowledgement of the push is only
+// for the report: it may be lost for good once the destination needs the source no more.
 function onPushed(
   plan: MigrationPlan,
   state: MigrationState,
   phase: Extract<Phase, { name: 'pushing' }>,
 ): Step {
-  if (!phase.isPushed || phase.arrived === undefined) return { state: { ...state, phase }, effects: [] };
-  return awaitAudit(plan, state, [{ kind: 'note-arrived', message: phase.arrived }]);
+  const { isPushed, arrived, audited } = phase;
+  if (arrived === undefined) return { state: { ...state, phase }, effects: [] };
+  if (!isPushed) return enter(state, phase, [{ kind: 'arm', timer: 'phase', ms: plan.answerMs }]);
+  const noted: MigrationEffect[] = [
+    { kind: 'disarm', timer: 'phase' },
+    { kind: 'note-arrived', message: arrived },
+  ];
+  if (audited !== undefined) return complete(state, [...noted, { kind: 'note-audit', message: audited }]);
+  return awaitAudit(plan, state, noted);
 }
 
-function onRefusal(state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
-  return fail(state, refusalError(message), { isRefused: true });
+// A refusal gives back what was handed over only if it comes from the process that it was handed to. Without a welcome
+// before it, it may be another's, started since, whose word says nothing about what the first one did.
+function onRefusal(plan: MigrationPlan, state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
+  const error = refusalError(message);
+  return isBeforeHandOver(state.phase) || state.link.name === 'up'
+    ? fail(state, error, { isRefused: true })
+    : askAnew(plan, state, error);
+}
+
+// The destination cannot go on with a guest that it took over. That is no refusal: the guest has run there.
+function onCancelled(state: MigrationState, reason: string): Step {
+  const error = new MicrostunError('CANCELLED', `the destination cancelled: ${reason}`);
+  return state.phase.name === 'pushing' || state.phase.name === 'awaiting-audit'
+    ? end(state, error, 'lost')
+    : fail(state, error);
 }
 
 // ---- Work done by the workers ---------------------------------------------------------------------------------------
@@ -475,6 +501,8 @@ function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): 
       if (state.phase.name === 'handing-over') return { state, effects: [] };
       return fail(state, linkLimitError(state, plan));
     case 'pages':
+      // Armed before the hand-over; after it only the destination can say that pages are lost.
+      if (!isBeforeHandOver(state.phase)) return { state, effects: [] };
       return fail(
         state,
         new MicrostunError('CONNECTION_LOST', 'the page connections were lost and did not come back'),
@@ -517,14 +545,15 @@ function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
         new MicrostunError('TIMEOUT', `the destination was not ready within ${plan.prepareMs / 1000} s`),
       );
     case 'handing-over': {
+      const again: MigrationEffect = { kind: 'arm', timer: 'phase', ms: plan.answerMs };
+      // A dial under way ends by itself; of two, the later one would take the earlier one's place.
+      if (state.link.name === 'dialling' || state.link.name === 'waiting') return { state, effects: [again] };
       // No answer on a link that seems up: ask again on a new one.
-      const { link, effects } = lostLink(
-        plan.link,
-        state.link,
-        new MicrostunError('TIMEOUT', 'no answer to the hand-over'),
-      );
-      return { state: { ...state, link }, effects: [{ kind: 'hang-up' }, ...effects] };
+      const error = new MicrostunError('TIMEOUT', 'no answer to the hand-over');
+      return withEffects([again], askAnew(plan, state, error));
     }
+    case 'pushing':
+      return onPushed(plan, state, { ...state.phase, isPushed: true });
     case 'awaiting-audit':
       return fail(
         state,
@@ -535,16 +564,22 @@ function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
   }
 }
 
+function askAnew(plan: MigrationPlan, state: MigrationState, why: MicrostunError): Step {
+  const { link, effects } = lostLink(plan.link, state.link, why);
+  return { state: { ...state, link }, effects: [{ kind: 'hang-up' }, ...effects] };
+}
+
 function onDoubt(plan: MigrationPlan, state: MigrationState): Step {
   if (state.phase.name !== 'handing-over') return { state, effects: [] };
   const error = doubtError('the answer to the hand-over cannot be learned');
-  if (state.phase.isInDoubt) return end(state, error, 'in doubt');
+  const again: MigrationEffect = { kind: 'arm', timer: 'doubt', ms: plan.doubtMs };
+  if (state.phase.isInDoubt) {
+    // A destination that is there is asked on and on: it may be placing the last pages.
+    return state.link.name === 'up' ? { state, effects: [again] } : end(state, error, 'in doubt');
+  }
   return {
     state: { ...state, phase: { ...state.phase, isInDoubt: true } },
-    effects: [
-      { kind: 'report-doubt', error },
-      { kind: 'arm', timer: 'doubt', ms: plan.doubtMs },
-    ],
+    effects: [{ kind: 'report-doubt', error }, again],
   };
 }
 
@@ -591,7 +626,7 @@ function fail(state: MigrationState, error: MicrostunError, { isRefused = false 
     const farewell: MigrationEffect[] =
       isRefused || state.link.name !== 'up'
         ? []
-        : [{ kind: 'send', message: { name: 'CANCEL', reason: error.message } }];
+        : [{ kind: 'send', message: { name: 'CANCEL', reason: clipReason(error.message) } }];
     const ended = end(state, error, 'source');
     return { state: ended.state, effects: [...farewell, { kind: 'release-guest' }, ...ended.effects] };
   }

@@ -77,7 +77,7 @@ async function accept(socket: Socket): Promise<void> {
   current?.destroy();
   drop();
   current = socket;
-  const reader = new FrameReader();
+  const reader = new FrameReader(['PAGE_WANTED']);
   socket.on('data', (chunk: Buffer) => {
     try {
       for (const frame of reader.consume(chunk)) serve(socket, frame);

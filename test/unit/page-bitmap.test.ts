@@ -1,5 +1,44 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { bitCount32, PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+
+/** A guest's size, a set of its pages, and a window [from, end) of it. */
+const setsAndWindows = fc
+  .oneof(fc.integer({ min: 1, max: 130 }), fc.constantFrom(31, 32, 33, 63, 64, 65, 513, 1025))
+  .chain((pageCount) =>
+    fc.record({
+      pageCount: fc.constant(pageCount),
+      // Runs and holes of any length, as claims page by page.
+      members: fc
+        .array(fc.tuple(fc.boolean(), fc.integer({ min: 1, max: 40 })), { maxLength: 60 })
+        .map((stretches) =>
+          stretches
+            .flatMap(([isMember, pages]) => Array<boolean>(pages).fill(isMember))
+            .slice(0, pageCount)
+            .concat(Array<boolean>(pageCount).fill(false))
+            .slice(0, pageCount),
+        ),
+      from: fc.nat({ max: pageCount + 2 }),
+      end: fc.nat({ max: pageCount }),
+    }),
+  );
+
+function bitmapOf(members: readonly boolean[]): PageBitmap {
+  const bitmap = new PageBitmap(members.length);
+  members.forEach((isMember, page) => {
+    if (isMember) bitmap.add(page);
+  });
+  return bitmap;
+}
+
+function naiveNextRun(members: readonly boolean[], from: number, end: number): [number, number] | undefined {
+  let first = from;
+  while (first < end && !members[first]) first++;
+  if (first >= end) return undefined;
+  let pastLast = first;
+  while (pastLast < end && members[pastLast]) pastLast++;
+  return [first, pastLast];
+}
 
 describe('a page bitmap', () => {
   it('fills exactly its pages', () => {
@@ -9,5 +48,82 @@ describe('a page bitmap', () => {
       expect(bitmap.count()).toBe(pageCount);
       expect(bitmap.nextRun(0)).toEqual([0, pageCount]);
     }
+  });
+
+  it('is empty when it is made and after it was cleared', () => {
+    const bitmap = new PageBitmap(1025);
+    expect(bitmap.count()).toBe(0);
+    expect(bitmap.nextRun(0)).toBeUndefined();
+    bitmap.fill();
+    bitmap.clear();
+    expect(bitmap.count()).toBe(0);
+    expect(bitmap.nextRun(0)).toBeUndefined();
+  });
+
+  it('has the pages that were added, counts each once, and no other', () => {
+    fc.assert(
+      fc.property(setsAndWindows, ({ members }) => {
+        const bitmap = bitmapOf(members);
+        members.forEach((isMember, page) => {
+          if (isMember) bitmap.add(page);
+          expect(bitmap.has(page)).toBe(isMember);
+        });
+        expect(bitmap.count()).toBe(members.filter(Boolean).length);
+      }),
+    );
+  });
+
+  it('finds the next run in any window as a walk page by page does', () => {
+    fc.assert(
+      fc.property(setsAndWindows, ({ members, from, end }) => {
+        expect(bitmapOf(members).nextRun(from, end)).toEqual(naiveNextRun(members, from, end));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('goes up to its last page when no end is given', () => {
+    fc.assert(
+      fc.property(setsAndWindows, ({ pageCount, members, from }) => {
+        expect(bitmapOf(members).nextRun(from)).toEqual(naiveNextRun(members, from, pageCount));
+      }),
+    );
+  });
+
+  it('is covered by its runs: walked one after the other they hold each page once', () => {
+    fc.assert(
+      fc.property(setsAndWindows, ({ members }) => {
+        const bitmap = bitmapOf(members);
+        const covered = members.map(() => false);
+        for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(run[1])) {
+          expect(run[0]).toBeLessThan(run[1]);
+          covered.fill(true, ...run);
+        }
+        expect(covered).toEqual(members);
+      }),
+    );
+  });
+
+  it('shares the words that it is given', () => {
+    const words = new Int32Array(2);
+    const bitmap = new PageBitmap(40, words);
+    bitmap.add(31);
+    bitmap.add(33);
+    expect([...words]).toEqual([-(2 ** 31), 2]);
+    words[0] = 1;
+    expect(bitmap.has(0)).toBe(true);
+    expect(bitmap.has(31)).toBe(false);
+  });
+});
+
+describe('a bit count', () => {
+  it('is the number of ones in the word', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), (word) => {
+        expect(bitCount32(word)).toBe((word >>> 0).toString(2).replaceAll('0', '').length);
+      }),
+    );
+    expect(bitCount32(-1)).toBe(32);
+    expect(bitCount32(-(2 ** 31))).toBe(1);
   });
 });

@@ -25,6 +25,8 @@ export interface MachineCounters {
   readonly pageFires: number;
   readonly longestGapUs: number;
   readonly haltedUs: number;
+  readonly traceStoppedUs: number;
+  readonly longestTraceStopUs: number;
   readonly throttledUs: number;
   readonly remoteFaults: number;
   readonly faultWaitUs: number;
@@ -189,6 +191,8 @@ export class GuestMachine {
       pageFires: sum(Counter.PAGE_FIRES),
       longestGapUs: Math.max(...all.map((one) => one[Counter.LONGEST_GAP_US]!)),
       haltedUs: sum(Counter.HALTED_US),
+      traceStoppedUs: sum(Counter.TRACE_STOPPED_US),
+      longestTraceStopUs: Math.max(...all.map((one) => one[Counter.LONGEST_TRACE_STOP_US]!)),
       throttledUs: sum(Counter.THROTTLED_US),
       remoteFaults: sum(Counter.REMOTE_FAULTS),
       faultWaitUs: sum(Counter.FAULT_WAIT_US),

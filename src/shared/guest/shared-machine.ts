@@ -34,6 +34,9 @@ export const Counter = {
   /** Time spent waiting for absent pages. */
   FAULT_WAIT_US: 9,
   LONGEST_FAULT_US: 10,
+  /** Time stopped for trace work (all-vcpus), in all and at the longest. */
+  TRACE_STOPPED_US: 11,
+  LONGEST_TRACE_STOP_US: 12,
   /** First of FAULT_BUCKETS counts of remote page faults by latency. */
   FAULT_BUCKETS_FROM: 16,
 } as const;

@@ -77,6 +77,9 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
       command = safepoint.trace((work, vcpus) => {
         doTraceShare(views, tableWords, dirty, work, id, vcpus);
       });
+      const stoppedUs = gapFrom === undefined ? 0 : monotonicUs() - gapFrom;
+      counters[Counter.TRACE_STOPPED_US]! += stoppedUs;
+      counters[Counter.LONGEST_TRACE_STOP_US] = Math.max(counters[Counter.LONGEST_TRACE_STOP_US]!, stoppedUs);
       continue;
     }
     if (isFirstSlice) events.resumed();

@@ -18,7 +18,8 @@ export interface PageEvents {
 
 /**
  * Guest memory as a vCPU sees it. Addresses (`gpa`) are guest physical byte addresses below 4 GiB; a word must lie
- * on its natural alignment. All methods throw GuestMemoryError for an address outside of the guest.
+ * on its natural alignment. All methods throw GuestMemoryError for an address below 4 GiB and outside of the guest;
+ * what is no whole number below 4 GiB is not an address, and single words do not check for it (the block operations do).
  */
 export interface GuestMemory {
   readonly memoryBytes: number;

@@ -71,7 +71,7 @@ export interface PostcopyReport {
   readonly durationMs: number;
   /** How long a vCPU waited for a page; quantiles to half an octave. */
   readonly faultLatencyUs: { readonly p50: number; readonly p99: number; readonly max: number };
-  readonly histogram: readonly { readonly belowUs: number; readonly count: number }[];
+  readonly histogram: readonly HistogramBucket[];
 }
 
 /** The guest's throughput on both hosts and the phases of its migration, on one clock: ms since the migration began. */
@@ -80,6 +80,18 @@ export interface TimelineReport {
   readonly source: readonly ThroughputPoint[];
   /** Shifted by the measured clock offset. Empty without an audit: it travels with it. */
   readonly destination: readonly ThroughputPoint[];
+}
+
+/** A bucket of a histogram: counts what is below its bound and not below the one before. */
+export interface HistogramBucket {
+  readonly belowUs: number;
+  readonly count: number;
+}
+
+/** Gaps between slices on each host, while the migration ran. */
+export interface GapsReport {
+  readonly source: readonly HistogramBucket[];
+  readonly destination: readonly HistogramBucket[];
 }
 
 export interface AuditReport {
@@ -115,6 +127,11 @@ export interface MigrationReport {
     /** Longest time between two slices of any vCPU that was neither sleep nor the stun. */
     readonly longestVcpuPauseMs: number;
     readonly pageFires: number;
+    /** all-vcpus: how long the vCPUs stood still for trace work, all of them together, and the longest of one. */
+    readonly stoppedMs: number;
+    readonly longestStopMs: number;
+    /** Sleep that the throttle imposed, all vCPUs together. */
+    readonly throttledMs: number;
   };
   readonly bitmap: {
     readonly format: BitmapFormat;
@@ -131,6 +148,8 @@ export interface MigrationReport {
   readonly cuts: number;
   /** From the start of the migration until the source knew that the guest runs at the destination. */
   readonly totalMs: number;
+  /** How long vCPUs stood between two slices, neither asleep nor stunned; null when it was not counted. */
+  readonly gaps?: GapsReport | null;
   /** null when no audit was asked for. */
   readonly audit: AuditReport | null;
   readonly source: { readonly pid: number };

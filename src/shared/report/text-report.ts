@@ -26,6 +26,13 @@ export function renderReport(report: MigrationReport): string {
       ['traces installed in', formatMs(report.trace.installMs)],
       ['longest vCPU pause before the stun', formatMs(report.trace.longestVcpuPauseMs)],
       ['page fires', formatCount(report.trace.pageFires)],
+      [
+        'vCPUs stopped to trace',
+        `${formatMs(report.trace.stoppedMs)} in all, ${formatMs(report.trace.longestStopMs)} at the longest`,
+      ],
+      ...(report.trace.throttledMs > 0
+        ? [['throttled, all vCPUs together', formatMs(report.trace.throttledMs)] as const]
+        : []),
     ]),
     ...(report.postcopy === null ? [] : [section('After the switch-over', postcopyLines(report.postcopy))]),
     section('Bytes', byteLines(report)),

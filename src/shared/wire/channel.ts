@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { monotonicUs } from '../clock.js';
 import { MicrostunError, ProtocolError, asMicrostunError, messageOf } from '../errors.js';
 import { FRAME_HEADER_BYTES, FrameReader } from './frames.js';
-import { decodeMessage, encodeMessage, type Message } from './messages.js';
+import { decodeMessage, encodeMessage, messageNames, type Message } from './messages.js';
 
 /** Pause between signs of life, and how long a peer may go without one. */
 export const HEARTBEAT_MS = 1000;
@@ -24,7 +24,7 @@ export interface ChannelEvents {
 
 export class Channel {
   readonly socket: Socket;
-  readonly #reader = new FrameReader();
+  readonly #reader = new FrameReader(messageNames);
   readonly #events: ChannelEvents;
   #isClosed = false;
   #watch: NodeJS.Timeout | undefined;

@@ -2,6 +2,7 @@
 // msgpack-lite accepts trailing bytes and a __proto__ key; here neither gets through.
 import msgpack from 'msgpack-lite';
 import { ProtocolError } from '../errors.js';
+import { checkNesting } from './nesting.js';
 
 /** Reads one field of a decoded body or throws ProtocolError naming it. */
 export interface Field<T> {
@@ -123,6 +124,7 @@ export function decodeBody<T>(bytes: Buffer, itsField: Field<T>, name: string): 
   const decoder: { write(bytes: Buffer): void; fetch(): unknown; readonly offset: number } = msgpack.Decoder({
     codec: plainCodec,
   });
+  checkNesting(bytes, name);
   let value: unknown;
   try {
     decoder.write(bytes);
@@ -131,6 +133,10 @@ export function decodeBody<T>(bytes: Buffer, itsField: Field<T>, name: string): 
     throw new ProtocolError(`the body of ${name} is not msgpack`, { cause: error });
   }
   if (decoder.offset !== bytes.length) throw new ProtocolError(`${name} has bytes after its body`);
+  // Exactly our own form is accepted: a repeated, hidden or odd key does not survive being encoded again.
+  if (!msgpack.encode(value, { codec: plainCodec }).equals(bytes)) {
+    throw new ProtocolError(`the body of ${name} is not in its plain form`);
+  }
   return itsField.read(value, name);
 }
 

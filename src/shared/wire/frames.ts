@@ -51,7 +51,7 @@ const namesByType = new Map<number, FrameName>(
 const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   HELLO: 1024,
   WELCOME: 1024,
-  REFUSAL: 4096,
+  REFUSAL: 8192,
   PREPARE: 16 * 1024,
   PREPARED: 1024,
   PING: 64,
@@ -60,7 +60,7 @@ const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   RESUMED: 16 * 1024,
   ARRIVED: 16 * 1024,
   AUDITED: 64 * 1024,
-  CANCEL: 4096,
+  CANCEL: 8192,
   FAREWELL: 64,
   PAGES: 3 * 1024 * 1024,
   ROUND_END: 64,
@@ -144,31 +144,51 @@ export interface Frame {
 }
 
 /**
- * Cuts a byte stream into frames, however the stream was cut on its way. Keeps at most one frame's bytes.
- * After it has thrown, it must not be used again.
+ * Cuts a byte stream into frames, however the stream was cut on its way. Keeps at most one frame's bytes, and takes
+ * time in proportion to them. After it has thrown, it must not be used again.
  */
 export class FrameReader {
-  #pending: Buffer = Buffer.alloc(0);
+  readonly #expected: ReadonlySet<FrameName> | undefined;
+  #chunks: Buffer[] = [];
+  #pendingBytes = 0;
+  /** Bytes that must be there before anything can be done: a header, then a whole frame. */
+  #neededBytes = FRAME_HEADER_BYTES;
+
+  /** `expected`: the frames that belong on this connection; others are refused by their headers. */
+  constructor(expected?: readonly FrameName[]) {
+    this.#expected = expected === undefined ? undefined : new Set(expected);
+  }
 
   /** Takes the next bytes of the stream; answers the frames that are whole now. Throws as `decodeHeader` does. */
   consume(chunk: Buffer): Frame[] {
-    let bytes = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
+    this.#chunks.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#pendingBytes < this.#neededBytes) return [];
+    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     const frames: Frame[] = [];
+    this.#neededBytes = FRAME_HEADER_BYTES;
     while (bytes.length >= FRAME_HEADER_BYTES) {
       const header = decodeHeader(bytes);
+      if (this.#expected?.has(header.name) === false) {
+        throw new ProtocolError(`a ${header.name} frame does not belong on this connection`);
+      }
       const end = FRAME_HEADER_BYTES + header.bodyBytes;
-      if (bytes.length < end) break;
+      if (bytes.length < end) {
+        this.#neededBytes = end;
+        break;
+      }
       const body = bytes.subarray(FRAME_HEADER_BYTES, end);
       verifyFrame(header, body);
       frames.push({ header, body });
       bytes = bytes.subarray(end);
     }
-    this.#pending = bytes.length === 0 ? Buffer.alloc(0) : bytes;
+    this.#chunks = bytes.length === 0 ? [] : [bytes];
+    this.#pendingBytes = bytes.length;
     return frames;
   }
 
   /** Bytes of a frame that has begun and is not whole. */
   get pendingBytes(): number {
-    return this.#pending.length;
+    return this.#pendingBytes;
   }
 }

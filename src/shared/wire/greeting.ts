@@ -3,7 +3,14 @@
 import type { Socket } from 'node:net';
 import { MicrostunError, ProtocolError, asMicrostunError } from '../errors.js';
 import { FrameReader, PROTOCOL_VERSION } from './frames.js';
-import { decodeMessage, encodeMessage, type Message, type MessageOf, type RefusalCode } from './messages.js';
+import {
+  clipReason,
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type MessageOf,
+  type RefusalCode,
+} from './messages.js';
 import { versionComplaint } from './refusal.js';
 
 /** A caller that says nothing for this long is dropped. */
@@ -39,7 +46,7 @@ export function welcome(socket: Socket): number {
 
 /** Declines a connection and closes it once the peer can have read why. */
 export function refuse(socket: Socket, code: RefusalCode, reason: string): void {
-  sendParts(socket, { name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason });
+  sendParts(socket, { name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: clipReason(reason) });
   socket.end();
 }
 
@@ -54,7 +61,7 @@ function sendParts(socket: Socket, message: Message): number {
 // Reads up to the end of one frame and leaves the socket paused; the peer sends nothing more until it is answered.
 function firstMessage(socket: Socket): Promise<Message> {
   return new Promise((resolve, reject) => {
-    const reader = new FrameReader();
+    const reader = new FrameReader(['HELLO']);
     const settle = (outcome: () => void): void => {
       clearTimeout(timer);
       socket.pause();

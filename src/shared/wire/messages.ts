@@ -26,6 +26,7 @@ import { encodeFrame, type Frame, type FrameName } from './frames.js';
 export const CONNECTIONS_MAX = 16;
 export const ROUNDS_MAX = 1_000_000;
 const FINDING_CHARACTERS_MAX = 400;
+const REASON_CHARACTERS_MAX = 2000;
 
 const u32 = integer(0, 0xffff_ffff);
 const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
@@ -68,7 +69,7 @@ const bodies = {
   }),
   /** `instanceId` names the process that answers, so that a restarted one is told apart. */
   WELCOME: record({ version: u32, instanceId: text(64), pid: u32 }),
-  REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: text(2000) }),
+  REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: text(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
     mode: oneOf('pre-copy', 'hybrid', 'post-copy'),
@@ -121,7 +122,7 @@ const bodies = {
     /** The guest's throughput since the resume: instants and pages written until then, in turn. */
     samples: doubles(2 * SAMPLES_MAX),
   }),
-  CANCEL: record({ reason: text(2000) }),
+  CANCEL: record({ reason: text(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),
 } as const satisfies Partial<Record<FrameName, Field<object>>>;
 
@@ -138,6 +139,14 @@ interface Attachments {
 export type MessageOf<Name extends MessageName> = { readonly name: Name } & BodyOf<Name> &
   (Name extends keyof Attachments ? Attachments[Name] : unknown);
 export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName];
+
+/** Frames that are messages: those of a control connection. */
+export const messageNames = Object.keys(bodies) as MessageName[];
+
+/** Room for the longest text that a message may carry. */
+export function clipReason(reason: string): string {
+  return reason.slice(0, REASON_CHARACTERS_MAX);
+}
 
 const HEAD_LENGTH_BYTES = 4;
 

@@ -1,0 +1,56 @@
+// The report as an HTML file: from a saved JSON, or of a migration that just ended.
+// Reads and writes files; what is in them is shared/report's.
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { MicrostunError, messageOf } from '../shared/errors.js';
+import { renderHtml } from '../shared/report/html/html-report.js';
+import { readReport } from '../shared/report/read-report.js';
+import type { MigrationReport } from '../shared/report/report.js';
+
+/** A report beyond this is none: the largest one has a few thousand samples, regions and rounds. */
+const REPORT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Draws the report in the file `saved`; answers the exit status. Without `out` the page is put beside it. */
+export async function runReport(saved: string, out: string | undefined): Promise<number> {
+  const page = out ?? pageBeside(saved);
+  if (path.resolve(page) === path.resolve(saved))
+    throw new MicrostunError('USAGE', `--out ${page} is the report itself; give another name`);
+  const report = readReport(await readText(saved), saved);
+  await writeHtmlReport(report, page);
+  return 0;
+}
+
+/**
+ * Writes the page of `report` to the file `out` and says so on standard error.
+ * @throws MicrostunError USAGE when it cannot be written there.
+ */
+export async function writeHtmlReport(report: MigrationReport, out: string): Promise<void> {
+  const page = renderHtml(report);
+  try {
+    await writeFile(out, page);
+  } catch (error) {
+    throw new MicrostunError(
+      'USAGE',
+      `the HTML report could not be written to ${out}: ${messageOf(error)}; give a file in a folder that is there`,
+      { cause: error },
+    );
+  }
+  process.stderr.write(`microstun: the HTML report is ${out}\n`);
+}
+
+function pageBeside(saved: string): string {
+  const { dir, name } = path.parse(saved);
+  return path.join(dir, `${name}.html`);
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > REPORT_BYTES_MAX)
+      throw new MicrostunError('USAGE', `${file} is no microstun report: it has ${size} bytes`);
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof MicrostunError) throw error;
+    throw new MicrostunError('USAGE', `${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}

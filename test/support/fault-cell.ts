@@ -1,0 +1,237 @@
+// Runs one cell of the fault matrix with real processes and judges it: one owner at most, and a guest that is whole
+// wherever it runs. The destination forwards its guest to a third process, which proves that it can be moved again.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { FailureReport, MigrationReport } from '../../src/shared/report/report.js';
+import type { LabFault } from '../../src/shared/wire/lab-link.js';
+import { nameOf, situations, type Cell } from './fault-matrix.js';
+import { PeerProcess } from './peer-process.js';
+
+/** An odd number of pages: the last window is not full. */
+const GUEST_BYTES = 257 * 4096;
+const START_MS = 30_000;
+const RUN_MS = 60_000;
+
+const TIME_LIMITS = ['--reconnect-timeout', '4s', '--in-doubt-after', '6s', '--connect-timeout', '10s'];
+const AUDIT = ['--audit-after', '20ms'];
+/** Enough to dirty every page in a round, and little enough to leave a processor to the others. */
+const WRITE_RATE = ['--write-rate', '10k'];
+
+export interface CellResult {
+  /** What became of the guest, in a few words. */
+  readonly outcome: string;
+  readonly seconds: number;
+}
+
+/** Runs `cell`. @throws Error with the processes' output when it breaks a rule. */
+export async function runCell(cell: Cell): Promise<CellResult> {
+  const from = performance.now();
+  const run = new CellRun(cell);
+  try {
+    const outcome = await run.judge();
+    return { outcome, seconds: (performance.now() - from) / 1000 };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`${nameOf(cell)}: ${why}\n${run.story}`, { cause: error });
+  } finally {
+    await run.close();
+  }
+}
+
+class CellRun {
+  readonly #cell: Cell;
+  readonly #folder = mkdtempSync(path.join(tmpdir(), 'microstun-matrix-'));
+  readonly #processes: PeerProcess[] = [];
+  readonly #victim: 'source' | 'destination' | undefined;
+
+  constructor(cell: Cell) {
+    this.#cell = cell;
+    const { sender, what } = cell;
+    const peer = sender === 'source' ? 'destination' : 'source';
+    this.#victim = what === 'kill-self' ? sender : what === 'kill-peer' ? peer : undefined;
+  }
+
+  get story(): string {
+    return this.#processes.map((one) => one.story).join('\n');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#processes.map((one) => one.kill()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async judge(): Promise<string> {
+    const { sourceFlags, destinationFlags } = situations[this.#cell.situation];
+    const last = this.#startDestination('last destination', []);
+    const forwardTo = ['--forward-to', await last.address(START_MS), '--migrate-after', '0ms', ...AUDIT];
+    const destination = this.#startDestination(
+      'destination',
+      [...forwardTo, ...TIME_LIMITS, ...destinationFlags],
+      this.#lab('destination'),
+    );
+    const to = await destination.address(START_MS);
+    if (this.#cell.sender === 'source') this.#notePeer(destination);
+    const source = this.#startSource('source', to, sourceFlags, this.#lab('source'));
+    if (this.#cell.sender === 'destination') this.#notePeer(source);
+
+    const { signal } = await source.end(RUN_MS);
+    must(existsSync(this.#spentFile), 'the fault never struck: this cell tests nothing');
+    if (this.#victim === 'source') must(signal === 'SIGKILL', 'the source outlived its death');
+    if (this.#victim === 'destination') {
+      const end = await destination.end(RUN_MS);
+      must(end.signal === 'SIGKILL', 'the destination outlived its death');
+      return this.#judgeWithoutDestination(source);
+    }
+    const outcome =
+      this.#victim === 'source'
+        ? await this.#judgeWithoutSource(destination, to)
+        : await this.#judgeBoth(source, destination, to);
+    if (outcome !== 'pages lost') await this.#judgeLast(destination, last);
+    return outcome;
+  }
+
+  // Both lived: somebody must know that he owns the guest, and nobody may be in doubt.
+  async #judgeBoth(source: PeerProcess, destination: PeerProcess, to: string): Promise<string> {
+    const report = reportOf(source);
+    if (report.outcome === 'completed') {
+      must(report.audit?.passed === true, 'the audit at the destination did not pass');
+      return 'completed';
+    }
+    if (report.owner === 'destination') return `at the destination, ${report.error.code}`;
+    must(report.owner === 'source', `the owner is ${report.owner}, and both processes lived`);
+    must(report.safeNext.includes('its audit passed'), 'the guest is not whole at the source');
+    must(arrivals(destination) === 0, 'the guest runs at the destination too');
+    await this.#migrateAgain(destination, to);
+    return `at the source, ${report.error.code}`;
+  }
+
+  #judgeWithoutDestination(source: PeerProcess): string {
+    const report = reportOf(source);
+    if (report.outcome === 'completed') {
+      must(report.audit?.passed === true, 'the audit at the destination did not pass');
+      return 'completed, then killed with the destination';
+    }
+    const { owner, safeNext, error } = report;
+    if (owner === 'source')
+      must(safeNext.includes('its audit passed'), 'the guest is not whole at the source');
+    if (owner === 'in doubt') must(source.ended?.status === 7, 'a run in doubt ends with status 7');
+    return `${owner === 'source' ? 'at the source' : owner}, ${error.code}`;
+  }
+
+  // The destination has the whole guest, or knows that pages are lost, or is free for the next one.
+  async #judgeWithoutSource(destination: PeerProcess, to: string): Promise<string> {
+    if (await this.#migrateAgain(destination, to)) return 'killed with the source';
+    if (arrivals(destination) > 0) return 'at the destination';
+    destination.interrupt();
+    const { status } = await destination.end(RUN_MS);
+    must(status === 8, `lost pages end with status 8, not ${status}`);
+    return 'pages lost';
+  }
+
+  // A fresh source to the same destination. Answers false when that has a guest: a destination may take a while to
+  // learn that its source is gone, and until then it is busy.
+  async #migrateAgain(destination: PeerProcess, to: string): Promise<boolean> {
+    const until = performance.now() + RUN_MS;
+    for (;;) {
+      if (hasSpoken(destination)) return false;
+      const again = this.#startSource('second source', to, []);
+      await again.end(RUN_MS);
+      const report = reportOf(again);
+      if (report.outcome === 'completed') {
+        must(report.audit?.passed === true, 'the audit of the second migration did not pass');
+        return true;
+      }
+      must(
+        report.error.message.includes('has a guest already') && performance.now() < until,
+        `the second migration failed: ${report.error.message}`,
+      );
+    }
+  }
+
+  // Whichever guest the destination has, it has sent it on by now, and it was whole there.
+  async #judgeLast(destination: PeerProcess, last: PeerProcess): Promise<void> {
+    await destination.until('forward its guest', () => destination.documents().length > 0, RUN_MS);
+    const report = destination.documents()[0] as MigrationReport | FailureReport;
+    must(report.outcome === 'completed', 'the guest could not be forwarded');
+    must(report.audit?.passed === true, 'the audit of the forwarded guest did not pass');
+    must(arrivals(destination) === 1, `${arrivals(destination)} guests came to the destination`);
+    destination.interrupt();
+    last.interrupt();
+    await Promise.all([destination.end(RUN_MS), last.end(RUN_MS)]);
+    const [end] = last.documents() as { outcome: string; guest: { slices: number } | null }[];
+    must(end?.outcome === 'ran' && (end.guest?.slices ?? 0) > 0, 'the guest did not run where it went');
+  }
+
+  #startDestination(name: string, flags: readonly string[], env?: Record<string, string>): PeerProcess {
+    return this.#start(
+      new PeerProcess(name, ['destination', '--listen', '127.0.0.1:0', '--json', ...flags], env),
+    );
+  }
+
+  #startSource(
+    name: string,
+    to: string,
+    flags: readonly string[],
+    env?: Record<string, string>,
+  ): PeerProcess {
+    const memory = flags.includes('--memory') ? [] : ['--memory', String(GUEST_BYTES)];
+    const args = ['source', '--to', to, '--listen', '127.0.0.1:0', '--json', '--guest', 'replay', ...memory];
+    return this.#start(
+      new PeerProcess(
+        name,
+        [...args, '--migrate-after', '50ms', ...WRITE_RATE, ...AUDIT, ...TIME_LIMITS, ...flags],
+        env,
+      ),
+    );
+  }
+
+  #start(started: PeerProcess): PeerProcess {
+    this.#processes.push(started);
+    return started;
+  }
+
+  get #spentFile(): string {
+    return path.join(this.#folder, 'spent');
+  }
+
+  get #peerPidFile(): string {
+    return path.join(this.#folder, 'peer');
+  }
+
+  #notePeer(peer: PeerProcess): void {
+    writeFileSync(this.#peerPidFile, String(peer.pid));
+  }
+
+  #lab(side: Cell['sender']): Record<string, string> {
+    const { message, sender, when, what } = this.#cell;
+    if (side !== sender) return {};
+    const fault: LabFault = {
+      message,
+      when,
+      what,
+      peerPidFile: this.#peerPidFile,
+      spentFile: this.#spentFile,
+    };
+    return { MICROSTUN_LAB: JSON.stringify([fault]) };
+  }
+}
+
+function reportOf(source: PeerProcess): MigrationReport | FailureReport {
+  const [report] = source.documents();
+  must(report !== undefined, 'the source printed no report');
+  return report as MigrationReport | FailureReport;
+}
+
+function arrivals(destination: PeerProcess): number {
+  return destination.stderr.split(' runs here: ').length - 1;
+}
+
+// Whether the destination has said what became of a guest that was handed over.
+function hasSpoken(destination: PeerProcess): boolean {
+  return arrivals(destination) > 0 || destination.stderr.includes('it is kept parked');
+}
+
+function must(holds: boolean, complaint: string): asserts holds {
+  if (!holds) throw new Error(complaint);
+}

@@ -1,0 +1,318 @@
+// A source process of a simulation: does what migrate.ts does, with a fake clock, a fake network and no workers.
+// Decides nothing by itself, except what chance lets go wrong.
+import { MicrostunError } from '../../src/shared/errors.js';
+import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  beginMigration,
+  type MigrationEffect,
+  type MigrationEvent,
+  type MigrationPlan,
+  type MigrationState,
+  type Step,
+  type TimerName,
+} from '../../src/source/migration.js';
+import { PageLine, type End, type Network } from './simulated-network.js';
+import { SimulatedTimers, STALL_MS_MAX, type Process } from './simulated-world.js';
+import type { Guest, MigrationRecord, Witness } from './simulated-witness.js';
+
+export type StepMigration = (plan: MigrationPlan, state: MigrationState, event: MigrationEvent) => Step;
+
+export interface SourceOptions {
+  readonly id: string;
+  readonly plan: MigrationPlan;
+  readonly auditAfterMs: number;
+  /** How likely each piece of the workers' work fails. */
+  readonly failureShare: number;
+  readonly step: StepMigration;
+  readonly onEnd: () => void;
+}
+
+const WORK_MS_MAX = 60;
+const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
+const FAILED = new MicrostunError('WORKER_FAILED', 'a worker failed');
+
+export class SimulatedMigration {
+  readonly id: string;
+  readonly process: Process;
+  readonly record: MigrationRecord;
+  readonly #witness: Witness;
+  readonly #network: Network;
+  readonly #options: SourceOptions;
+  readonly #timers: SimulatedTimers<TimerName>;
+  readonly #line: PageLine;
+  readonly #queue: MigrationEvent[] = [];
+  #isStepping = false;
+  #end: End | undefined;
+  /** Pages that the next copy carries. */
+  #dirtyPages = 0;
+  #welcomedAt = -Infinity;
+  state: MigrationState;
+
+  constructor(process: Process, guest: Guest, witness: Witness, network: Network, options: SourceOptions) {
+    const { id, plan } = options;
+    this.id = id;
+    this.process = process;
+    this.record = witness.record(id, guest, plan.audits);
+    this.#witness = witness;
+    this.#network = network;
+    this.#options = options;
+    this.#timers = new SimulatedTimers(process, (timer) => {
+      this.on({ kind: 'timer', timer });
+    });
+    this.#line = new PageLine(network, process, {
+      connected: () => {
+        this.on({ kind: 'pages-connected' });
+      },
+      lost: () => {
+        this.on({ kind: 'pages-lost', error: LOST });
+      },
+      placed: () => {
+        const { chance } = process.world;
+        this.on({
+          kind: 'round-placed',
+          facts: {
+            dirtyPages: this.#dirtyPages,
+            sentBytes: this.#dirtyPages * 4096,
+            durationMs: chance.between(1, 3),
+          },
+        });
+      },
+    });
+    network.lines.set(id, this.#line);
+    const first = beginMigration(plan);
+    this.state = first.state;
+    for (const effect of first.effects) this.#perform(effect);
+  }
+
+  get hasEnded(): boolean {
+    return this.state.phase.name === 'ended';
+  }
+
+  /** Whether it has said that it cannot learn the answer, and goes on asking. */
+  get isInDoubt(): boolean {
+    return this.state.phase.name === 'handing-over' && this.state.phase.isInDoubt;
+  }
+
+  cancel(): void {
+    this.on({ kind: 'cancel', reason: 'the user cancels' });
+  }
+
+  fail(): void {
+    this.on({ kind: 'failed', error: FAILED });
+  }
+
+  /** The process is dead: its pages are gone. */
+  die(): void {
+    this.#line.leaveSource();
+  }
+
+  on(event: MigrationEvent): void {
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    this.#isStepping = false;
+  }
+
+  #step(event: MigrationEvent): void {
+    if (this.hasEnded) return;
+    const { world } = this.process;
+    const before = this.state;
+    if (event.kind === 'received' && event.message.name === 'WELCOME') this.#welcomedAt = world.clock.now;
+    const { state, effects } = this.#options.step(this.#options.plan, before, event);
+    this.state = state;
+    world.note(
+      () =>
+        `source ${this.id}: ${labelOf(event)} → ${state.phase.name}, link ${state.link.name}` +
+        effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
+    );
+    if (
+      effects.some((effect) => effect.kind === 'end' && effect.outcome.kind === 'failed') &&
+      event.kind === 'timer'
+    )
+      this.#checkGivingUp(before, event.timer);
+    for (const effect of effects) {
+      this.#perform(effect);
+      world.onMilestone(effect.kind);
+    }
+  }
+
+  // A guest that is handed over is given up only for a reason: time alone is none while the destination is there, and
+  // an answer that came long ago cannot be missing.
+  #checkGivingUp({ phase, link }: MigrationState, timer: TimerName): void {
+    const { world } = this.process;
+    const { now } = world.clock;
+    if (timer === 'doubt' && now - this.#welcomedAt < this.#options.plan.doubtMs)
+      world.violate(`${this.id}: timer doubt ended the asking of a destination that is there`);
+    if (
+      phase.name === 'awaiting-audit' &&
+      link.name === 'up' &&
+      this.record.auditedAt < now - STALL_MS_MAX - 500
+    )
+      world.violate(`${this.id}: timer ${timer} ended the wait for an audit that is over`);
+    if (phase.name === 'handing-over' && timer !== 'doubt')
+      world.violate(`${this.id}: timer ${timer} ended a hand-over whose answer could still come`);
+    if (phase.name === 'pushing' && link.name === 'up')
+      world.violate(`${this.id}: timer ${timer} ended the push while the destination was there`);
+  }
+
+  #perform(effect: MigrationEffect): void {
+    const { record, process } = this;
+    const { chance } = process.world;
+    switch (effect.kind) {
+      case 'dial':
+        this.#dial();
+        return;
+      case 'hang-up':
+        this.#hangUp();
+        return;
+      case 'greet':
+        this.#send({ name: 'HELLO', version: 1, role: 'control', migrationId: this.id, ...NO_WINDOWS });
+        return;
+      case 'send-prepare':
+        this.#send(this.#prepare());
+        return;
+      case 'ping':
+        this.#send({ name: 'PING', sentAt: process.world.clock.now * 1000 });
+        return;
+      case 'send':
+        this.#send(effect.message);
+        return;
+      case 'install-traces':
+        this.#work({ kind: 'traces-installed', pageCount: 100 });
+        return;
+      case 'copy-round':
+        this.#line.copy(effect.round, this.#dirtyPages);
+        return;
+      case 'harvest':
+        this.#dirtyPages = chance.between(0, 3000);
+        this.#work({ kind: 'harvested', dirtyPages: this.#dirtyPages });
+        return;
+      case 'stop-guest':
+        this.#stopGuest(effect.round, effect.pagesFollow);
+        return;
+      case 'hand-over':
+        this.#send(effect.handOver);
+        if (effect.copiesRest) this.#line.copy(effect.handOver.finalRound, effect.handOver.finalPages);
+        return;
+      case 'push':
+        this.#line.copy(effect.round, this.#dirtyPages);
+        return;
+      case 'release-guest':
+        this.#witness.releases(record);
+        return;
+      case 'report-doubt':
+        record.isDoubtReported = true;
+        return;
+      case 'arm':
+        this.#timers.arm(effect.timer, effect.ms);
+        return;
+      case 'disarm':
+        this.#timers.disarm(effect.timer);
+        return;
+      case 'end': {
+        const { outcome } = effect;
+        this.#timers.disarmAll();
+        this.#hangUp();
+        this.#line.leaveSource();
+        this.#witness.sourceEnds(record, outcome.kind === 'completed' ? 'completed' : outcome.owner);
+        this.#options.onEnd();
+        return;
+      }
+      default:
+        // What is noted for the report changes nothing here.
+        return;
+    }
+  }
+
+  // As migrate.ts: what a socket says counts while it is the one in use, and a new one takes its place.
+  #dial(): void {
+    this.#network.dial(
+      this.process,
+      (end) => {
+        if (this.hasEnded) {
+          end.close();
+          return;
+        }
+        end.received = (message) => {
+          const receivedAt = this.process.world.clock.now * 1000;
+          if (this.#end === end) this.on({ kind: 'received', message, receivedAt });
+        };
+        end.closed = () => {
+          if (this.#end === end) this.on({ kind: 'link-lost', error: LOST });
+        };
+        this.#hangUp();
+        this.#end = end;
+        this.on({ kind: 'dialled' });
+      },
+      () => {
+        this.on({ kind: 'dial-failed', error: LOST });
+      },
+    );
+  }
+
+  #hangUp(): void {
+    this.#end?.close();
+    this.#end = undefined;
+  }
+
+  #send(message: Message): void {
+    if (message.name === 'HAND_OVER') this.#witness.sendsHandOver(this.record);
+    this.#end?.send(message);
+  }
+
+  #prepare(): MessageOf<'PREPARE'> {
+    const { plan, auditAfterMs } = this.#options;
+    return {
+      name: 'PREPARE',
+      guest: { program: 'simulated', memoryBytes: 4096, vcpus: 1, seed: 0, writeRate: 0 },
+      mode: plan.mode,
+      pagePorts: [1],
+      faultPort: 1,
+      audits: plan.audits,
+      auditAfterMs,
+    };
+  }
+
+  #stopGuest(round: number, pagesFollow: boolean): void {
+    const { process, record } = this;
+    process.after(process.world.chance.delay(WORK_MS_MAX), () => {
+      if (this.hasEnded) return;
+      record.guest.runsAtSource = false;
+      const { mode } = this.#options.plan;
+      const { chance } = process.world;
+      if (mode === 'post-copy') this.#dirtyPages = 100;
+      else this.#dirtyPages = chance.isTrue(0.3) ? 0 : chance.between(1, 300);
+      this.#work({
+        kind: 'taken',
+        handOver: {
+          name: 'HAND_OVER',
+          registers: [],
+          guestClockUs: 0,
+          pagesFollow,
+          finalRound: round,
+          finalPages: pagesFollow ? 0 : this.#dirtyPages,
+          bitmap: Uint8Array.of(this.#dirtyPages >> 8, this.#dirtyPages & 255),
+        },
+      });
+    });
+  }
+
+  #work(event: MigrationEvent): void {
+    const { chance } = this.process.world;
+    this.process.after(chance.delay(WORK_MS_MAX), () => {
+      this.on(chance.isTrue(this.#options.failureShare) ? { kind: 'failed', error: FAILED } : event);
+    });
+  }
+}
+
+const NO_WINDOWS = { index: 0, round: 0, windows: 0 };
+
+/** An event or an effect in a few words. */
+export function labelOf(happening: { readonly kind: string }): string {
+  const { kind, ...rest } = happening as { kind: string; message?: Message; timer?: string; ms?: number };
+  if (rest.message !== undefined) return `${kind} ${rest.message.name}`;
+  if (rest.timer !== undefined)
+    return rest.ms === undefined ? `${kind} ${rest.timer}` : `${kind} ${rest.timer} ${rest.ms} ms`;
+  return kind;
+}

@@ -1,0 +1,129 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { forecastStun, judge, type RoundFacts } from '../../src/source/convergence.js';
+
+/** Bytes of a page with its share of the window's head. */
+const PAGE_WIRE_BYTES = 4104;
+const FIXED_STUN_MS = 1;
+
+/** A round of `dirtyPages` pages at `mibPerSecond`. */
+function round(dirtyPages: number, bytesPerSecond: number): RoundFacts {
+  const sentBytes = dirtyPages * PAGE_WIRE_BYTES;
+  return { dirtyPages, sentBytes, durationMs: (sentBytes / bytesPerSecond) * 1000 };
+}
+
+const limits = { roundsMax: 30, stunBudgetMs: 10 };
+const MILLION = 1_000_000;
+
+describe('a forecast of the stun', () => {
+  it('is the fixed costs and the network when nothing remains', () => {
+    expect(forecastStun([round(1000, 100 * MILLION)], 0, 0.25)).toEqual({
+      stunMs: FIXED_STUN_MS + 0.25,
+      bandwidthBytesPerSecond: expect.closeTo(100 * MILLION, 3) as number,
+      remainingPages: 0,
+    });
+  });
+
+  it('adds the remaining pages at the measured bandwidth', () => {
+    const { stunMs } = forecastStun([round(1000, 4.104 * MILLION)], 50, 2);
+    expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 2 + 50, 6);
+  });
+
+  it('counts on the best of the last three rounds', () => {
+    const rounds = [round(900, 9 * MILLION), round(800, MILLION), round(700, 2 * MILLION)];
+    expect(forecastStun(rounds, 1, 0).bandwidthBytesPerSecond).toBeCloseTo(9 * MILLION, 3);
+    const later = [
+      round(900, MILLION),
+      round(800, 9 * MILLION),
+      ...[5, 3, 4].map((speed) => round(500, speed * MILLION)),
+    ];
+    expect(forecastStun(later, 1, 0).bandwidthBytesPerSecond).toBeCloseTo(5 * MILLION, 3);
+  });
+
+  it('counts on the first round, the long one, however many followed', () => {
+    const rounds = [round(9000, 9 * MILLION), ...Array.from({ length: 6 }, () => round(10, MILLION))];
+    expect(forecastStun(rounds, 1, 0).bandwidthBytesPerSecond).toBeCloseTo(9 * MILLION, 3);
+  });
+
+  it('is endless when pages remain and no bandwidth was measured', () => {
+    expect(forecastStun([], 1, 0).stunMs).toBe(Infinity);
+    expect(forecastStun([{ dirtyPages: 1, sentBytes: 4104, durationMs: 0 }], 1, 0).stunMs).toBe(Infinity);
+    expect(forecastStun([], 0, 0).stunMs).toBe(FIXED_STUN_MS);
+  });
+
+  it('never shrinks with more pages or a longer way, whatever the rounds were', () => {
+    const facts = fc.record({
+      dirtyPages: fc.nat({ max: MILLION }),
+      sentBytes: fc.nat(),
+      durationMs: fc.double({ min: 0, max: 1e6, noNaN: true }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(facts, { maxLength: 6 }),
+        fc.nat({ max: MILLION }),
+        fc.nat({ max: MILLION }),
+        fc.nat({ max: 1000 }),
+        (rounds, remaining, more, roundTripMs) => {
+          const { stunMs } = forecastStun(rounds, remaining, roundTripMs);
+          expect(stunMs).toBeGreaterThanOrEqual(FIXED_STUN_MS + roundTripMs);
+          expect(forecastStun(rounds, remaining + more, roundTripMs).stunMs).toBeGreaterThanOrEqual(stunMs);
+          expect(forecastStun(rounds, remaining, roundTripMs + 1).stunMs).toBeGreaterThanOrEqual(stunMs);
+        },
+      ),
+    );
+  });
+});
+
+describe('the judgement after a harvest', () => {
+  const fast = 4104 * 1000 * 1000; // A page a microsecond.
+
+  it('is to switch over when the forecast fits the budget exactly (rule 1)', () => {
+    const rounds = [round(100_000, 4.104 * MILLION)]; // A page a millisecond.
+    const atBudget = judge(rounds, 0, 9, limits);
+    expect(atBudget).toMatchObject({ kind: 'switch-over', why: 'stun within budget' });
+    expect(judge(rounds, 0, 9.001, limits).kind).toBe('go-on');
+    expect(judge(rounds, 10, 0, limits).kind).toBe('go-on');
+    expect(judge(rounds, 8, 0, limits).kind).toBe('switch-over');
+  });
+
+  it('is to switch over at the round limit (rule 2)', () => {
+    const two = { ...limits, roundsMax: 2 };
+    const rounds = [round(100_000, fast), round(50_000, fast)];
+    expect(judge(rounds.slice(0, 1), 50_000, 0, two).kind).toBe('go-on');
+    expect(judge(rounds, 25_000, 0, two)).toMatchObject({ kind: 'switch-over', why: 'round limit' });
+  });
+
+  it('is to switch over after two rounds in a row without progress (rule 3)', () => {
+    const rounds = [round(100_000, fast), round(95_000, fast)];
+    expect(judge(rounds, 91_000, 0, limits)).toMatchObject({ kind: 'switch-over', why: 'no progress' });
+    expect(judge(rounds, 200_000, 0, limits)).toMatchObject({ kind: 'switch-over', why: 'no progress' });
+  });
+
+  it('is to go on when one of the last two rounds made progress (rule 4)', () => {
+    expect(judge([round(100_000, fast), round(80_000, fast)], 79_000, 0, limits).kind).toBe('go-on');
+    expect(judge([round(100_000, fast), round(95_000, fast)], 80_000, 0, limits).kind).toBe('go-on');
+    // Leaving exactly nine tenths is progress.
+    expect(judge([round(100_000, fast), round(95_000, fast)], 85_500, 0, limits).kind).toBe('go-on');
+  });
+
+  it('is to go on after a single round, whatever it left', () => {
+    expect(judge([round(100_000, fast)], 100_000, 0, limits).kind).toBe('go-on');
+  });
+
+  it('names the first rule that holds', () => {
+    const stalled = [round(100_000, fast), round(100_000, fast)];
+    const atLimit = { ...limits, roundsMax: 2 };
+    expect(judge(stalled, 0, 0, atLimit)).toMatchObject({ why: 'stun within budget' });
+    expect(judge(stalled, 100_000, 0, atLimit)).toMatchObject({ why: 'round limit' });
+    expect(judge(stalled, 100_000, 0, limits)).toMatchObject({ why: 'no progress' });
+  });
+
+  it('carries the forecast that it rests on', () => {
+    const rounds = [round(100_000, fast)];
+    for (const remainingPages of [0, 100_000]) {
+      expect(judge(rounds, remainingPages, 0.5, limits).forecast).toEqual(
+        forecastStun(rounds, remainingPages, 0.5),
+      );
+    }
+  });
+});

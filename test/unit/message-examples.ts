@@ -1,0 +1,157 @@
+// Messages of every kind with unlike values in all fields; a kind that is missing here does not type-check.
+// Knows the fields, not what they mean.
+import { SAMPLES_MAX } from '../../src/shared/guest/samples.js';
+import { refusalCodes, type MessageName, type MessageOf } from '../../src/shared/wire/messages.js';
+
+type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...MessageOf<Name>[]] };
+
+const guest = {
+  program: 'page-writer',
+  memoryBytes: 256 * 1024 ** 2,
+  vcpus: 4,
+  seed: 0xffff_ffff,
+  writeRate: 0.5,
+};
+
+/** The first of each kind fills every list with something; the others go to the limits of what is allowed. */
+export const examples: Examples = {
+  HELLO: [
+    { name: 'HELLO', version: 1, role: 'pages', migrationId: 'm-1', index: 3, round: 2, windows: 77 },
+    { name: 'HELLO', version: 0, role: 'control', migrationId: '', index: 0, round: 0, windows: 0 },
+    {
+      name: 'HELLO',
+      version: 9,
+      role: 'faults',
+      migrationId: 'é'.repeat(64),
+      index: 15,
+      round: 1e6,
+      windows: 1,
+    },
+  ],
+  WELCOME: [
+    { name: 'WELCOME', version: 1, instanceId: 'f2b5', pid: 4711 },
+    { name: 'WELCOME', version: 0xffff_ffff, instanceId: '☂', pid: 0 },
+  ],
+  REFUSAL: [
+    { name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'another guest is coming in' },
+    ...refusalCodes.map((code) => ({ name: 'REFUSAL', version: 2, code, reason: code }) as const),
+    { name: 'REFUSAL', version: 2, code: 'PROTOCOL', reason: 'r'.repeat(2000) },
+  ],
+  PREPARE: [
+    {
+      name: 'PREPARE',
+      guest,
+      mode: 'hybrid',
+      pagePorts: [40_001, 40_002],
+      faultPort: 40_003,
+      audits: true,
+      auditAfterMs: 12.5,
+    },
+    {
+      name: 'PREPARE',
+      guest: { program: '/opt/guest.js', memoryBytes: 4096, vcpus: 64, seed: 0, writeRate: Infinity },
+      mode: 'post-copy',
+      pagePorts: Array<number>(16).fill(65_535),
+      faultPort: 1,
+      audits: false,
+      auditAfterMs: 0,
+    },
+    {
+      name: 'PREPARE',
+      guest: { ...guest, writeRate: 0 },
+      mode: 'pre-copy',
+      pagePorts: [],
+      faultPort: 2,
+      audits: false,
+      auditAfterMs: 0,
+    },
+  ],
+  PREPARED: [
+    { name: 'PREPARED', preparedMs: 3.25 },
+    { name: 'PREPARED', preparedMs: Number.MAX_VALUE },
+  ],
+  PING: [
+    { name: 'PING', sentAt: 123_456_789.125 },
+    { name: 'PING', sentAt: 2 ** 53 },
+  ],
+  PONG: [{ name: 'PONG', sentAt: 1.5, answeredAt: 2.5 }],
+  HAND_OVER: [
+    {
+      name: 'HAND_OVER',
+      registers: [new Float64Array([1.5, -2]), new Float64Array(0)],
+      guestClockUs: 99.5,
+      pagesFollow: true,
+      finalRound: 4,
+      finalPages: 17,
+      bitmap: new Uint8Array([2, 0, 0, 0, 9, 1, 1]),
+    },
+    {
+      name: 'HAND_OVER',
+      registers: Array.from({ length: 64 }, (_, vcpu) => new Float64Array(32).fill(vcpu / 3)),
+      guestClockUs: 0,
+      pagesFollow: false,
+      finalRound: 0,
+      finalPages: 0,
+      bitmap: new Uint8Array(131_000).fill(0xc1),
+    },
+  ],
+  RESUMED: [
+    {
+      name: 'RESUMED',
+      receivedAt: 1,
+      validationMs: 0.125,
+      placementMs: 0.25,
+      resumeMs: 0.5,
+      answeredAt: 2.5,
+      firstSliceAt: [2.125, 2.25],
+    },
+    {
+      name: 'RESUMED',
+      receivedAt: 0,
+      validationMs: 0,
+      placementMs: 0,
+      resumeMs: 0,
+      answeredAt: 0,
+      firstSliceAt: Array<number>(64).fill(1e15 + 0.5),
+    },
+  ],
+  ARRIVED: [
+    {
+      name: 'ARRIVED',
+      pushedPages: 1024,
+      fetchedPages: 3,
+      remotePageFaults: 5,
+      latencyP50Us: 90.5,
+      latencyP99Us: 200.25,
+      latencyMaxUs: 250.125,
+      latencyBuckets: [0, 1, 4],
+      durationMs: 8.5,
+    },
+  ],
+  AUDITED: [
+    {
+      name: 'AUDITED',
+      passed: false,
+      checked: 65_536,
+      failed: 2,
+      findings: ['page 7 is torn', 'page 9 is lost'],
+      samples: new Float64Array([1.5, 100, 2.5, 200]),
+    },
+    { name: 'AUDITED', passed: true, checked: 0, failed: 0, findings: [], samples: new Float64Array(0) },
+    {
+      name: 'AUDITED',
+      passed: false,
+      checked: 1,
+      failed: 1,
+      findings: Array<string>(8).fill('f'.repeat(400)),
+      samples: new Float64Array(2 * SAMPLES_MAX).fill(0.1),
+    },
+  ],
+  CANCEL: [
+    { name: 'CANCEL', reason: 'the user pressed Ctrl-C' },
+    { name: 'CANCEL', reason: '' },
+  ],
+  FAREWELL: [{ name: 'FAREWELL' }],
+};
+
+export const messageNames = Object.keys(examples) as MessageName[];

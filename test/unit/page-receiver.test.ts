@@ -1,0 +1,177 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
+import { encodeFrame } from '../../src/shared/wire/frames.js';
+import { CHECKED, decodeMark, encodeMark } from '../../src/shared/wire/page-frames.js';
+import {
+  allPages,
+  feed,
+  guestOf,
+  isSame,
+  pageOf,
+  receiverOver,
+  somePages,
+  windowsOf,
+  write,
+} from './page-fixtures.js';
+
+describe('a page receiver', () => {
+  // Few runs of pages go straight into guest memory, many through the staging buffer: 3 pages and 11 try both.
+  it.each([
+    ['straight into place', 3, [1, 1, 1], [2, 0, 1]],
+    ['run by run', 6, [1, 0, 1, 1, 0, 1], [0, 2, 0, 2, 2, 0]],
+    ['through the staging buffer', 11, [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1], [0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0]],
+  ])('places windows %s wherever the stream is cut in two', (_, pageCount, before, after) => {
+    const source = guestOf(pageCount);
+    const destination = guestOf(pageCount);
+    before.forEach((version, page) => {
+      write(source, page, version);
+    });
+    const first = windowsOf(source, allPages(pageCount), 0);
+    after.forEach((version, page) => {
+      write(source, page, version);
+    });
+    const stream = Buffer.concat([
+      first,
+      encodeMark('ROUND_END', 0, pageCount),
+      windowsOf(source, allPages(pageCount), 1),
+      encodeMark('ROUND_END', 1, pageCount),
+    ]);
+    const { receiver, frames } = receiverOver(destination);
+    for (let cut = 0; cut <= stream.length; cut++) {
+      frames.length = 0;
+      receiver.placedPages = 0;
+      receiver.placedWindows = 0;
+      feed(receiver, stream.subarray(0, cut));
+      feed(receiver, stream.subarray(cut));
+      if (!isSame(source, destination)) expect.fail(`memory differs after a cut at byte ${cut}`);
+      if (frames.length !== 2 || receiver.placedPages !== 2 * pageCount || receiver.placedWindows !== 2)
+        expect.fail(`the count is wrong after a cut at byte ${cut}`);
+    }
+    expect(frames.map(({ header, body }) => [header.name, ...decodeMark(body)])).toEqual([
+      ['ROUND_END', 0, pageCount],
+      ['ROUND_END', 1, pageCount],
+    ]);
+  });
+
+  it('places a stream that comes byte by byte', () => {
+    const source = guestOf(3);
+    const destination = guestOf(3);
+    write(source, 0, 1);
+    write(source, 2, 2);
+    const { receiver } = receiverOver(destination);
+    feed(receiver, windowsOf(source, allPages(3), 0), () => 1);
+    expect(isSame(source, destination)).toBe(true);
+  });
+
+  it.each([3, 512, 513, 1025])(
+    'makes the memory of %d pages that of the source, round after round',
+    (pageCount) => {
+      const source = guestOf(pageCount);
+      const destination = guestOf(pageCount);
+      const { receiver } = receiverOver(destination);
+      // A round: stretches of pages that it sends, with the version that the source gave them since; 0 is a zero page.
+      const stretch = fc.record({
+        first: fc.nat({ max: pageCount - 1 }),
+        pages: fc.oneof(
+          fc.constant(1),
+          fc.integer({ min: 1, max: 40 }),
+          fc.integer({ min: 1, max: pageCount }),
+        ),
+        version: fc.nat({ max: 3 }),
+      });
+      const rounds = fc.array(fc.array(stretch, { maxLength: 12 }), { minLength: 1, maxLength: 3 });
+      const chunkSizes = fc.array(
+        fc.oneof(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 200, max: 300_000 })),
+        { minLength: 1, maxLength: 20 },
+      );
+      fc.assert(
+        fc.property(rounds, chunkSizes, fc.boolean(), (all, chunks, isChecked) => {
+          let chunk = 0;
+          receiver.placedPages = 0;
+          let sentPages = 0;
+          all.forEach((stretches, round) => {
+            const pages = somePages(pageCount);
+            for (const { first, pages: length, version } of stretches) {
+              for (let page = first; page < Math.min(pageCount, first + length); page++) {
+                write(source, page, version);
+                pages.add(page);
+              }
+            }
+            // Small chunks only where there is little to cut: a chunk a byte of 4 MiB would only take time.
+            const stream = windowsOf(source, pages, round, isChecked ? CHECKED : 0);
+            feed(receiver, stream, () => Math.max(chunks[chunk++ % chunks.length]!, stream.length >>> 11));
+            sentPages += pages.count();
+          });
+          expect(receiver.placedPages).toBe(sentPages);
+          expect(isSame(source, destination)).toBe(true);
+        }),
+        { numRuns: 30 },
+      );
+    },
+  );
+
+  it('brings a page over that differs from zero in a single bit, wherever it is', () => {
+    const source = guestOf(2);
+    const destination = guestOf(2);
+    const { receiver } = receiverOver(destination);
+    for (let word = 0; word < PAGE_BYTES / 4; word++) {
+      write(source, 1, 0);
+      pageOf(source, 1)[4 * word + (word & 3)] = 1 << (word & 7);
+      feed(receiver, windowsOf(source, allPages(2), word));
+      if (!isSame(source, destination)) expect.fail(`the bit in word ${word} was lost`);
+    }
+  });
+
+  it('clears a page that was not zero before, and no other', () => {
+    const source = guestOf(513);
+    const destination = guestOf(513);
+    const { receiver } = receiverOver(destination);
+    for (const page of [0, 255, 511, 512]) write(source, page, 1);
+    feed(receiver, windowsOf(source, allPages(513), 0));
+    for (const page of [255, 512]) write(source, page, 0);
+    feed(receiver, windowsOf(source, somePages(513, 255, 512), 1));
+    expect(isSame(source, destination)).toBe(true);
+    expect(pageOf(destination, 511).some((byte) => byte !== 0)).toBe(true);
+  });
+
+  it('counts pages and whole windows as they are placed', () => {
+    const source = guestOf(1025);
+    const { receiver } = receiverOver(guestOf(1025));
+    for (const page of [3, 600, 1024]) write(source, page, 1);
+    const stream = windowsOf(source, allPages(1025), 0);
+    feed(receiver, stream.subarray(0, -1));
+    expect([receiver.placedWindows, receiver.placedPages]).toEqual([2, 1024]);
+    feed(receiver, stream.subarray(-1));
+    expect([receiver.placedWindows, receiver.placedPages, receiver.spurnedPages]).toEqual([3, 1025, 0]);
+  });
+
+  it('begins anew with a header after a reset in the middle of a frame', () => {
+    const source = guestOf(3);
+    for (const page of [0, 1, 2]) write(source, page, 1);
+    const stream = windowsOf(source, allPages(3), 0);
+    for (const cut of [1, 11, 12, 100, 148, 149, 5000, stream.length - 1]) {
+      const destination = guestOf(3);
+      const { receiver, frames } = receiverOver(destination);
+      feed(receiver, stream.subarray(0, cut));
+      receiver.reset();
+      feed(receiver, stream);
+      feed(receiver, encodeMark('ROUND_END', 0, 3));
+      expect(isSame(source, destination)).toBe(true);
+      expect(frames).toHaveLength(1);
+      expect(receiver.placedPages).toBe(3);
+    }
+  });
+
+  it('hands on frames that are no window, empty ones too, as copies that stay', () => {
+    const { receiver, frames } = receiverOver(guestOf(1));
+    feed(receiver, Buffer.concat(encodeFrame('FAREWELL', [])));
+    feed(receiver, encodeMark('ROUND_END', 1, 2));
+    feed(receiver, encodeMark('ROUND_END', 3, 4));
+    expect(frames.map(({ header, body }) => [header.name, body.toString('hex')])).toEqual([
+      ['FAREWELL', ''],
+      ['ROUND_END', '0000000100000002'],
+      ['ROUND_END', '0000000300000004'],
+    ]);
+  });
+});
