@@ -21,6 +21,25 @@ export interface CompareArguments {
   readonly json: boolean;
 }
 
+const OWN_FLAGS = ['--runs', '--a', '--b', '--out'];
+
+/** The flags of a `compare` command line that every run gets: all but its own. They have been checked before. */
+export function sharedFlags(commandLine: readonly string[]): string[] {
+  const flags: string[] = [];
+  for (let index = 0; index < commandLine.length; index++) {
+    const token = commandLine[index]!;
+    if (OWN_FLAGS.includes(token)) index++;
+    else if (
+      token !== 'compare' &&
+      token !== '--json' &&
+      !OWN_FLAGS.some((flag) => token.startsWith(`${flag}=`))
+    ) {
+      flags.push(token);
+    }
+  }
+  return flags;
+}
+
 /** Answers the exit status. `shared` are the flags that every run gets. */
 export async function runCompare(shared: readonly string[], args: CompareArguments): Promise<number> {
   const progress = new Progress();

@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
+import { runCompare, sharedFlags } from './compare-run.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
@@ -12,6 +13,7 @@ import {
   guestOptions,
   guestSpecOf,
   migrationOptions,
+  once,
   reportOptions,
   wholeNumber,
 } from './options.js';
@@ -35,6 +37,35 @@ const parser = yargs(hideBin(process.argv))
         ),
     async (args) => {
       process.exitCode = await runDemo(guestSpecOf(args), args);
+    },
+  )
+  .command(
+    'compare',
+    'Migrate the same guest by different logics, in turn, and compare what each cost',
+    (y) =>
+      commonOptions(migrationOptions(guestOptions(y)))
+        .option('runs', {
+          type: 'string',
+          default: '5',
+          describe: 'Migrations of each setting',
+          coerce: wholeNumber('--runs', 1, 10_000),
+        })
+        .option('a', {
+          type: 'string',
+          describe: 'Compare these flags (in quotes) with --b instead of the standard settings',
+        })
+        .option('b', { type: 'string', describe: 'The flags to compare with' })
+        .option('out', {
+          type: 'string',
+          describe: 'Write the comparison and every report to this file, as JSON',
+        })
+        .example(
+          '$0 compare --runs 10',
+          'the logic before vSphere 7, that of vSphere 7, each change alone, and hybrid',
+        )
+        .example('$0 compare --a "--connections 1" --b "--connections 4"', 'any two settings'),
+    async (args) => {
+      process.exitCode = await runCompare(sharedFlags(hideBin(process.argv)), args);
     },
   )
   .command(
@@ -121,7 +152,7 @@ const parser = yargs(hideBin(process.argv))
         .option('out', {
           type: 'string',
           describe: 'The HTML file (default: beside the JSON)',
-          coerce: once(String),
+          coerce: once((text: string) => text),
         })
         .example('$0 report run.json --out report.html', 'open report.html in any browser'),
     async (args) => {

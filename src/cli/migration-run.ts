@@ -1,10 +1,11 @@
 // One outgoing migration as the command line asks for it: flags to a plan, result to a printed report and an exit status.
 // Shared by whatever sends a guest away: `source`, the demo and a forwarding `destination`.
 import type { Logger } from 'pino';
+import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from '../shared/logger.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
-import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
+import { REPORT_VERSION, type FailureReport, type MigrationReport } from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
@@ -85,8 +86,9 @@ export async function conclude(
   if (result.kind === 'completed') {
     const { report } = result;
     process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : `${renderReport(report)}\n`);
-    if (htmlFile !== undefined) await writeHtmlReport(report, htmlFile);
-    return report.audit?.passed === false ? exitStatusOf('AUDIT_FAILED') : 0;
+    const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
+    if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
+    return isDrawn ? 0 : exitStatusOf('USAGE');
   }
   const { error, owner, phase } = result;
   const failure: FailureReport = {
@@ -104,6 +106,18 @@ export async function conclude(
       `microstun: ${htmlFile} was not written: only a migration that completed can be drawn\n`,
     );
   return exitStatusOf(error.code);
+}
+
+/** Answers whether the page could be written; the migration is over either way. */
+async function drawReport(report: MigrationReport, htmlFile: string): Promise<boolean> {
+  try {
+    await writeHtmlReport(report, htmlFile);
+    return true;
+  } catch (error) {
+    if (!(error instanceof MicrostunError)) throw error;
+    process.stderr.write(`microstun: ${error.message}; the migration itself completed\n`);
+    return false;
+  }
 }
 
 async function safeNextOf(owner: string, machine: GuestMachine, audits: boolean): Promise<string> {

@@ -165,7 +165,7 @@ export function reportOptions<T>(yargs: Argv<T>) {
 }
 
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
-function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
+export function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
   return (value) => {
     if (Array.isArray(value))
       throw new MicrostunError(

@@ -174,4 +174,16 @@ describe('a page receiver', () => {
       ['ROUND_END', '0000000300000004'],
     ]);
   });
+
+  it('clears a page whose older copy was cut in the middle by a lost connection', () => {
+    const source = guestOf(2);
+    const destination = guestOf(2);
+    const { receiver } = receiverOver(destination);
+    for (const page of [0, 1]) write(source, page, 1);
+    feed(receiver, windowsOf(source, allPages(2), 0).subarray(0, -100));
+    receiver.reset();
+    for (const page of [0, 1]) write(source, page, 0);
+    feed(receiver, windowsOf(source, allPages(2), 0));
+    expect(isSame(source, destination)).toBe(true);
+  });
 });

@@ -12,6 +12,7 @@ const LACKING = 3;
 const TRACE_WORK = 4;
 const TRACE_STOPPED = 5;
 const TRACE_DONE = 6;
+const TRACE_GENERATION = 7;
 const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.
@@ -96,9 +97,11 @@ export class SafepointControl {
   command(command: Command): void {
     Atomics.store(this.#words, COMMAND, command);
     Atomics.notify(this.#words, COMMAND);
-    // Trace work that is under way ends here: those who wait for the others look at the command again.
+    // Trace work that is under way ends here. The count is changed too, so that nobody falls asleep on the old one.
+    Atomics.add(this.#words, TRACE_GENERATION, 1);
+    Atomics.add(this.#words, TRACE_STOPPED, VCPUS_MAX);
+    Atomics.notify(this.#words, TRACE_GENERATION);
     Atomics.notify(this.#words, TRACE_STOPPED);
-    Atomics.notify(this.#words, TRACE_DONE);
   }
 
   /**
@@ -109,10 +112,14 @@ export class SafepointControl {
     Atomics.store(this.#words, TRACE_WORK, work);
     Atomics.store(this.#words, TRACE_STOPPED, 0);
     Atomics.store(this.#words, TRACE_DONE, 0);
+    const generation = Atomics.load(this.#words, TRACE_GENERATION);
     if (Atomics.compareExchange(this.#words, COMMAND, Command.RUN, Command.TRACE) !== Command.RUN)
       return false;
     Atomics.notify(this.#words, COMMAND);
-    return awaitCount(this.#words, TRACE_DONE, this.vcpus);
+    while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
+      Atomics.wait(this.#words, TRACE_GENERATION, generation);
+    }
+    return Atomics.load(this.#words, TRACE_DONE) === this.vcpus;
   }
 
   /** Whether every vCPU is out of its slice and will not enter one before RUN is commanded. */
@@ -254,14 +261,36 @@ export class VcpuSafepoint {
    */
   trace(doShare: (work: TraceWork, vcpus: number) => void): Command {
     const vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
+    // Loaded before this vCPU counts as stopped: until it does, nobody can end this generation but by another command.
+    const generation = Atomics.load(this.#words, TRACE_GENERATION);
+    if (Atomics.load(this.#words, COMMAND) !== Command.TRACE) return this.pass();
     this.#publish(VcpuState.TRACING);
-    if (countIn(this.#words, TRACE_STOPPED) === vcpus || awaitCount(this.#words, TRACE_STOPPED, vcpus)) {
+    Atomics.add(this.#words, TRACE_STOPPED, 1);
+    Atomics.notify(this.#words, TRACE_STOPPED);
+    if (this.#awaitAllStopped(generation, vcpus)) {
       doShare(Atomics.load(this.#words, TRACE_WORK) as TraceWork, vcpus);
-      if (countIn(this.#words, TRACE_DONE) === vcpus) {
+      if (Atomics.add(this.#words, TRACE_DONE, 1) + 1 === vcpus) {
+        // The command changes before the generation: who sees the new generation never does this work twice.
         Atomics.compareExchange(this.#words, COMMAND, Command.TRACE, Command.RUN);
-      } else awaitCount(this.#words, TRACE_DONE, vcpus);
+        Atomics.add(this.#words, TRACE_GENERATION, 1);
+        Atomics.notify(this.#words, TRACE_GENERATION);
+      } else {
+        while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
+          Atomics.wait(this.#words, TRACE_GENERATION, generation);
+        }
+      }
     }
     return this.#enterSlices();
+  }
+
+  // False when another command ended the trace work before all vCPUs had stopped.
+  #awaitAllStopped(generation: number, vcpus: number): boolean {
+    for (;;) {
+      const stopped = Atomics.load(this.#words, TRACE_STOPPED);
+      if (Atomics.load(this.#words, TRACE_GENERATION) !== generation) return false;
+      if (stopped === vcpus) return true;
+      Atomics.wait(this.#words, TRACE_STOPPED, stopped);
+    }
   }
 
   exit(): void {
@@ -285,22 +314,6 @@ export class VcpuSafepoint {
   #noteChange(): void {
     Atomics.add(this.#words, this.#base + CHANGES, 1);
     Atomics.notify(this.#words, this.#base + CHANGES);
-  }
-}
-
-function countIn(words: Int32Array, counter: number): number {
-  const count = Atomics.add(words, counter, 1) + 1;
-  Atomics.notify(words, counter);
-  return count;
-}
-
-// Waits until `counter` reaches `count`; false when the command stops being TRACE before that.
-function awaitCount(words: Int32Array, counter: number, count: number): boolean {
-  for (;;) {
-    const seen = Atomics.load(words, counter);
-    if (seen >= count) return true;
-    if (Atomics.load(words, COMMAND) !== Command.TRACE) return Atomics.load(words, counter) >= count;
-    Atomics.wait(words, counter, seen);
   }
 }
 
