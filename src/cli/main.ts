@@ -83,13 +83,13 @@ const parser = yargs(hideBin(process.argv))
           type: 'string',
           default: '0.0.0.0:0',
           describe:
-            'Where the destination dials for pages: host:port, the first of --connections ports in a row; port 0 takes any',
+            'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any',
           coerce: (text: string) => parseAddress(text, '0.0.0.0'),
         })
         .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
         .example(
           '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',
-          'page connections on ports 7100 and 7101, for a firewall',
+          'page connections on ports 7100 and 7101, the fault connection on 7102, for a firewall',
         ),
     async (args) => {
       process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
@@ -166,8 +166,11 @@ const parser = yargs(hideBin(process.argv))
   .version('version', 'Show the version', packageVersion())
   .help()
   .fail((message, error) => {
-    // yargs types the error as always there; for its own complaints there is only the message.
-    throw (error as Error | undefined) ?? new MicrostunError('USAGE', `${message}; see --help`);
+    // yargs types the error as always there; for its own complaints there is only the message. What a flag's parser throws
+    // comes wrapped in a YError that keeps nothing but the message.
+    const thrown = error as Error | undefined;
+    if (thrown?.name === 'YError') throw new MicrostunError('USAGE', thrown.message, { cause: thrown });
+    throw thrown ?? new MicrostunError('USAGE', `${message}; see --help`);
   });
 
 try {

@@ -5,6 +5,8 @@ import type { Logger } from 'pino';
 import { messageOf } from '../shared/errors.js';
 import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
 import { listen, type Address } from '../shared/wire/sockets.js';
+import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
+import type { Message } from '../shared/wire/messages.js';
 import { IncomingMigration, type ReceiveOptions, type Reception } from './receive.js';
 
 export class Destination {
@@ -14,8 +16,8 @@ export class Destination {
   #current: IncomingMigration | undefined;
   /** Settles when the current migration has ended. */
   #ended: Promise<void> = Promise.resolve();
-  /** Refused migrations are remembered: a refusal is final, and is said again to whoever asks. */
-  readonly #refused = new Map<string, string>();
+  /** Migrations that have ended are remembered: what was answered is said again to a source that asks. */
+  readonly #answered = new Map<string, readonly Message[]>();
   readonly #onEnded: (reception: Reception, migration: IncomingMigration) => void;
 
   /** `onEnded` hears of each migration's end; after one whose guest runs here, all others are refused. */
@@ -65,9 +67,9 @@ export class Destination {
       refuse(socket, 'PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
       return;
     }
-    const reason = this.#refused.get(migrationId);
-    if (reason !== undefined) {
-      refuse(socket, 'CANCELLED', reason);
+    const answers = this.#answered.get(migrationId);
+    if (answers !== undefined) {
+      repeat(socket, answers);
       return;
     }
     if (this.#current !== undefined && this.#current.id !== migrationId && this.#current.isAbandoned) {
@@ -93,10 +95,8 @@ export class Destination {
     this.#current = migration;
     this.#ended = migration.run().then(
       (reception) => {
-        if (reception.kind === 'refused') {
-          this.#remember(migrationId, reception.error.message);
-          this.#current = undefined;
-        }
+        this.#remember(migrationId, migration.lastMessages);
+        if (reception.kind === 'refused') this.#current = undefined;
         this.#onEnded(reception, migration);
       },
       (error: unknown) => {
@@ -106,12 +106,21 @@ export class Destination {
     );
   }
 
-  #remember(migrationId: string, reason: string): void {
-    this.#refused.set(migrationId, reason);
-    const oldest = this.#refused.keys().next();
-    if (this.#refused.size > REFUSALS_REMEMBERED && !oldest.done) this.#refused.delete(oldest.value);
+  #remember(migrationId: string, answers: readonly Message[]): void {
+    this.#answered.set(migrationId, answers);
+    const oldest = this.#answered.keys().next();
+    if (this.#answered.size > MIGRATIONS_REMEMBERED && !oldest.done) this.#answered.delete(oldest.value);
   }
 }
 
 /** Migration ids are random and never reused, so only those whose source may still ask matter. */
-const REFUSALS_REMEMBERED = 1000;
+const MIGRATIONS_REMEMBERED = 1000;
+
+// Says what was answered once more. Whatever the source asks now, there is no other answer; it hangs up when it knows.
+function repeat(socket: Socket, answers: readonly Message[]): void {
+  welcome(socket);
+  const channel = new Channel(socket, { received: () => undefined, closed: () => undefined });
+  for (const answer of answers) channel.send(answer);
+  channel.expectLife(SILENCE_MS_MAX);
+  socket.resume();
+}

@@ -34,6 +34,9 @@ export type FetcherMessage =
 
 const DIAL_MS = 5000;
 
+/** A source that takes the connection and does not welcome us for this long is dialled again. */
+const GREETING_MS = 5000;
+
 const port = parentPort;
 assert(port !== null, 'fetcher-worker.ts runs as a worker');
 const own = workerData as FetcherWorkerData;
@@ -42,12 +45,15 @@ const safepoints = new SafepointControl(own.safepointWords);
 /** Pages asked for and not here yet: two vCPUs on one page ask once, and a new connection asks again. */
 const wanted = new Set<number>();
 let socket: Socket | undefined;
+let greeting: NodeJS.Timeout | undefined;
+let isWelcome = false;
 let fetchedPages = 0;
 
 const tell = (message: FetcherMessage): void => {
   port.postMessage(message);
 };
 const lose = (error: unknown): void => {
+  clearTimeout(greeting);
   const { code, message } = asMicrostunError(error, 'CONNECTION_LOST');
   socket?.destroy();
   socket = undefined;
@@ -62,7 +68,8 @@ for (const faults of own.faults) {
       return;
     }
     wanted.add(page);
-    socket?.write(encodeMark('PAGE_WANTED', page, 0));
+    // Before the welcome nothing may be said; it asks for all that is wanted then.
+    if (isWelcome) socket?.write(encodeMark('PAGE_WANTED', page, 0));
   });
 }
 
@@ -80,6 +87,7 @@ port.on('message', (request: FetcherRequest) => {
       connectToSource().catch(lose);
       return;
     case 'exit':
+      clearTimeout(greeting);
       socket?.destroy();
       for (const faults of own.faults) faults.close();
       port.close();
@@ -92,6 +100,7 @@ async function connectToSource(): Promise<void> {
   const reader = new FrameReader(['WELCOME', 'REFUSAL', 'PAGE_SENT']);
   const fresh = await dial(own.source, DIAL_MS);
   socket = fresh;
+  isWelcome = false;
   fresh.on('data', (chunk: Buffer) => {
     try {
       if (socket === fresh) for (const frame of reader.consume(chunk)) onFrame(frame);
@@ -118,6 +127,15 @@ async function connectToSource(): Promise<void> {
     windows: 0,
   });
   fresh.write(Buffer.concat(hello));
+  clearTimeout(greeting);
+  greeting = setTimeout(() => {
+    lose(
+      new MicrostunError(
+        'CONNECTION_LOST',
+        `the source did not welcome a fault connection within ${GREETING_MS} ms`,
+      ),
+    );
+  }, GREETING_MS);
 }
 
 function onFrame(frame: Frame): void {
@@ -131,6 +149,8 @@ function onFrame(frame: Frame): void {
   if (message.name === 'REFUSAL') throw refusalError(message);
   if (message.name !== 'WELCOME')
     throw new ProtocolError(`the source sent ${message.name} on the fault connection`);
+  clearTimeout(greeting);
+  isWelcome = true;
   for (const page of wanted) socket?.write(encodeMark('PAGE_WANTED', page, 0));
   tell({ kind: 'connected' });
 }

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
-import { asMicrostunError, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
+import { asMicrostunError, messageOf, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { checkpointFault } from '../shared/guest/checkpoint.js';
 import { ThroughputSampler } from '../shared/guest/sampler.js';
@@ -17,13 +17,14 @@ import { markAbsent } from '../shared/memory/placement.js';
 import { Command } from '../shared/memory/safepoints.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
-import type { MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { Fetcher } from './fetcher.js';
 import { ReceiverPool } from './receivers.js';
 import {
   beginReception,
   isHandedOver,
+  lastMessages,
   stepReception,
   type Ending,
   type ReceptionEffect,
@@ -88,6 +89,11 @@ export class IncomingMigration {
 
   get stage(): Stage['name'] {
     return this.#stage.name;
+  }
+
+  /** What a source that comes back after the end is told. */
+  get lastMessages(): Message[] {
+    return lastMessages(this.#stage);
   }
 
   /** Whether its source went away before the hand-over: it may come back, but another migration may take the place. */
@@ -413,7 +419,13 @@ export class IncomingMigration {
     const samples = (await this.#sampler?.stop()) ?? new Float64Array(0);
     await machine.park();
     const parkedAt = monotonicUs();
-    const { passed, checked, failed, findings } = await machine.audit();
+    // An audit that cannot be done is a failed one; the guest runs on all the same.
+    const { passed, checked, failed, findings } = await machine.audit().catch((error: unknown) => ({
+      passed: false,
+      checked: 0,
+      failed: 1,
+      findings: [`the audit could not be done: ${messageOf(error).slice(0, 300)}`],
+    }));
     machine.skipParkedTime(parkedAt);
     await machine.resume();
     return {

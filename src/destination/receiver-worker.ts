@@ -40,12 +40,16 @@ export type ReceiverMessage =
 
 const DIAL_MS = 5000;
 
+/** A source that takes the connection and does not welcome us for this long is dialled again. */
+const GREETING_MS = 5000;
+
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
 const own = workerData as ReceiverWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
 let socket: Socket | undefined;
+let greeting: NodeJS.Timeout | undefined;
 /** The first round that is not wholly placed. */
 let nextRound = 0;
 
@@ -53,6 +57,7 @@ const tell = (message: ReceiverMessage): void => {
   port.postMessage(message);
 };
 const lose = (error: unknown): void => {
+  clearTimeout(greeting);
   const { code, message } = asMicrostunError(error, 'CONNECTION_LOST');
   socket?.destroy();
   socket = undefined;
@@ -74,6 +79,7 @@ port.on('message', (request: ReceiverRequest) => {
     connectToSource().catch(lose);
     return;
   }
+  clearTimeout(greeting);
   socket?.destroy();
   port.close();
 });
@@ -128,6 +134,15 @@ async function connectToSource(): Promise<void> {
     windows: receiver.placedWindows,
   });
   fresh.write(Buffer.concat(hello));
+  clearTimeout(greeting);
+  greeting = setTimeout(() => {
+    lose(
+      new MicrostunError(
+        'CONNECTION_LOST',
+        `the source did not welcome a page connection within ${GREETING_MS} ms`,
+      ),
+    );
+  }, GREETING_MS);
 }
 
 function onFrame(frame: Frame): void {
@@ -146,7 +161,9 @@ function onFrame(frame: Frame): void {
     return;
   }
   const message = decodeMessage(frame);
-  if (message.name === 'WELCOME') tell({ kind: 'connected' });
-  else if (message.name === 'REFUSAL') throw refusalError(message);
+  if (message.name === 'WELCOME') {
+    clearTimeout(greeting);
+    tell({ kind: 'connected' });
+  } else if (message.name === 'REFUSAL') throw refusalError(message);
   else throw new ProtocolError(`the source sent ${message.name} on a page connection`);
 }

@@ -15,7 +15,7 @@ export interface ReceptionLimits {
   readonly controlLostMs: number;
   /** How long page connections may stay lost before the hand-over. */
   readonly pagesLostMs: number;
-  /** First pause before lost page and fault connections are dialled again; doubles up to a second. */
+  /** Pause before lost page and fault connections are dialled again. */
   readonly retryMs: number;
   /** How long a hand-over's last pages may take. */
   readonly placementMs: number;
@@ -273,8 +273,15 @@ function lastWords({ ending, answers }: Extract<Stage, { name: 'ended' }>): Rece
   }
 }
 
+/** What a source that comes back after the end of its migration is told; nothing before the end. */
+export function lastMessages(stage: Stage): Message[] {
+  return stage.name === 'ended'
+    ? lastWords(stage).flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []))
+    : [];
+}
+
 function cancelled(reason: string): ReceptionEffect {
-  return { kind: 'send', message: { name: 'CANCEL', reason } };
+  return { kind: 'send', message: { name: 'CANCEL', reason: clipReason(reason) } };
 }
 
 function onControlLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {

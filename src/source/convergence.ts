@@ -12,11 +12,15 @@ export interface RoundFacts {
 export interface ConvergenceLimits {
   readonly roundsMax: number;
   readonly stunBudgetMs: number;
+  /** Whether the remaining pages follow after the stun instead of within it. */
+  readonly pagesFollow?: boolean;
 }
 
 /** What switching over now would cost, as far as the rounds tell. */
 export interface Forecast {
+  /** The fixed costs and the network, and the copying of the remaining pages where that is part of the stun. */
   readonly stunMs: number;
+  readonly copyMs: number;
   readonly bandwidthBytesPerSecond: number;
   readonly remainingPages: number;
 }
@@ -52,6 +56,7 @@ export function forecastStun(
   rounds: readonly RoundFacts[],
   remainingPages: number,
   roundTripMs: number,
+  pagesFollow = false,
 ): Forecast {
   const bandwidth = Math.max(
     0,
@@ -59,7 +64,12 @@ export function forecastStun(
     rounds.length > 3 ? bandwidthOf(rounds[0]!) : 0,
   );
   const copyMs = remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidth) * 1000;
-  return { stunMs: FIXED_STUN_MS + roundTripMs + copyMs, bandwidthBytesPerSecond: bandwidth, remainingPages };
+  return {
+    stunMs: FIXED_STUN_MS + roundTripMs + (pagesFollow ? 0 : copyMs),
+    copyMs,
+    bandwidthBytesPerSecond: bandwidth,
+    remainingPages,
+  };
 }
 
 /**
@@ -75,8 +85,9 @@ export function judge(
   roundTripMs: number,
   limits: ConvergenceLimits,
 ): Verdict {
-  const forecast = forecastStun(rounds, remainingPages, roundTripMs);
-  if (forecast.stunMs <= limits.stunBudgetMs)
+  const forecast = forecastStun(rounds, remainingPages, roundTripMs, limits.pagesFollow);
+  // Where the pages follow, the budget still bounds how long the guest depends on both hosts.
+  if (FIXED_STUN_MS + roundTripMs + forecast.copyMs <= limits.stunBudgetMs)
     return { kind: 'switch-over', why: 'stun within budget', forecast };
   if (rounds.length >= limits.roundsMax) return { kind: 'switch-over', why: 'round limit', forecast };
   if (hasStalled(rounds, remainingPages)) return { kind: 'switch-over', why: 'no progress', forecast };

@@ -89,6 +89,8 @@ export class OutgoingMigration {
   #channelSentBytes = 0;
   #heartbeat: NodeJS.Timeout | undefined;
   #outcome: Outcome | undefined;
+  /** Control connections so far, and how many of them were cut. */
+  #connections = 0;
   #cuts = 0;
   #dirtyPages = 0;
   #roundPages = 0;
@@ -217,7 +219,8 @@ export class OutgoingMigration {
         control: this.#controlBytes + pages.control + faults.control,
         faults: faults.faults,
         sockets: this.#controlSocketBytes + pages.socket + faults.socket,
-        cuts: pages.cuts + this.#cuts,
+        // A push that was never acknowledged lost a connection, whether or not that was noticed.
+        cuts: pages.cuts + faults.cuts + this.#cuts + (this.#copiers.isCopying ? 1 : 0),
       });
       return { kind: 'completed', report };
     } catch (error) {
@@ -360,7 +363,6 @@ export class OutgoingMigration {
           },
           closed: (error) => {
             if (this.#channel !== channel) return;
-            this.#cuts++;
             this.#events.push({
               kind: 'link-lost',
               error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
@@ -368,6 +370,8 @@ export class OutgoingMigration {
           },
         });
         this.#hangUp();
+        // Whoever ended the last one: what was under way on it may not have left.
+        if (this.#connections++ > 0) this.#cuts++;
         this.#channel = channel;
         channel.expectLife(SILENCE_MS_MAX);
         this.#events.push({ kind: 'dialled' });
@@ -389,6 +393,8 @@ export class OutgoingMigration {
     if (channel === undefined) return;
     this.#channel = undefined;
     channel.end();
+    // Cut by what it was given last, which never left.
+    if (channel.socket.destroyed) this.#cuts++;
     this.#controlBytes += this.#channelSentBytes + channel.receivedBytes;
     this.#controlSocketBytes += channel.socket.bytesWritten + channel.socket.bytesRead;
     this.#channelSentBytes = 0;

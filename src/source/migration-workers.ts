@@ -13,6 +13,7 @@ import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
 export class TracerThread {
   readonly #worker: WorkerThread<TracerRequest, TracerMessage>;
   #answered: ((message: TracerMessage) => void) | undefined;
+  #failed: ((error: MicrostunError) => void) | undefined;
   #previous: Promise<unknown> = Promise.resolve();
 
   constructor(machine: SharedMachine, mode: TraceMode, onFailure: (error: MicrostunError) => void) {
@@ -24,7 +25,10 @@ export class TracerThread {
       (message) => {
         this.#answered?.(message);
       },
-      onFailure,
+      (error) => {
+        this.#failed?.(error);
+        onFailure(error);
+      },
     );
   }
 
@@ -57,6 +61,7 @@ export class TracerThread {
     const answer = this.#previous.then(
       () =>
         new Promise<Extract<TracerMessage, { kind: Kind }>>((resolve, reject) => {
+          this.#failed = reject;
           this.#answered = (message) => {
             if (message.kind === kind) resolve(message as Extract<TracerMessage, { kind: Kind }>);
             else reject(new Error(`the tracer answered ${message.kind} to ${request.kind}`));
@@ -89,6 +94,7 @@ export class CopierPool {
   readonly #events: CopierEvents;
   readonly #isConnected: boolean[] = [];
   #shares: RoundShare[] = [];
+  #isCopying = false;
 
   constructor(events: CopierEvents) {
     this.#events = events;
@@ -166,6 +172,7 @@ export class CopierPool {
   #takeTotal(): RoundTotal {
     const shares = this.#shares;
     this.#shares = [];
+    this.#isCopying = false;
     const sum = (pick: (share: RoundShare) => number): number =>
       shares.reduce((total, share) => total + pick(share), 0);
     return {
@@ -178,7 +185,13 @@ export class CopierPool {
 
   /** Sends the pages in the shared dirty bitmap as `round`. */
   copyRound(round: number, flags: number): void {
+    this.#isCopying = true;
     for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, flags });
+  }
+
+  /** Whether a round is under way: sent or not, it is not known to be placed. */
+  get isCopying(): boolean {
+    return this.#isCopying;
   }
 
   /** Pages and bytes sent so far by all copiers. */

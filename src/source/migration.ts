@@ -427,7 +427,7 @@ function onHarvested(
   { rounds, roundTripMs }: Extract<Phase, { name: 'harvesting' }>,
   dirtyPages: number,
 ): Step {
-  const verdict = judge(rounds, dirtyPages, roundTripMs, plan);
+  const verdict = judge(rounds, dirtyPages, roundTripMs, { ...plan, pagesFollow: plan.mode !== 'pre-copy' });
   const noted: MigrationEffect[] = [{ kind: 'note-forecast', forecast: verdict.forecast }];
   const nextRound = rounds.length;
   const pagesFollow = plan.mode !== 'pre-copy';

@@ -26,6 +26,8 @@ export interface FaultBytes {
   readonly faults: number;
   readonly control: number;
   readonly socket: number;
+  /** How often the connection was cut and made again, or lost for good. */
+  readonly cuts: number;
 }
 
 export type PageServerMessage =
@@ -42,6 +44,7 @@ let current: Socket | undefined;
 let faults = 0;
 let control = 0;
 let closedSocketBytes = 0;
+let cuts = 0;
 
 const tell = (message: PageServerMessage): void => {
   port.postMessage(message);
@@ -58,7 +61,7 @@ port.on('message', () => {
   const last = current;
   drop();
   last?.end();
-  tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes } });
+  tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes, cuts } });
   server.close();
   port.close();
 });
@@ -74,6 +77,7 @@ async function accept(socket: Socket): Promise<void> {
     return;
   }
   // A destination that comes again has lost its old connection, whether or not that is known here.
+  if (current !== undefined) cuts++;
   current?.destroy();
   drop();
   current = socket;
@@ -117,6 +121,7 @@ function serve(socket: Socket, { header, body }: Frame): void {
 
 function lose(socket: Socket, error: MicrostunError): void {
   if (current !== socket) return;
+  cuts++;
   drop();
   socket.destroy();
   tell({ kind: 'lost', code: error.code, reason: error.message });

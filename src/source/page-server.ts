@@ -21,7 +21,7 @@ export interface PageServerEvents {
 export class PageServer {
   readonly #events: PageServerEvents;
   #worker: WorkerThread<PageServerRequest, PageServerMessage> | undefined;
-  #bytes: FaultBytes = { faults: 0, control: 0, socket: 0 };
+  #bytes: FaultBytes = { faults: 0, control: 0, socket: 0, cuts: 0 };
 
   constructor(events: PageServerEvents) {
     this.#events = events;

@@ -35,9 +35,11 @@ export class CliProcess {
   readonly #child: ChildProcess;
   readonly #text = { stdout: '', stderr: '' };
   readonly #waiting = new Set<() => void>();
+  /** Resolves when the process has ended and all that it said is here; rejects when it was stuck. */
   readonly ended: Promise<Ended>;
+  /** Resolves when the process has ended; a child of its own may still hold its streams. */
+  readonly gone: Promise<void>;
   #end: Ended | undefined;
-  #isStuck = false;
 
   constructor(command: string, args: readonly string[], hasIpc: boolean) {
     this.#child = spawn(command, args, {
@@ -47,20 +49,24 @@ export class CliProcess {
     running.add(this);
     this.#gather('stdout', this.#child.stdout);
     this.#gather('stderr', this.#child.stderr);
-    const timer = setTimeout(() => {
-      this.#isStuck = true;
-      this.kill('SIGKILL');
-    }, PROCESS_MS_MAX);
+    this.gone = new Promise((resolve) => {
+      this.#child.once('exit', () => {
+        running.delete(this);
+        resolve();
+      });
+    });
     this.ended = new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.kill('SIGKILL');
+        reject(new Error(`stuck: ${args.join(' ')}; it said:\n${this.#text.stderr}${this.#text.stdout}`));
+      }, PROCESS_MS_MAX);
       this.#child.once('error', reject);
+      // Not 'exit': only now is all of its output here.
       this.#child.once('close', (status, signal) => {
         clearTimeout(timer);
-        running.delete(this);
         this.#end = { status, signal, ...this.#text };
         this.#look();
-        const said = `${args.join(' ')} was stuck; it said:\n${this.#text.stderr}${this.#text.stdout}`;
-        if (this.#isStuck) reject(new Error(said));
-        else resolve(this.#end);
+        resolve(this.#end);
       });
     });
     // A test may fail before it waits for the end; that is its own failure, not an unhandled one.
@@ -135,11 +141,12 @@ export function runNpm(...args: readonly string[]): Promise<Ended> {
   return new CliProcess('npm', args, false).ended;
 }
 
-/** A destination that listens on any free port of the loopback, and where. */
+/** A destination that listens on `listen`, any free port of the loopback if not said, and where. */
 export async function startDestination(
-  ...args: readonly string[]
+  args: readonly string[] = [],
+  listen = '127.0.0.1:0',
 ): Promise<{ destination: CliProcess; to: string }> {
-  const all = [entry, 'destination', '--listen', '127.0.0.1:0', '--json', ...args];
+  const all = [entry, 'destination', '--listen', listen, '--json', ...args];
   const destination = new CliProcess(process.execPath, all, true);
   return { destination, to: formatAddress(await destination.listening()) };
 }
@@ -153,7 +160,7 @@ export function startSource(to: string, ...args: readonly string[]): CliProcess 
 export async function endAll(): Promise<void> {
   const left = [...running];
   for (const one of left) one.kill('SIGKILL');
-  await Promise.allSettled(left.map((one) => one.ended));
+  await Promise.all(left.map((one) => one.gone));
 }
 
 /** The report of a completed migration; fails with everything that was said when there is none. */
@@ -164,7 +171,7 @@ export function reportOf({ status, stdout, stderr }: Ended): MigrationReport {
 
 /** The report of a failed migration. */
 export function failureOf({ status, stdout, stderr }: Ended): FailureReport {
-  const report = JSON.parse(stdout) as FailureReport;
+  const report = JSON.parse(stdout) as FailureReport | MigrationReport;
   if (report.outcome !== 'failed') throw new Error(`exit status ${status}\n${stderr}\n${stdout}`);
   return report;
 }

@@ -1,6 +1,7 @@
 // Runs one cell of the fault matrix with real processes and judges it: one owner at most, and a guest that is whole
-// wherever it runs. The destination forwards its guest to a third process, which proves that it can be moved again.
+// wherever it runs. A guest that nobody has audited at the destination is forwarded to a third process, and audited there.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FailureReport, MigrationReport } from '../../src/shared/report/report.js';
@@ -13,7 +14,7 @@ const GUEST_BYTES = 257 * 4096;
 const START_MS = 30_000;
 const RUN_MS = 60_000;
 
-const TIME_LIMITS = ['--reconnect-timeout', '4s', '--in-doubt-after', '6s', '--connect-timeout', '10s'];
+const TIME_LIMITS = ['--reconnect-timeout', '4s', '--in-doubt-after', '6s'];
 const AUDIT = ['--audit-after', '20ms'];
 /** Enough to dirty every page in a round, and little enough to leave a processor to the others. */
 const WRITE_RATE = ['--write-rate', '10k'];
@@ -63,11 +64,14 @@ class CellRun {
 
   async judge(): Promise<string> {
     const { sourceFlags, destinationFlags } = situations[this.#cell.situation];
-    const last = this.#startDestination('last destination', []);
-    const forwardTo = ['--forward-to', await last.address(START_MS), '--migrate-after', '0ms', ...AUDIT];
+    // Nobody listens there unless the guest has to be looked at; until then the destination tries.
+    const next = `127.0.0.1:${await unusedPort()}`;
+    const forwardTo = ['--forward-to', next, '--migrate-after', '0ms', '--connections', '1', ...AUDIT];
+    const patience = ['--connect-timeout', `${RUN_MS}ms`];
     const destination = this.#startDestination(
       'destination',
-      [...forwardTo, ...TIME_LIMITS, ...destinationFlags],
+      '127.0.0.1:0',
+      [...forwardTo, ...patience, ...TIME_LIMITS, ...destinationFlags],
       this.#lab('destination'),
     );
     const to = await destination.address(START_MS);
@@ -83,23 +87,27 @@ class CellRun {
       must(end.signal === 'SIGKILL', 'the destination outlived its death');
       return this.#judgeWithoutDestination(source);
     }
-    const outcome =
-      this.#victim === 'source'
-        ? await this.#judgeWithoutSource(destination, to)
-        : await this.#judgeBoth(source, destination, to);
-    if (outcome !== 'pages lost') await this.#judgeLast(destination, last);
-    return outcome;
+    return this.#victim === 'source'
+      ? this.#judgeWithoutSource(destination, to, next)
+      : this.#judgeBoth(source, destination, to, next);
   }
 
-  // Both lived: somebody must know that he owns the guest, and nobody may be in doubt.
-  async #judgeBoth(source: PeerProcess, destination: PeerProcess, to: string): Promise<string> {
+  // Both lived: what can go through must, somebody knows that he owns the guest, and nobody may be in doubt.
+  async #judgeBoth(source: PeerProcess, destination: PeerProcess, to: string, next: string): Promise<string> {
     const report = reportOf(source);
     if (report.outcome === 'completed') {
       must(report.audit?.passed === true, 'the audit at the destination did not pass');
       return 'completed';
     }
-    if (report.owner === 'destination') return `at the destination, ${report.error.code}`;
+    if (report.owner === 'destination') {
+      await this.#judgeForwarded(destination, next);
+      return `at the destination, ${report.error.code}`;
+    }
     must(report.owner === 'source', `the owner is ${report.owner}, and both processes lived`);
+    must(
+      !situations[this.#cell.situation].completes,
+      `it did not go through, and both processes lived: ${report.error.message}`,
+    );
     must(report.safeNext.includes('its audit passed'), 'the guest is not whole at the source');
     must(arrivals(destination) === 0, 'the guest runs at the destination too');
     await this.#migrateAgain(destination, to);
@@ -120,9 +128,12 @@ class CellRun {
   }
 
   // The destination has the whole guest, or knows that pages are lost, or is free for the next one.
-  async #judgeWithoutSource(destination: PeerProcess, to: string): Promise<string> {
+  async #judgeWithoutSource(destination: PeerProcess, to: string, next: string): Promise<string> {
     if (await this.#migrateAgain(destination, to)) return 'killed with the source';
-    if (arrivals(destination) > 0) return 'at the destination';
+    if (arrivals(destination) > 0) {
+      await this.#judgeForwarded(destination, next);
+      return 'at the destination';
+    }
     destination.interrupt();
     const { status } = await destination.end(RUN_MS);
     must(status === 8, `lost pages end with status 8, not ${status}`);
@@ -149,8 +160,9 @@ class CellRun {
     }
   }
 
-  // Whichever guest the destination has, it has sent it on by now, and it was whole there.
-  async #judgeLast(destination: PeerProcess, last: PeerProcess): Promise<void> {
+  // The destination's guest is whole where it goes next, and runs there.
+  async #judgeForwarded(destination: PeerProcess, next: string): Promise<void> {
+    const last = this.#startDestination('last destination', next, []);
     await destination.until('forward its guest', () => destination.documents().length > 0, RUN_MS);
     const report = destination.documents()[0] as MigrationReport | FailureReport;
     must(report.outcome === 'completed', 'the guest could not be forwarded');
@@ -163,10 +175,13 @@ class CellRun {
     must(end?.outcome === 'ran' && (end.guest?.slices ?? 0) > 0, 'the guest did not run where it went');
   }
 
-  #startDestination(name: string, flags: readonly string[], env?: Record<string, string>): PeerProcess {
-    return this.#start(
-      new PeerProcess(name, ['destination', '--listen', '127.0.0.1:0', '--json', ...flags], env),
-    );
+  #startDestination(
+    name: string,
+    listen: string,
+    flags: readonly string[],
+    env?: Record<string, string>,
+  ): PeerProcess {
+    return this.#start(new PeerProcess(name, ['destination', '--listen', listen, '--json', ...flags], env));
   }
 
   #startSource(
@@ -180,7 +195,17 @@ class CellRun {
     return this.#start(
       new PeerProcess(
         name,
-        [...args, '--migrate-after', '50ms', ...WRITE_RATE, ...AUDIT, ...TIME_LIMITS, ...flags],
+        [
+          ...args,
+          '--migrate-after',
+          '50ms',
+          '--connect-timeout',
+          '10s',
+          ...WRITE_RATE,
+          ...AUDIT,
+          ...TIME_LIMITS,
+          ...flags,
+        ],
         env,
       ),
     );
@@ -230,6 +255,29 @@ function arrivals(destination: PeerProcess): number {
 // Whether the destination has said what became of a guest that was handed over.
 function hasSpoken(destination: PeerProcess): boolean {
   return arrivals(destination) > 0 || destination.stderr.includes('it is kept parked');
+}
+
+/** Above the ports that the operating system hands out by itself, so that nobody takes one meanwhile. */
+const PORT_FIRST = 61_001;
+const PORTS = 4_500;
+let nextPort = process.pid * 64;
+
+async function unusedPort(): Promise<number> {
+  for (;;) {
+    const port = PORT_FIRST + (nextPort++ % PORTS);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once('error', () => {
+        resolve(false);
+      });
+      server.listen(port, '127.0.0.1', () => {
+        server.close(() => {
+          resolve(true);
+        });
+      });
+    });
+    if (isFree) return port;
+  }
 }
 
 function must(holds: boolean, complaint: string): asserts holds {

@@ -20,7 +20,7 @@ export const situations: Readonly<Record<SituationName, Situation>> = {
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
   // Several windows and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
-    sourceFlags: ['--mode', 'post-copy', '--memory', String(2049 * 4096), '--bandwidth', '200Mbit'],
+    sourceFlags: ['--mode', 'post-copy', '--memory', String(1537 * 4096), '--bandwidth', '50Mbit'],
     destinationFlags: [],
     completes: true,
   },

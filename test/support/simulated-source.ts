@@ -142,7 +142,7 @@ export class SimulatedMigration {
   #checkGivingUp({ phase, link }: MigrationState, timer: TimerName): void {
     const { world } = this.process;
     const { now } = world.clock;
-    if (timer === 'doubt' && now - this.#welcomedAt < this.#options.plan.doubtMs)
+    if (timer === 'doubt' && now - this.#welcomedAt < this.#options.plan.doubtMs - 1)
       world.violate(`${this.id}: timer doubt ended the asking of a destination that is there`);
     if (
       phase.name === 'awaiting-audit' &&

@@ -132,6 +132,7 @@ export class Process {
   readonly world: World;
   isAlive = true;
   #stalledUntil = 0;
+  readonly #backlog: (() => void)[] = [];
 
   constructor(name: string, world: World) {
     this.name = name;
@@ -148,14 +149,26 @@ export class Process {
     this.#stalledUntil = Math.max(this.#stalledUntil, this.world.clock.now + ms);
   }
 
+  // What came while it stood still is done in the order in which it came.
   #run(action: () => void): void {
     if (!this.isAlive) return;
-    if (this.world.clock.now >= this.#stalledUntil) {
+    const { clock } = this.world;
+    if (this.#backlog.length === 0 && clock.now >= this.#stalledUntil) {
       action();
       return;
     }
-    this.world.clock.at(this.#stalledUntil, () => {
-      this.#run(action);
+    this.#backlog.push(action);
+    if (this.#backlog.length === 1) this.#wakeLater();
+  }
+
+  #wakeLater(): void {
+    const { clock } = this.world;
+    clock.at(Math.max(clock.now, this.#stalledUntil), () => {
+      while (this.isAlive && this.#backlog.length > 0 && clock.now >= this.#stalledUntil) {
+        this.#backlog[0]!();
+        this.#backlog.shift();
+      }
+      if (this.isAlive && this.#backlog.length > 0) this.#wakeLater();
     });
   }
 }

@@ -43,6 +43,9 @@ export interface MachineEvents {
   failed(error: MicrostunError): void;
 }
 
+/** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
+const EXIT_MS_MAX = 3000;
+
 export class GuestMachine {
   readonly shared: SharedMachine;
   readonly safepoints: SafepointControl;
@@ -216,7 +219,9 @@ export class GuestMachine {
       (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,
     );
     await Promise.all(
-      vcpus.map((worker, id) => (this.#hasFailed || isWaiting[id]! ? worker.terminate() : worker.ended())),
+      vcpus.map((worker, id) =>
+        this.#hasFailed || isWaiting[id]! ? worker.terminate() : worker.terminateAfter(EXIT_MS_MAX),
+      ),
     );
   }
 }

@@ -22,6 +22,21 @@ export interface VcpuEvents {
 /** Runs `program` on vCPU `id` of `machine`; starts parked and returns at EXIT. Throws what the program throws. */
 export function runVcpu(machine: SharedMachine, id: number, program: GuestProgram, events: VcpuEvents): void {
   const safepoint = new VcpuSafepoint(machine.safepointWords, id);
+  try {
+    runUntilExit(safepoint, machine, id, program, events);
+  } finally {
+    // Also when the program threw: nobody may wait for a vCPU that will never pass a safepoint again.
+    safepoint.exit();
+  }
+}
+
+function runUntilExit(
+  safepoint: VcpuSafepoint,
+  machine: SharedMachine,
+  id: number,
+  program: GuestProgram,
+  events: VcpuEvents,
+): void {
   const counters = countersOf(machine, id);
   const settings = new MachineSettings(machine);
   const views = viewMemory(machine.memory);
@@ -119,5 +134,4 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
       counters[Counter.THROTTLED_US]! += monotonicUs() - from;
     }
   }
-  safepoint.exit();
 }

@@ -131,7 +131,11 @@ function postcopyLines({
   ];
 }
 
-function byteLines({ bytes, bitmap }: MigrationReport): Row[] {
+function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
+  const check =
+    cuts === 0
+      ? 'the sockets counted the same'
+      : `the sockets counted ${formatBytes(bytes.sockets)}, with connections cut ${cuts} times`;
   return [
     ['first copy', formatBytes(bytes.firstCopy)],
     ['sent again', formatBytes(bytes.resend)],
@@ -140,7 +144,7 @@ function byteLines({ bytes, bitmap }: MigrationReport): Row[] {
     ['checkpoint', formatBytes(bytes.checkpoint)],
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
     ['control', formatBytes(bytes.control)],
-    ['total', `${formatBytes(bytes.total)} (the sockets counted the same)`],
+    ['total', `${formatBytes(bytes.total)} (${check})`],
   ];
 }
 

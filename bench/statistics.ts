@@ -1,0 +1,39 @@
+// Medians and tails of repeated measurements, and how they are written in a table.
+// Pure; knows nothing of what was measured.
+
+export interface Summary {
+  readonly median: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(values, 0.5);
+}
+
+/** Median, 99th percentile and maximum. With fewer than a hundred values the last two are the same. */
+export function summarize(values: readonly number[]): Summary {
+  return { median: median(values), p99: quantile(values, 0.99), max: Math.max(...values) };
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  if (sorted.length === 0) throw new Error('a quantile of nothing');
+  if (share === 0.5 && sorted.length % 2 === 0)
+    return (sorted[sorted.length / 2 - 1]! + sorted[sorted.length / 2]!) / 2;
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+}
+
+/** Rows as aligned columns: the first to the left, the others to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+        .join('  '),
+    )
+    .map((line) => `  ${line}`.trimEnd())
+    .join('\n');
+}

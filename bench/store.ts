@@ -1,0 +1,150 @@
+// The store path: loops over guest memory through its door, against the same loops over a bare typed array.
+// Loops are functions of the module over constants of the module, as V8 sees a guest's slice; each has one call site.
+import { createGuestMemory } from '../src/shared/memory/guest-memory.js';
+import { allocateMemory, viewMemory } from '../src/shared/memory/layout.js';
+import { median, table } from './statistics.js';
+
+const MEMORY_BYTES = 16 * 1024 ** 2;
+const WORDS = MEMORY_BYTES / 4;
+const DOUBLES = MEMORY_BYTES / 8;
+const RUNS = 41;
+const WARM_UPS = 8;
+
+const views = viewMemory(allocateMemory(MEMORY_BYTES));
+const memory = createGuestMemory(views, {
+  pageFires: 0,
+  waitForPage: () => {
+    throw new Error('every page is here');
+  },
+});
+// The very same bytes: caches and page tables of the host are the same for both.
+const words = new Int32Array(views.buffer, views.pagesOffset, WORDS);
+const doubles = new Float64Array(views.buffer, views.pagesOffset, DOUBLES);
+const order = shuffled(WORDS);
+
+/** Takes what loops compute, so that none of them is optimized away. */
+let sink = 0;
+
+function storeWordsGuest(): void {
+  for (let i = 0; i < WORDS; i++) memory.store32(i << 2, i);
+}
+function storeWordsBare(): void {
+  for (let i = 0; i < WORDS; i++) words[i] = i;
+}
+function loadWordsGuest(): void {
+  let sum = 0;
+  for (let i = 0; i < WORDS; i++) sum = (sum + memory.load32(i << 2)) | 0;
+  sink ^= sum;
+}
+function loadWordsBare(): void {
+  let sum = 0;
+  for (let i = 0; i < WORDS; i++) sum = (sum + words[i]!) | 0;
+  sink ^= sum;
+}
+function storeDoublesGuest(): void {
+  for (let i = 0; i < DOUBLES; i++) memory.storeF64(i << 3, i);
+}
+function storeDoublesBare(): void {
+  for (let i = 0; i < DOUBLES; i++) doubles[i] = i;
+}
+function storeRandomGuest(): void {
+  for (let i = 0; i < WORDS; i++) memory.store32(order[i]! << 2, i);
+}
+function storeRandomBare(): void {
+  for (let i = 0; i < WORDS; i++) words[order[i]!] = i;
+}
+function loadRandomGuest(): void {
+  let sum = 0;
+  for (let i = 0; i < WORDS; i++) sum = (sum + memory.load32(order[i]! << 2)) | 0;
+  sink ^= sum;
+}
+function loadRandomBare(): void {
+  let sum = 0;
+  for (let i = 0; i < WORDS; i++) sum = (sum + words[order[i]!]!) | 0;
+  sink ^= sum;
+}
+
+interface Contest {
+  readonly name: string;
+  readonly operations: number;
+  readonly guest: () => void;
+  readonly bare: () => void;
+}
+
+const contests: readonly Contest[] = [
+  { name: 'store32, sequential', operations: WORDS, guest: storeWordsGuest, bare: storeWordsBare },
+  { name: 'load32, sequential', operations: WORDS, guest: loadWordsGuest, bare: loadWordsBare },
+  { name: 'storeF64, sequential', operations: DOUBLES, guest: storeDoublesGuest, bare: storeDoublesBare },
+  { name: 'store32, random', operations: WORDS, guest: storeRandomGuest, bare: storeRandomBare },
+  { name: 'load32, random', operations: WORDS, guest: loadRandomGuest, bare: loadRandomBare },
+];
+
+export interface StoreFigures {
+  readonly memoryBytes: number;
+  readonly runs: number;
+  readonly loops: readonly {
+    readonly name: string;
+    /** Nanoseconds an operation, medians. */
+    readonly guestNs: number;
+    readonly bareNs: number;
+    /** Of the medians: 1 is as fast as the bare array. */
+    readonly ratio: number;
+  }[];
+}
+
+export function benchStore(runs = RUNS): StoreFigures {
+  return { memoryBytes: MEMORY_BYTES, runs, loops: contests.map((contest) => hold(contest, runs)) };
+}
+
+function hold({ name, operations, guest, bare }: Contest, runs: number): StoreFigures['loops'][number] {
+  for (let run = 0; run < WARM_UPS; run++) {
+    guest();
+    bare();
+  }
+  const guestNs: number[] = [];
+  const bareNs: number[] = [];
+  for (let run = 0; run < runs; run++) {
+    guestNs.push(timeNs(guest) / operations);
+    bareNs.push(timeNs(bare) / operations);
+  }
+  const [guestMedian, bareMedian] = [median(guestNs), median(bareNs)];
+  return { name, guestNs: guestMedian, bareNs: bareMedian, ratio: guestMedian / bareMedian };
+}
+
+function timeNs(loop: () => void): number {
+  const from = performance.now();
+  loop();
+  return (performance.now() - from) * 1e6;
+}
+
+// Fisher and Yates, with a generator of its own so that every run meets the same order.
+function shuffled(count: number): Int32Array {
+  const result = Int32Array.from({ length: count }, (_, index) => index);
+  let state = 1;
+  for (let last = count - 1; last > 0; last--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const other = Math.floor((state / 0x1_0000_0000) * (last + 1));
+    [result[last], result[other]] = [result[other]!, result[last]!];
+  }
+  return result;
+}
+
+/** What the loops computed; printing it keeps them honest. */
+export function storeSink(): number {
+  return sink;
+}
+
+export function renderStore({ runs, loops }: StoreFigures): string {
+  return [
+    `Store path: guest memory against a bare typed array over the same bytes, medians of ${runs} repetitions in turn`,
+    table(
+      ['', 'guest', 'bare', 'ratio'],
+      loops.map(({ name, guestNs, bareNs, ratio }) => [
+        name,
+        `${guestNs.toFixed(2)} ns`,
+        `${bareNs.toFixed(2)} ns`,
+        ratio.toFixed(2),
+      ]),
+    ),
+  ].join('\n');
+}

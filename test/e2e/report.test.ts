@@ -1,0 +1,188 @@
+// The report of a migration: every documented field, and the sums and bounds that must hold between them.
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { MigrationReport } from '../../src/shared/report/report.js';
+import { endAll, reportOf, runCli, runNpm, small, type Ended } from '../support/cli.js';
+
+const PAGES = 4097;
+const RAW_BITMAP_BYTES_MIN = Math.ceil(PAGES / 8);
+
+async function demo(...args: readonly string[]): Promise<{ report: MigrationReport; ended: Ended }> {
+  const ended = await runCli('demo', '--json', ...small(PAGES), ...args);
+  return { report: reportOf(ended), ended };
+}
+
+const number = expect.any(Number) as number;
+const text = expect.any(String) as string;
+
+const documented = {
+  outcome: 'completed',
+  guest: { program: text, memoryBytes: PAGES * 4096, pageBytes: 4096, vcpus: number, seed: number },
+  stun: {
+    stunMs: number,
+    guestGapMs: number,
+    clockErrorMs: number,
+    parts: {
+      parkMs: number,
+      harvestMs: number,
+      compactionMs: number,
+      sendMs: number,
+      networkMs: number,
+      validationMs: number,
+      placementMs: number,
+      resumeMs: number,
+    },
+  },
+  trace: { mode: 'dedicated', installMs: number, longestVcpuPauseMs: number, pageFires: number },
+  bitmap: { format: text, rawBytes: number, sentBytes: number },
+  bytes: { total: number },
+  totalMs: number,
+  audit: { passed: true, checked: PAGES },
+  source: { pid: number },
+  destination: { pid: number },
+};
+
+const sumOf = (rows: object): number =>
+  Object.values(rows).reduce<number>((total, value) => total + (value as number), 0);
+
+afterEach(endAll);
+
+describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migration', (mode) => {
+  let report: MigrationReport;
+  let ended: Ended;
+
+  beforeAll(async () => {
+    ({ report, ended } = await demo('--mode', mode, '--vcpus', '3', '--seed', '42', '--write-rate', '20k'));
+  });
+
+  it('has every documented field', () => {
+    expect(report).toMatchObject({ ...documented, mode });
+    expect(report.guest).toMatchObject({ program: 'hot-set', vcpus: 3, seed: 42, writeRate: 20_000 });
+    expect(Object.keys(report.stun.parts)).toEqual(Object.keys(documented.stun.parts));
+    expect(report.rounds.length).toBeGreaterThan(0);
+    for (const round of report.rounds) {
+      expect(round).toEqual({
+        round: number,
+        dirtyPages: number,
+        sentPages: number,
+        zeroPages: number,
+        sentBytes: number,
+        durationMs: number,
+      });
+    }
+  });
+
+  it('has a post-copy part exactly when pages followed the guest', () => {
+    if (mode === 'pre-copy') {
+      expect(report.postcopy).toBeNull();
+      return;
+    }
+    expect(report.postcopy).toMatchObject({
+      remotePageFaults: number,
+      faultLatencyUs: { p50: number, p99: number, max: number },
+      pushedPages: number,
+      durationMs: number,
+    });
+    const { faultLatencyUs, histogram, remotePageFaults, pushedPages, fetchedPages } = report.postcopy!;
+    expect(faultLatencyUs.p50).toBeLessThanOrEqual(faultLatencyUs.p99);
+    expect(faultLatencyUs.p99).toBeLessThanOrEqual(faultLatencyUs.max);
+    expect(histogram.reduce((total, { count }) => total + count, 0)).toBe(remotePageFaults);
+    if (mode === 'post-copy') expect(pushedPages + fetchedPages).toBe(PAGES);
+    else expect(pushedPages + fetchedPages).toBe(report.rounds.at(-1)!.dirtyPages);
+  });
+
+  it('splits the stun into parts that add up, none of them negative', () => {
+    expect(sumOf(report.stun.parts)).toBeCloseTo(report.stun.stunMs, 6);
+    for (const [part, ms] of Object.entries(report.stun.parts)) expect([part, ms >= 0]).toEqual([part, true]);
+  });
+
+  it("bounds the guest's own gap by the stun", () => {
+    const { stunMs, guestGapMs, clockErrorMs } = report.stun;
+    expect(clockErrorMs).toBeGreaterThan(0);
+    expect(guestGapMs).toBeGreaterThan(0);
+    expect(guestGapMs - clockErrorMs).toBeLessThanOrEqual(stunMs);
+  });
+
+  it('accounts for every byte that the sockets counted', () => {
+    const { total, sockets, ...rows } = report.bytes;
+    expect(sumOf(rows)).toBe(total);
+    expect(total).toBe(sockets);
+  });
+
+  it('sends every dirty page of a round, with its bytes or as zero', () => {
+    report.rounds.forEach(({ round, dirtyPages, sentPages, zeroPages, sentBytes }, index) => {
+      expect(round).toBe(index);
+      expect(sentPages + zeroPages).toBe(dirtyPages);
+      expect(sentBytes).toBeGreaterThanOrEqual(sentPages * 4096);
+    });
+    expect(report.rounds[0]!.dirtyPages).toBe(PAGES);
+  });
+
+  it('sends no more bitmap than the raw one and a small header', () => {
+    const { format, rawBytes, sentBytes } = report.bitmap;
+    expect(format).toBe('compacted');
+    expect(rawBytes).toBeGreaterThanOrEqual(RAW_BITMAP_BYTES_MIN);
+    expect(sentBytes).toBeLessThanOrEqual(rawBytes);
+    expect(report.bytes.bitmap).toBe(sentBytes);
+    // Every page is lacking then: one run.
+    if (mode === 'post-copy') expect(sentBytes).toBeLessThan(64);
+  });
+
+  it('names two processes', () => {
+    expect(report.source.pid).not.toBe(report.destination.pid);
+  });
+
+  it('is all that standard output holds; progress goes to standard error', () => {
+    expect(ended.stdout).toBe(`${JSON.stringify(report, undefined, 2)}\n`);
+    expect(ended.stderr).toMatch(/the guest runs\n/);
+    expect(ended.stderr).toMatch(/listening on 127\.0\.0\.1:\d+/);
+  });
+});
+
+describe('the bitmap', () => {
+  it('crosses the wire whole when raw is asked for', async () => {
+    const { report } = await demo('--bitmap', 'raw', '--mode', 'post-copy');
+    const { format, rawBytes, sentBytes } = report.bitmap;
+    expect(format).toBe('raw');
+    expect(sentBytes).toBe(rawBytes);
+    expect(rawBytes).toBeGreaterThanOrEqual(RAW_BITMAP_BYTES_MIN);
+  });
+});
+
+// `npm start` installs and builds what is stale. Under `npm test` nothing is; started otherwise, it could replace the
+// modules and the build that this very run works with.
+const isUnderNpmTest = process.env['npm_lifecycle_event'] === 'test';
+
+describe('what is printed', () => {
+  it.runIf(isUnderNpmTest)('is one JSON document on standard output through a silent npm', async () => {
+    const ended = await runNpm('start', '--silent', '--', '--json', ...small());
+    const report = reportOf(ended);
+    expect(report.outcome).toBe('completed');
+    expect(ended.stdout).toBe(`${JSON.stringify(report, undefined, 2)}\n`);
+  });
+
+  // npm itself announces the script on standard output; from the first brace on it is ours.
+  it.runIf(isUnderNpmTest)('is one JSON document behind the announcement of npm', async () => {
+    const ended = await runNpm('start', '--', '--json', ...small());
+    const from = ended.stdout.indexOf('{');
+    expect(ended.stdout.slice(0, from)).toMatch(/^(\s*|(> .*\n|\n)*)$/);
+    expect(reportOf({ ...ended, stdout: ended.stdout.slice(from) }).outcome).toBe('completed');
+  });
+
+  it('is a report for people without --json', async () => {
+    const { status, stdout, stderr } = await runCli('demo', ...small());
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^Migrated guest "hot-set".* by hybrid in .*\n/);
+    expect(stdout).toMatch(/Stun: \d/);
+    expect(stdout).toMatch(/\nAudit: passed, 2,049 pages checked at the destination\.\n$/);
+    expect(stderr).toMatch(/round 0: all 2,049 pages|the guest runs/);
+  });
+
+  it('is a failure with its cause and owner for people, when there is no destination', async () => {
+    const args = ['--to', '127.0.0.1:1', '--connect-timeout', '100ms', ...small(64)];
+    const { status, stdout } = await runCli('source', ...args);
+    expect(status).toBe(3);
+    expect(stdout).toMatch(/^The migration failed while connecting: /);
+    expect(stdout).toMatch(/cause +CONNECT_FAILED/);
+    expect(stdout).toMatch(/owner of the guest +source/);
+  });
+});

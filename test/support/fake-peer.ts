@@ -1,0 +1,70 @@
+// Peers that do not keep to the protocol: other versions, other programs. For the tests of what comes in from outside.
+// They speak for one message or so; a peer that speaks properly is a real process (cli.ts).
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { once } from 'node:events';
+import { FrameReader } from '../../src/shared/wire/frames.js';
+import { decodeMessage, encodeMessage, type Message } from '../../src/shared/wire/messages.js';
+import { formatAddress } from '../../src/shared/wire/sockets.js';
+
+const servers = new Set<Server>();
+
+/** Listens on a free port of the loopback; answers where. Ended by `closeFakePeers`. */
+export async function listenFree(onConnection: (socket: Socket) => void): Promise<string> {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    onConnection(socket);
+  });
+  servers.add(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return addressOf(server);
+}
+
+/** An address on which nobody listens: it was free a moment ago. */
+export async function freeAddress(): Promise<string> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = addressOf(server);
+  server.close();
+  await once(server, 'close');
+  return address;
+}
+
+/** Listens like a destination and answers whatever greets it with `answer`. */
+export function fakeDestination(answer: Message): Promise<string> {
+  return listenFree((socket) => {
+    socket.once('data', () => socket.end(Buffer.concat(encodeMessage(answer))));
+  });
+}
+
+/** Says `first` to `to`; answers every byte that comes back until the peer hangs up. */
+export async function sayTo(to: string, first: Uint8Array): Promise<Buffer> {
+  const [host, port] = to.split(':');
+  const socket = connect({ host: host!, port: Number(port) });
+  socket.on('error', () => undefined);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  socket.write(first);
+  await once(socket, 'close');
+  return Buffer.concat(chunks);
+}
+
+/** The first message in `bytes`. */
+export function messageIn(bytes: Buffer): Message {
+  const [frame] = new FrameReader().consume(bytes);
+  if (frame === undefined) throw new Error(`no message in ${bytes.length} bytes`);
+  return decodeMessage(frame);
+}
+
+/** Closes every server of this file; for `afterEach`. */
+export function closeFakePeers(): void {
+  for (const server of servers) server.close();
+  servers.clear();
+}
+
+function addressOf(server: Server): string {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no address');
+  return formatAddress({ host: address.address, port: address.port });
+}

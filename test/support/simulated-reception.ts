@@ -1,0 +1,330 @@
+// One migration at the destination of a simulation: does what receive.ts does, with a fake clock, a fake network and no
+// workers. Decides nothing by itself, except what chance lets go wrong.
+import { MicrostunError } from '../../src/shared/errors.js';
+import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  beginReception,
+  isHandedOver,
+  type Ending,
+  type ReceptionEffect,
+  type ReceptionEvent,
+  type ReceptionLimits,
+  type ReceptionStep,
+  type ReceptionTimer,
+  type Stage,
+} from '../../src/destination/reception.js';
+import type { End, PageLine } from './simulated-network.js';
+import { labelOf } from './simulated-source.js';
+import { SimulatedTimers, type Process } from './simulated-world.js';
+import type { MigrationRecord, Witness } from './simulated-witness.js';
+
+export type StepReception = (limits: ReceptionLimits, stage: Stage, event: ReceptionEvent) => ReceptionStep;
+
+export interface ReceptionOptions {
+  /** The process that it is in. */
+  readonly instanceId: string;
+  readonly limits: ReceptionLimits;
+  /** How likely each piece of work fails. */
+  readonly failureShare: number;
+  readonly step: StepReception;
+}
+
+const WORK_MS_MAX = 60;
+const SLOW_WORK_MS_MAX = 5000;
+/** A peer that says nothing for so long is taken for dead: one that was gone before it was attached, say. */
+const SILENCE_MS_MAX = 300;
+const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
+const FAILED = new MicrostunError('GUEST_FAILED', 'the guest failed');
+const ARRIVED: MessageOf<'ARRIVED'> = {
+  name: 'ARRIVED',
+  pushedPages: 0,
+  fetchedPages: 0,
+  remotePageFaults: 0,
+  latencyP50Us: 0,
+  latencyP99Us: 0,
+  latencyMaxUs: 0,
+  latencyBuckets: [],
+  durationMs: 0,
+};
+const RESUMED: MessageOf<'RESUMED'> = {
+  name: 'RESUMED',
+  receivedAt: 0,
+  validationMs: 0,
+  placementMs: 0,
+  resumeMs: 0,
+  answeredAt: 0,
+  firstSliceAt: [],
+};
+const AUDITED: MessageOf<'AUDITED'> = {
+  name: 'AUDITED',
+  passed: true,
+  checked: 1,
+  failed: 0,
+  findings: [],
+  samples: new Float64Array(0),
+};
+
+/** One migration at the destination. */
+export class SimulatedReception {
+  readonly id: string;
+  readonly #process: Process;
+  readonly #record: MigrationRecord;
+  readonly #witness: Witness;
+  readonly #options: ReceptionOptions;
+  readonly #line: PageLine;
+  readonly #timers: SimulatedTimers<ReceptionTimer>;
+  readonly #queue: ReceptionEvent[] = [];
+  #isStepping = false;
+  #finished: ((ending: Ending) => void)[] = [];
+  #isFinished = false;
+  #ending: Ending | undefined;
+  #end: End | undefined;
+  #arePagesLost = false;
+  #lackingPages = 0;
+  stage: Stage = beginReception();
+
+  constructor(
+    process: Process,
+    line: PageLine,
+    record: MigrationRecord,
+    witness: Witness,
+    options: ReceptionOptions,
+  ) {
+    this.id = record.id;
+    this.#process = process;
+    this.#record = record;
+    this.#witness = witness;
+    this.#options = options;
+    this.#line = line;
+    this.#timers = new SimulatedTimers(process, (timer) => {
+      this.on({ kind: 'timer', timer });
+    });
+  }
+
+  get isAbandoned(): boolean {
+    return this.#end === undefined && !isHandedOver(this.stage);
+  }
+
+  get hasEnded(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  whenFinished(listener: (ending: Ending) => void): void {
+    if (this.#isFinished) listener(this.#ending!);
+    else this.#finished.push(listener);
+  }
+
+  cancel(reason: string): void {
+    this.on({ kind: 'cancel', reason });
+  }
+
+  fail(): void {
+    this.on({ kind: 'failed', error: FAILED });
+  }
+
+  die(): void {
+    this.#line.leaveDestination();
+  }
+
+  // As receive.ts: what a channel says counts while it is the one in use; the old one is dropped first.
+  attach(end: End): void {
+    const old = this.#end;
+    if (old !== undefined) {
+      this.#end = undefined;
+      old.close();
+      this.on({ kind: 'control-lost', error: LOST });
+    }
+    end.received = (message) => {
+      const receivedAt = this.#process.world.clock.now * 1000;
+      if (this.#end === end) this.on({ kind: 'received', message, receivedAt });
+    };
+    end.closed = () => {
+      if (this.#end !== end) return;
+      this.#end = undefined;
+      this.on({ kind: 'control-lost', error: LOST });
+    };
+    this.#end = end;
+    if (!end.isOpen) this.#process.after(SILENCE_MS_MAX, end.closed);
+    this.on({ kind: 'attached' });
+  }
+
+  on(event: ReceptionEvent): void {
+    // A reception that has ended only says again what it said, to a source that comes back.
+    if (this.hasEnded && event.kind !== 'attached') return;
+    this.#queue.push(event);
+    if (this.#isStepping) return;
+    this.#isStepping = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#step(next);
+    this.#isStepping = false;
+  }
+
+  #step(event: ReceptionEvent): void {
+    const { world } = this.#process;
+    const { stage, effects } = this.#options.step(this.#options.limits, this.stage, event);
+    this.stage = stage;
+    world.note(
+      () =>
+        `${this.#options.instanceId} ${this.id}: ${labelOf(event)} → ${stage.name}` +
+        effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
+    );
+    if (stage.name === 'ended' && stage.ending.kind === 'pages-lost' && event.kind === 'timer' && this.#end)
+      world.violate(`${this.id}: the destination gave up its source while that was connected`);
+    for (const effect of effects) {
+      this.#perform(effect);
+      world.onMilestone(effect.kind);
+    }
+    world.onMilestone(event.kind);
+  }
+
+  #perform(effect: ReceptionEffect): void {
+    const { chance } = this.#process.world;
+    switch (effect.kind) {
+      case 'send':
+        this.#send(effect.message);
+        return;
+      case 'pong':
+        this.#send({ name: 'PONG', sentAt: effect.sentAt, answeredAt: 0 });
+        return;
+      case 'hang-up':
+        this.#end?.close();
+        this.#end = undefined;
+        return;
+      case 'prepare':
+        this.#witness.prepares(this.#record, this.#options.instanceId);
+        this.#connectPages();
+        this.#work({ kind: 'prepared', preparedMs: 1 });
+        return;
+      case 'validate': {
+        const [high, low] = effect.handOver.bitmap;
+        this.#lackingPages = (high! << 8) | low!;
+        const validated = { validationMs: 0, lackingPages: this.#lackingPages };
+        this.#process.after(chance.isTrue(0.5) ? 0 : chance.delay(5), () => {
+          this.on(
+            chance.isTrue(this.#options.failureShare)
+              ? { kind: 'declined', code: 'PROTOCOL', error: FAILED }
+              : { kind: 'validated', validated },
+          );
+        });
+        return;
+      }
+      case 'resume':
+        this.#resume(effect.handOver.pagesFollow);
+        return;
+      case 'reconnect-pages':
+        if (this.#arePagesLost) this.#connectPages();
+        return;
+      case 'settle':
+        this.#process.after(this.#workMs(), () => {
+          this.on({ kind: 'settled', answer: ARRIVED });
+        });
+        return;
+      case 'audit':
+        this.#work({ kind: 'audited', answer: AUDITED });
+        return;
+      case 'arm':
+        this.#timers.arm(effect.timer, effect.ms);
+        return;
+      case 'disarm':
+        this.#timers.disarm(effect.timer);
+        return;
+      case 'end':
+        this.#finish(effect.ending);
+        return;
+      default:
+        // What is noted for the report changes nothing here.
+        return;
+    }
+  }
+
+  #send(message: Message): void {
+    if (message.name === 'REFUSAL') this.#witness.refuses(this.#record, this.#options.instanceId);
+    this.#end?.send(message);
+  }
+
+  #work(event: ReceptionEvent): void {
+    const { chance } = this.#process.world;
+    this.#process.after(this.#workMs(), () => {
+      if (this.#ending !== undefined) return;
+      const isFailed = chance.isTrue(this.#options.failureShare);
+      if (event.kind === 'audited' && !isFailed) this.#record.auditedAt = this.#process.world.clock.now;
+      this.on(isFailed ? { kind: 'declined', code: 'GUEST_FAILED', error: FAILED } : event);
+    });
+  }
+
+  // Its vCPUs run from here on, whenever that is known; pages may all be here before it is.
+  #resume(pagesFollow: boolean): void {
+    const { chance } = this.#process.world;
+    this.#witness.resumes(this.#record, this.#options.instanceId);
+    if (chance.isTrue(this.#options.failureShare)) {
+      this.#work({ kind: 'declined', code: 'GUEST_FAILED', error: FAILED });
+      return;
+    }
+    if (!pagesFollow) this.#record.isWhole = true;
+    else if (this.#lackingPages === 0) this.#allArrived();
+    else if (chance.isTrue(0.4)) {
+      // Remote page faults fetch them all.
+      this.#process.after(chance.delay(2 * WORK_MS_MAX), () => {
+        if (this.#line.isUp) this.#allArrived();
+      });
+    }
+    this.#process.after(this.#workMs(), () => {
+      this.on({ kind: 'resumed', answer: RESUMED });
+    });
+  }
+
+  // Now and then a host is so busy that work takes longer than peers are waited for.
+  #workMs(): number {
+    const { chance } = this.#process.world;
+    return chance.delay(chance.isTrue(0.02) ? SLOW_WORK_MS_MAX : WORK_MS_MAX);
+  }
+
+  #allArrived(): void {
+    if (this.#record.isWhole || this.#ending !== undefined) return;
+    this.#record.isWhole = true;
+    this.on({ kind: 'all-arrived' });
+  }
+
+  #connectPages(): void {
+    this.#line.dial(this.#process, {
+      connected: () => {
+        this.#arePagesLost = false;
+        this.on({ kind: 'pages-connected' });
+      },
+      lost: () => {
+        this.#arePagesLost = true;
+        this.on({ kind: 'pages-lost', error: LOST });
+      },
+      placed: (round, pages) => {
+        if (this.#record.resumedBy === this.#options.instanceId) this.#allArrived();
+        this.on({ kind: 'round-placed', round, pages });
+      },
+    });
+  }
+
+  #finish(ending: Ending): void {
+    const { world } = this.#process;
+    if (this.#ending !== undefined) {
+      world.violate(`${this.id}: the reception ended twice`);
+      return;
+    }
+    this.#ending = ending;
+    this.#timers.disarmAll();
+    this.#line.leaveDestination();
+    const { isWhole, resumedBy } = this.#record;
+    const isOurs = resumedBy === this.#options.instanceId;
+    if (ending.kind === 'running' && !isWhole)
+      world.violate(`${this.id}: the reception ended as running, and pages are missing`);
+    if (ending.kind === 'running' && !isOurs)
+      world.violate(`${this.id}: the reception ended as running, and it never resumed`);
+    if (ending.kind === 'pages-lost') {
+      if (isWhole) world.violate(`${this.id}: pages are reported as lost that are here`);
+      this.#witness.stops(this.#record, 'pages-lost');
+    }
+    if (ending.kind === 'failed' && isOurs) this.#witness.stops(this.#record, 'failed');
+    this.#process.after(world.chance.delay(WORK_MS_MAX), () => {
+      this.#isFinished = true;
+      for (const listener of this.#finished) listener(ending);
+      this.#finished = [];
+    });
+  }
+}

@@ -1,0 +1,276 @@
+// Whole migrations under seeded misfortune: sources and a destination with their real state machines, and everything
+// that can go wrong between them. One seed is one story; the same seed is the same story.
+import { stepReception } from '../../src/destination/reception.js';
+import {
+  stepMigration,
+  type MigrationMode,
+  type MigrationPlan,
+  type TimeoutStrategy,
+} from '../../src/source/migration.js';
+import { SimulatedDestination } from './simulated-destination.js';
+import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
+import { Network } from './simulated-network.js';
+import type { StepReception } from './simulated-reception.js';
+import { SimulatedMigration, type StepMigration } from './simulated-source.js';
+import { Process, STALL_MS_MAX, World } from './simulated-world.js';
+import { Witness, type Guest, type MigrationRecord } from './simulated-witness.js';
+
+/** The state machines that are tried; a test plants a bug by giving another. */
+export interface Machines {
+  readonly stepMigration: StepMigration;
+  readonly stepReception: StepReception;
+}
+
+const REAL: Machines = { stepMigration, stepReception };
+
+export interface Story {
+  readonly seed: number;
+  readonly violation: string | undefined;
+  /** What happened, line by line; empty unless asked for. */
+  readonly trace: readonly string[];
+  readonly records: readonly MigrationRecord[];
+  readonly steps: number;
+}
+
+/** After this instant nothing new goes wrong, and no new migration begins. */
+const CHAOS_MS = 3000;
+/** Everything must have ended by then: several times the sum of all limits. */
+const HORIZON_MS = 60_000;
+const STEPS_MAX = 20_000;
+const ATTEMPTS_MAX = 2;
+
+/** A source process with a guest, and its attempts to move it. */
+interface Source {
+  readonly guest: Guest;
+  readonly process: Process;
+  migration: SimulatedMigration | undefined;
+  attempts: number;
+}
+
+/** Tells the story of `seed`. */
+export function simulate(seed: number, { isTraced = false, machines = REAL } = {}): Story {
+  const scenario = new Scenario(seed, isTraced, machines);
+  scenario.run();
+  const { world, witness, steps } = scenario;
+  return {
+    seed,
+    violation: world.violation,
+    trace: world.trace ?? [],
+    records: witness.records,
+    steps,
+  };
+}
+
+class Scenario {
+  readonly world: World;
+  readonly witness: Witness;
+  steps = 0;
+  readonly #network: Network;
+  readonly #machines: Machines;
+  readonly #sources: Source[] = [];
+  readonly #plan: MigrationPlan;
+  readonly #failureShare: number;
+  readonly #newDestination: () => SimulatedDestination;
+  #destination: SimulatedDestination | undefined;
+  #restarts = 0;
+
+  constructor(seed: number, isTraced: boolean, machines: Machines) {
+    this.world = new World(seed, isTraced);
+    this.witness = new Witness(this.world);
+    this.#network = new Network(this.world);
+    this.#machines = machines;
+    const { chance } = this.world;
+    this.#plan = this.#makePlan();
+    this.#failureShare = chance.isTrue(0.2) ? 0.03 : 0;
+    const limits = {
+      controlLostMs: chance.between(300, 3000),
+      pagesLostMs: chance.between(200, 2000),
+      retryMs: chance.between(5, 30),
+      placementMs: chance.between(300, 2000),
+      farewellMs: chance.between(300, 3000),
+    };
+    this.#newDestination = () =>
+      new SimulatedDestination(
+        new Process(`destination ${++this.#restarts}`, this.world),
+        this.witness,
+        this.#network,
+        {
+          limits,
+          failureShare: this.#failureShare,
+          isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
+          step: this.#machines.stepReception,
+        },
+      );
+  }
+
+  run(): void {
+    const { world } = this;
+    const { chance, clock } = world;
+    world.note(() => `${this.#plan.mode}${this.#plan.audits ? ', audited' : ''}`);
+    clock.at(chance.isTrue(0.1) ? chance.between(0, CHAOS_MS) : 0, () => {
+      this.#destination = this.#newDestination();
+    });
+    this.#addSource('A', 0);
+    if (chance.isTrue(0.1)) this.#addSource('B', chance.between(0, CHAOS_MS));
+    planMisfortunes(world, (misfortune) => {
+      if (clock.now < CHAOS_MS) this.#befall(misfortune);
+    });
+    try {
+      while (world.violation === undefined && !(this.steps % 16 === 0 && this.#isOver())) {
+        if (!clock.step(HORIZON_MS)) break;
+        this.witness.check();
+        if (++this.steps > STEPS_MAX) {
+          world.violate('it goes round and round');
+          break;
+        }
+      }
+    } catch (error) {
+      world.violate(`a step threw: ${String(error)}`);
+    }
+    if (world.violation === undefined) this.#checkEnd();
+  }
+
+  #makePlan(): MigrationPlan {
+    const { chance } = this.world;
+    return {
+      mode: chance.pick<MigrationMode>(['hybrid', 'pre-copy', 'post-copy']),
+      roundsMax: chance.between(1, 4),
+      copyMs: chance.between(50, 2000),
+      onTimeout: chance.pick<TimeoutStrategy>(['abort', 'post-copy', 'throttle']),
+      stunBudgetMs: chance.between(1, 10),
+      audits: chance.isTrue(0.5),
+      link: {
+        connectMs: chance.between(2000, 4000),
+        reconnectMs: chance.between(300, 3000),
+        retryMs: chance.between(5, 20),
+        retryMsMax: chance.between(50, 200),
+      },
+      prepareMs: chance.between(500, 3000),
+      answerMs: chance.between(50, 500),
+      doubtMs: chance.between(200, 2000),
+      pagesLostMs: chance.between(200, 2000),
+      auditMs: chance.between(1000, 8000),
+    };
+  }
+
+  #addSource(name: string, atMs: number): void {
+    const guest = this.witness.guest(name);
+    const source: Source = {
+      guest,
+      process: new Process(`source ${name}`, this.world),
+      migration: undefined,
+      attempts: 0,
+    };
+    this.#sources.push(source);
+    source.process.after(atMs, () => {
+      this.#migrate(source);
+    });
+  }
+
+  // A migration that left the guest at its source may be tried again, under another id.
+  #migrate(source: Source): void {
+    const { chance, clock } = this.world;
+    const id = `${source.guest.name}${++source.attempts}`;
+    source.migration = new SimulatedMigration(source.process, source.guest, this.witness, this.#network, {
+      id,
+      plan: this.#plan,
+      auditAfterMs: chance.between(1, 100),
+      failureShare: this.#failureShare,
+      step: this.#machines.stepMigration,
+      onEnd: () => {
+        if (!source.guest.runsAtSource || source.attempts === ATTEMPTS_MAX || clock.now > CHAOS_MS) return;
+        source.process.after(chance.delay(500), () => {
+          this.#migrate(source);
+        });
+      },
+    });
+  }
+
+  #befall(misfortune: Misfortune): void {
+    const { world } = this;
+    const { chance, clock } = world;
+    const destination = this.#destination;
+    const source = chance.pick(this.#sources);
+    world.note(() => `*** ${misfortune}`);
+    switch (misfortune) {
+      case 'cut control':
+        this.#network.cutControl();
+        return;
+      case 'cut pages':
+        this.#network.cutPages();
+        return;
+      case 'cut all':
+        this.#network.cutControl();
+        this.#network.cutPages();
+        return;
+      case 'network down':
+        this.#network.takeDown(chance.delay(4000));
+        return;
+      case 'stall source':
+        source.process.stall(chance.delay(STALL_MS_MAX));
+        return;
+      case 'stall destination':
+        destination?.process.stall(chance.delay(STALL_MS_MAX));
+        return;
+      case 'cancel at source':
+        if (source.process.isAlive) source.migration?.cancel();
+        return;
+      case 'cancel at destination':
+        if (destination?.process.isAlive === true) destination.cancel();
+        return;
+      case 'kill source':
+        source.process.isAlive = false;
+        source.guest.isSourceKilled = true;
+        source.migration?.die();
+        this.#network.bury(source.process);
+        return;
+      case 'kill destination': {
+        if (destination?.process.isAlive !== true) return;
+        destination.die();
+        this.#network.bury(destination.process);
+        if (chance.isTrue(0.2)) return;
+        clock.at(clock.now + chance.delay(1000), () => {
+          world.note(() => '*** the destination is started again');
+          this.#destination = this.#newDestination();
+        });
+        return;
+      }
+      case 'worker fails at source':
+        if (source.process.isAlive) source.migration?.fail();
+        return;
+      case 'worker fails at destination':
+        if (destination?.process.isAlive === true) destination.fail();
+        return;
+    }
+  }
+
+  /** Whether nothing more can come, however long one waits. */
+  #isOver(): boolean {
+    if (this.world.clock.now <= CHAOS_MS + 500) return false;
+    const destination = this.#destination;
+    const isDestinationDead = destination?.process.isAlive !== true;
+    if (!isDestinationDead && destination.current?.hasEnded === false) return false;
+    return this.#sources.every(
+      ({ process, migration }) =>
+        !process.isAlive ||
+        migration?.hasEnded === true ||
+        (migration?.isInDoubt === true && isDestinationDead),
+    );
+  }
+
+  #checkEnd(): void {
+    const { world } = this;
+    const destination = this.#destination;
+    const living = destination?.process.isAlive === true ? destination : undefined;
+    for (const { process, migration } of this.#sources) {
+      if (!process.isAlive || migration === undefined || migration.hasEnded) continue;
+      const { id, record, state } = migration;
+      if (!migration.isInDoubt) world.violate(`${id}: the source hangs while ${state.phase.name}`);
+      else if (living !== undefined && record.preparedBy === living.instanceId)
+        world.violate(`${id}: the source never learned what the destination knows`);
+    }
+    if (living?.current?.hasEnded === false)
+      world.violate(`${living.current.id}: the destination hangs while ${living.current.stage.name}`);
+    this.witness.checkEnd();
+  }
+}

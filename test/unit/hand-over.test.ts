@@ -1,0 +1,240 @@
+// Both sides' state machines around the hand-over, one step at a time: what the simulation found, or cannot reach.
+import { describe, expect, it } from 'vitest';
+import {
+  stepReception,
+  type ReceptionEvent,
+  type ReceptionLimits,
+  type Stage,
+} from '../../src/destination/reception.js';
+import { MicrostunError } from '../../src/shared/errors.js';
+import type { MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  stepMigration,
+  type MigrationEvent,
+  type MigrationPlan,
+  type MigrationState,
+  type Phase,
+  type Step,
+} from '../../src/source/migration.js';
+
+const error = new MicrostunError('CONNECTION_LOST', 'lost');
+const handOver: MessageOf<'HAND_OVER'> = {
+  name: 'HAND_OVER',
+  registers: [],
+  guestClockUs: 0,
+  pagesFollow: true,
+  finalRound: 2,
+  finalPages: 0,
+  bitmap: new Uint8Array(0),
+};
+
+const ARRIVED: MessageOf<'ARRIVED'> = {
+  name: 'ARRIVED',
+  pushedPages: 0,
+  fetchedPages: 0,
+  remotePageFaults: 0,
+  latencyP50Us: 0,
+  latencyP99Us: 0,
+  latencyMaxUs: 0,
+  latencyBuckets: [],
+  durationMs: 0,
+};
+
+const RESUMED: MessageOf<'RESUMED'> = {
+  name: 'RESUMED',
+  receivedAt: 0,
+  validationMs: 0,
+  placementMs: 0,
+  resumeMs: 0,
+  answeredAt: 0,
+  firstSliceAt: [],
+};
+
+describe('the source', () => {
+  const plan: MigrationPlan = {
+    mode: 'hybrid',
+    roundsMax: 3,
+    copyMs: 1000,
+    onTimeout: 'abort',
+    stunBudgetMs: 1,
+    audits: true,
+    link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+    prepareMs: 1000,
+    answerMs: 100,
+    doubtMs: 300,
+    pagesLostMs: 500,
+    auditMs: 1000,
+  };
+  const handingOver: Phase = { name: 'handing-over', handOver, isInDoubt: false, isRoundPlaced: false };
+  const pushing: Phase = { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined };
+
+  function stepFrom(phase: Phase, link: MigrationState['link'], event: MigrationEvent): Step {
+    return stepMigration(plan, { phase, link, isOvertime: false, throttleUs: 0 }, event);
+  }
+  const up: MigrationState['link'] = { name: 'up', instanceId: 'first' };
+  const received = (message: Extract<MigrationEvent, { kind: 'received' }>['message']): MigrationEvent => ({
+    kind: 'received',
+    message,
+    receivedAt: 0,
+  });
+  const kindsOf = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
+
+  it('does not take the guest back on a refusal that no welcome came before', () => {
+    const refusal = received({ name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'busy' });
+    const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
+    const step = stepFrom(handingOver, greeting, refusal);
+    expect(step.state.phase.name).toBe('handing-over');
+    expect(kindsOf(step)).toEqual(['hang-up', 'arm']);
+    expect(kindsOf(stepFrom(handingOver, up, refusal))).toContain('release-guest');
+  });
+
+  it.each([handingOver, pushing])('lets lost page connections end nothing while $name', (phase) => {
+    expect(stepFrom(phase, up, { kind: 'timer', timer: 'pages' })).toMatchObject({
+      state: { phase },
+      effects: [],
+    });
+  });
+
+  it('asks for the answer again and again, and dials one connection at a time for it', () => {
+    const timeout: MigrationEvent = { kind: 'timer', timer: 'phase' };
+    const again = { kind: 'arm', timer: 'phase', ms: plan.answerMs };
+    const dialling = stepFrom(handingOver, { name: 'dialling', attempts: 1, instanceId: 'first' }, timeout);
+    expect(dialling.effects).toEqual([again]);
+    expect(dialling.state.link.name).toBe('dialling');
+    const asked = stepFrom(handingOver, up, timeout);
+    expect(asked.effects).toContainEqual(again);
+    expect(asked.state.link.name).toBe('waiting');
+  });
+
+  it('goes on asking a destination that is there, however long it takes', () => {
+    const inDoubt: Phase = { ...handingOver, isInDoubt: true };
+    const timeout: MigrationEvent = { kind: 'timer', timer: 'doubt' };
+    expect(stepFrom(inDoubt, up, timeout).state.phase.name).toBe('handing-over');
+    expect(stepFrom(inDoubt, { name: 'waiting', attempts: 3, error }, timeout).state.phase.name).toBe(
+      'ended',
+    );
+  });
+
+  it('keeps an audit that comes before its push is acknowledged', () => {
+    const audited = received({
+      name: 'AUDITED',
+      passed: true,
+      checked: 1,
+      failed: 0,
+      findings: [],
+      samples: new Float64Array(0),
+    });
+    const arrived: Phase = { ...pushing, arrived: ARRIVED };
+    const kept = stepFrom(arrived, up, audited);
+    expect(kept.state.phase.name).toBe('pushing');
+    const facts = { dirtyPages: 1, sentBytes: 1, durationMs: 1 };
+    const done = stepFrom(kept.state.phase, up, { kind: 'round-placed', facts });
+    expect(done.state.phase).toMatchObject({ name: 'ended', outcome: { kind: 'completed' } });
+    expect(kindsOf(done)).toContain('note-audit');
+  });
+
+  it('does not wait for ever for the acknowledgement of a push whose pages have all arrived', () => {
+    const told = stepFrom(pushing, up, received(ARRIVED));
+    expect(told.effects).toEqual([{ kind: 'arm', timer: 'phase', ms: plan.answerMs }]);
+    const step = stepFrom(told.state.phase, up, { kind: 'timer', timer: 'phase' });
+    expect(step.state.phase.name).toBe('awaiting-audit');
+  });
+
+  it('calls a guest lost that the destination took over and cannot go on with', () => {
+    const step = stepFrom(pushing, up, received({ name: 'CANCEL', reason: 'pages were lost' }));
+    expect(step.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'lost' } });
+    expect(kindsOf(step)).not.toContain('release-guest');
+  });
+});
+
+describe('the destination', () => {
+  const limits: ReceptionLimits = {
+    controlLostMs: 1000,
+    pagesLostMs: 500,
+    retryMs: 10,
+    placementMs: 1000,
+    farewellMs: 2000,
+  };
+  const prepare: MessageOf<'PREPARE'> = {
+    name: 'PREPARE',
+    guest: { program: 'any', memoryBytes: 4096, vcpus: 1, seed: 0, writeRate: 0 },
+    mode: 'hybrid',
+    pagePorts: [1],
+    faultPort: 1,
+    audits: false,
+    auditAfterMs: 0,
+  };
+  const preparing: Stage = { name: 'preparing', prepare, arePagesLost: false };
+  const resuming: Stage = { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false };
+  const running: Stage = {
+    name: 'running',
+    prepare,
+    answers: [RESUMED],
+    haveAllArrived: false,
+    isWhole: false,
+  };
+  const farewell = { kind: 'arm', timer: 'farewell', ms: limits.farewellMs };
+  const step = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
+    stepReception(limits, stage, event);
+
+  it('settles pages that had all arrived before it knew that the guest runs', () => {
+    const early = step(resuming, { kind: 'all-arrived' });
+    expect(step(early.stage, { kind: 'resumed', answer: RESUMED }).effects).toContainEqual({
+      kind: 'settle',
+    });
+  });
+
+  it('waits no more for a source that came back while the guest was being resumed', () => {
+    const lost = step(resuming, { kind: 'control-lost', error });
+    expect(lost.effects).toEqual([farewell]);
+    expect(step(lost.stage, { kind: 'attached' }).effects).toContainEqual({
+      kind: 'disarm',
+      timer: 'farewell',
+    });
+  });
+
+  it('misses a source that it lost before the hand-over was checked, once the guest runs', () => {
+    expect(step(running, { kind: 'timer', timer: 'control' }).effects).toEqual([farewell]);
+  });
+
+  it('names no ending while it resumes or settles', () => {
+    const settling: Stage = { ...running, haveAllArrived: true };
+    for (const stage of [resuming, settling])
+      expect(step(stage, { kind: 'timer', timer: 'farewell' })).toEqual({ stage, effects: [farewell] });
+    expect(step(running, { kind: 'timer', timer: 'farewell' }).stage).toMatchObject({
+      ending: { kind: 'pages-lost' },
+    });
+  });
+
+  it('says so when a guest that it took over cannot be resumed', () => {
+    const { stage, effects } = step(resuming, { kind: 'declined', code: 'GUEST_FAILED', error });
+    expect(stage).toMatchObject({ name: 'ended', ending: { kind: 'failed' } });
+    expect(effects[0]).toMatchObject({ kind: 'send', message: { name: 'CANCEL' } });
+  });
+
+  it('counts the limit of lost page connections from the first loss, not from the last dial that failed', () => {
+    const lost: ReceptionEvent = { kind: 'pages-lost', error };
+    const first = step(preparing, lost);
+    expect(first.effects).toContainEqual({ kind: 'arm', timer: 'pages', ms: limits.pagesLostMs });
+    const second = step(first.stage, lost);
+    expect(second.effects).toEqual([{ kind: 'arm', timer: 'retry', ms: limits.retryMs }]);
+    const connected = step(second.stage, { kind: 'pages-connected' });
+    expect(step(connected.stage, lost).effects).toEqual(first.effects);
+  });
+
+  it('waits for the farewell of a source that it hung up on', () => {
+    const message = { name: 'FAREWELL' } as const;
+    const { effects } = step(running, { kind: 'received', message, receivedAt: 0 });
+    expect(effects).toEqual([{ kind: 'hang-up' }, farewell]);
+  });
+
+  it('tells a source that comes back after the end what it missed', () => {
+    const { stage } = step(running, { kind: 'timer', timer: 'farewell' });
+    const { effects } = step(stage, { kind: 'attached' });
+    expect(effects).toMatchObject([
+      { kind: 'send', message: { name: 'RESUMED' } },
+      { kind: 'send', message: { name: 'CANCEL' } },
+      { kind: 'hang-up' },
+    ]);
+  });
+});

@@ -1,0 +1,226 @@
+// The HTML report as text: its numbers, what gets escaped, and that it needs nothing from outside itself.
+import { createHash } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { renderHtml } from '../../src/shared/report/html/html-report.js';
+import { escapeText, html, jsonIsland } from '../../src/shared/report/html/markup.js';
+import type { MigrationReport } from '../../src/shared/report/report.js';
+import { formatMs } from '../../src/shared/units.js';
+import { fieldOf, fixtureReport } from '../support/report-fixture.js';
+
+const HOSTILE = `</script><script>alert(1)</script><img src=x onerror="alert('2')">&amp;<!--\u2028`;
+
+/** The page without what is not ours: the drawing library, and without what is data in it. */
+function markupOf(page: string): string {
+  return page.replace(/<script[^>]*>[^]*?<\/script>/g, '').replace(/<style>[^]*?<\/style>/g, '');
+}
+
+function scriptsOf(page: string): string[] {
+  return [...page.matchAll(/<script>([^]*?)<\/script>/g)].map(([, script]) => script!);
+}
+
+interface ChartsIsland {
+  readonly charts: readonly {
+    readonly id: string;
+    readonly x: readonly number[];
+    readonly bands: readonly { readonly label: string }[];
+    readonly series: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];
+  }[];
+  readonly cells: { readonly counts: readonly number[]; readonly columns: number } | null;
+}
+
+function islandOf(page: string): ChartsIsland {
+  const [, json] = /<script type="application\/json" id="charts">([^]*?)<\/script>/.exec(page)!;
+  return JSON.parse(json!) as ChartsIsland;
+}
+
+function figuresOf(page: string): { field: string; value: string }[] {
+  return [...markupOf(page).matchAll(/<data data-field="([^"]+)" value="([^"]+)">/g)].map(
+    ([, field, value]) => ({ field: field!, value: value! }),
+  );
+}
+
+describe('the numbers of the HTML report', () => {
+  it('are those of the JSON, every one', () => {
+    const figures = figuresOf(renderHtml(fixtureReport));
+    for (const { field, value } of figures) expect(Number(value), field).toBe(fieldOf(fixtureReport, field));
+    expect(figures.map(({ field }) => field)).toEqual(
+      expect.arrayContaining([
+        'stun.stunMs',
+        'stun.guestGapMs',
+        'stun.clockErrorMs',
+        'totalMs',
+        'forecastStunMs',
+        ...Object.keys(fixtureReport.stun.parts).map((part) => `stun.parts.${part}`),
+        ...Object.keys(fixtureReport.bytes).map((row) => `bytes.${row}`),
+        ...fixtureReport.rounds.flatMap((_, at) => [`rounds.${at}.dirtyPages`, `rounds.${at}.sentPages`]),
+        'bitmap.rawBytes',
+        'bitmap.sentBytes',
+        'postcopy.faultLatencyUs.p99',
+        'audit.checked',
+      ]),
+    );
+  });
+
+  it('say the stun in the heading as the terminal does', () => {
+    expect(renderHtml(fixtureReport)).toContain(
+      `The guest stood still for <em>${formatMs(fixtureReport.stun.stunMs)}</em>`,
+    );
+  });
+
+  it('reach the charts unchanged', () => {
+    const { charts, cells } = islandOf(renderHtml(fixtureReport));
+    const chart = (id: string) => charts.find((one) => one.id === id)!;
+    const [source, destination] = chart('timeline').series;
+    const at = (values: readonly (number | null)[]) =>
+      chart('timeline').x.flatMap((atMs, index) => {
+        const pagesPerSecond = values[index];
+        return pagesPerSecond === null ? [] : [{ atMs, pagesPerSecond }];
+      });
+    expect(at(source!.values)).toEqual(fixtureReport.timeline.source);
+    expect(at(destination!.values)).toEqual(fixtureReport.timeline.destination);
+    expect(chart('timeline').bands.map(({ label }) => label)).toEqual(
+      fixtureReport.timeline.phases.map(({ name }) => name),
+    );
+    expect(chart('rounds').series.map(({ values }) => values)).toEqual([
+      fixtureReport.rounds.map(({ dirtyPages }) => dirtyPages),
+      fixtureReport.rounds.map(({ sentPages }) => sentPages),
+    ]);
+    // Empty half octaves between 2^10 and 2^11.5, and between that and 2^13, are drawn as such.
+    expect(chart('faults').series[0]!.values).toEqual([1, 2, 0, 0, 7, 0, 0, 2]);
+    expect(chart('gaps').series.map(({ label }) => label)).toEqual(['source', 'destination']);
+    expect(cells!.counts).toEqual(fixtureReport.bitmap.dirtyPerRegion);
+  });
+
+  it('are all in the JSON that the page carries', () => {
+    const [, text] = /<pre>([^]*?)<\/pre>/.exec(renderHtml(fixtureReport))!;
+    const json = text!.replaceAll('&quot;', '"').replaceAll('&#39;', "'");
+    expect(JSON.parse(json)).toEqual(fixtureReport);
+  });
+});
+
+describe('a hostile text in a report', () => {
+  const hostile: MigrationReport = {
+    ...fixtureReport,
+    mode: HOSTILE,
+    guest: { ...fixtureReport.guest, program: HOSTILE },
+    switchOverReason: HOSTILE,
+    trace: { ...fixtureReport.trace, mode: HOSTILE },
+    timeline: { ...fixtureReport.timeline, phases: [{ name: HOSTILE, fromMs: 0, toMs: 1 }] },
+    audit: { passed: false, checked: 1, failed: 1, findings: [HOSTILE] },
+  };
+
+  it('never becomes an element, an attribute or a script', () => {
+    const page = renderHtml(hostile);
+    expect(page).not.toContain('<img');
+    expect(page).not.toContain('<!--');
+    expect(page.match(/<script/g)).toHaveLength(renderHtml(fixtureReport).match(/<script/g)!.length);
+    expect(scriptsOf(page)).toEqual(scriptsOf(renderHtml(fixtureReport)));
+    expect(markupOf(page).split(escapeText(HOSTILE)).length - 1).toBeGreaterThanOrEqual(6);
+  });
+
+  it('reaches the script as the text that it is', () => {
+    const timeline = islandOf(renderHtml(hostile)).charts.find(({ id }) => id === 'timeline')!;
+    expect(timeline.bands[0]!.label).toBe(HOSTILE);
+  });
+
+  it('is escaped whatever it is', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (text) => {
+        const escaped = escapeText(text);
+        expect(html`<b title="${text}">${text}</b>`.text).toBe(`<b title="${escaped}">${escaped}</b>`);
+        expect(escaped).not.toMatch(/[<>"']|&(?!(?:amp|lt|gt|quot|#39);)/);
+        const island = jsonIsland('x', text).text;
+        expect(island.match(/</g)).toHaveLength(2);
+        expect(JSON.parse(island.slice(island.indexOf('>') + 1, island.lastIndexOf('<')))).toBe(text);
+      }),
+    );
+  });
+});
+
+describe('the page', () => {
+  const page = renderHtml(fixtureReport);
+
+  it('loads nothing', () => {
+    expect(markupOf(page)).not.toMatch(/\bsrc\s*=/i);
+    expect(
+      [...page.matchAll(/<(?:a|link|base|form|iframe|object|embed|use|image)\b[^>]*>/gi)].map(String),
+    ).toEqual(['<link rel="icon" href="data:," />']);
+    const [, style] = /<style>([^]*?)<\/style>/.exec(page)!;
+    expect(style).not.toMatch(/url\(|@import|https?:/i);
+    expect(markupOf(page)).not.toMatch(/https?:\/\//);
+  });
+
+  it('allows its own two scripts by their hashes and nothing else', () => {
+    const [, policy] = /Content-Security-Policy" content="([^"]*)"/.exec(page)!;
+    const hashes = scriptsOf(page).map(
+      (script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+    );
+    expect(hashes).toHaveLength(2);
+    expect(policy!.replaceAll('&#39;', "'")).toBe(
+      `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src ${hashes.join(' ')}`,
+    );
+  });
+
+  it('opens and closes every element that it has', () => {
+    const open: string[] = [];
+    for (const [tag, end, name] of markupOf(page).matchAll(/<(\/?)([a-z][a-z0-9]*)\b[^>]*>/g)) {
+      if (/^(?:meta|link)$/.test(name!)) continue;
+      if (end === '/') expect(open.pop(), tag).toBe(name);
+      else open.push(name!);
+    }
+    expect(open).toEqual([]);
+  });
+});
+
+describe('what a report does not have', () => {
+  it('is said in its place', () => {
+    const page = renderHtml({
+      ...fixtureReport,
+      rounds: [],
+      forecastStunMs: null,
+      bitmap: { format: 'raw', rawBytes: 8197, sentBytes: 8197, dirtyPerRegion: [] },
+      timeline: { phases: [], source: [], destination: [] },
+      postcopy: null,
+      gaps: null,
+      audit: null,
+    });
+    expect(islandOf(page)).toEqual({ charts: [], cells: null });
+    for (const sentence of [
+      'Throughput was not sampled in this run.',
+      'there was no round.',
+      'Which regions were dirty was not recorded in this run.',
+      'Every page was there when the guest resumed',
+      'How gaps were distributed was not recorded in this run.',
+      'no audit was asked for',
+    ])
+      expect(page).toContain(sentence);
+    expect(page).not.toMatch(/undefined|NaN|\[object/.exec(markupOf(page))?.[0] ?? 'no such text');
+  });
+
+  it('may be all but zero without a division by it', () => {
+    const zeroed = JSON.parse(
+      JSON.stringify(fixtureReport, (_, value: unknown) => (typeof value === 'number' ? 0 : value)),
+    ) as MigrationReport;
+    expect(markupOf(renderHtml(zeroed))).not.toMatch(/undefined|NaN|Infinity/);
+  });
+});
+
+describe('a report that is large', () => {
+  it('draws its regions in at most 4096 cells that lose no page', () => {
+    const dirtyPerRegion = Array.from({ length: 10_001 }, (_, region) => region % 513);
+    const { cells } = islandOf(
+      renderHtml({ ...fixtureReport, bitmap: { ...fixtureReport.bitmap, dirtyPerRegion } }),
+    );
+    const sum = (counts: readonly number[]) => counts.reduce((one, other) => one + other, 0);
+    expect(cells!.counts.length).toBeLessThanOrEqual(4096);
+    expect(sum(cells!.counts)).toBe(sum(dirtyPerRegion));
+  });
+
+  it('lists the first and the last of its rounds', () => {
+    const rounds = Array.from({ length: 5000 }, (_, round) => ({ ...fixtureReport.rounds[1]!, round }));
+    const page = renderHtml({ ...fixtureReport, rounds });
+    expect(markupOf(page)).toContain('… 4,940 more');
+    expect(figuresOf(page).filter(({ field }) => field.startsWith('rounds.'))).toHaveLength(60 * 5);
+  });
+});

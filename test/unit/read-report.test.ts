@@ -1,0 +1,92 @@
+// Reading a saved report back: what is refused, and in which words.
+import { describe, expect, it } from 'vitest';
+import { MicrostunError } from '../../src/shared/errors.js';
+import { readReport } from '../../src/shared/report/read-report.js';
+import { fixtureReport } from '../support/report-fixture.js';
+
+function refusalOf(text: string): string {
+  try {
+    readReport(text, 'run.json');
+  } catch (error) {
+    expect(error).toBeInstanceOf(MicrostunError);
+    expect((error as MicrostunError).code).toBe('USAGE');
+    return (error as MicrostunError).message;
+  }
+  return 'not refused';
+}
+
+const withField = (field: string, value: unknown): string =>
+  JSON.stringify({ ...fixtureReport, [field]: value });
+
+describe('a saved report', () => {
+  it('is read back as it was', () => {
+    expect(readReport(JSON.stringify(fixtureReport), 'run.json')).toEqual(fixtureReport);
+  });
+
+  it('keeps fields that nobody knows', () => {
+    expect(readReport(withField('newer', { than: 'this' }), 'run.json')).toHaveProperty('newer.than', 'this');
+  });
+
+  it.each([undefined, null])('has an empty timeline where it is %s', (timeline) => {
+    const bitmap = { ...fixtureReport.bitmap, dirtyPerRegion: undefined };
+    const read = readReport(
+      JSON.stringify({ ...fixtureReport, timeline, bitmap, gaps: timeline }),
+      'run.json',
+    );
+    expect(read.timeline).toEqual({ phases: [], source: [], destination: [] });
+    expect(read.bitmap.dirtyPerRegion).toEqual([]);
+  });
+});
+
+describe('what is no report of a known version is refused', () => {
+  it.each([
+    ['no JSON', 'microstun: a log line', 'run.json is no JSON'],
+    ['an empty file', '', 'run.json is no JSON'],
+    ['half a report', JSON.stringify(fixtureReport).slice(0, 900), 'run.json is no JSON'],
+    ['a list', '[]', 'run.json is no microstun report'],
+    ['null', 'null', 'run.json is no microstun report'],
+    ['the JSON of something else', '{"name":"x","version":"1.0.0"}', 'run.json is no microstun report'],
+    ['a later version', withField('version', 2), 'is a report of version 2; this microstun reads version 1'],
+    ['a version that is a text', withField('version', '1'), 'is a report of version "1"'],
+    ['a failed migration', withField('outcome', 'failed'), 'is the report of a migration that failed'],
+  ])('%s', (_, text, words) => {
+    expect(refusalOf(text)).toContain(words);
+  });
+});
+
+describe('a damaged report is refused by the place of the damage', () => {
+  it.each([
+    ['outcome', 'maybe', 'outcome should be "completed", it is "maybe"'],
+    ['totalMs', undefined, 'totalMs is missing'],
+    ['totalMs', '12', 'totalMs should be a number, it is "12"'],
+    ['connections', -1, 'connections should be a whole number, it is -1'],
+    ['mode', 3, 'mode should be a text, it is 3'],
+    ['stun', null, 'stun should be an object, it is null'],
+    ['rounds', {}, 'rounds should be a list, it is an object'],
+    ['rounds', [fixtureReport.rounds[0], { round: 1 }], 'rounds[1].dirtyPages is missing'],
+    [
+      'guest',
+      { ...fixtureReport.guest, writeRate: 'fast' },
+      'guest.writeRate should be a number, it is "fast"',
+    ],
+    ['bitmap', { ...fixtureReport.bitmap, format: 'zip' }, 'bitmap.format should be "compacted" or "raw"'],
+    ['gaps', { source: [{ belowUs: 1, count: 'x' }], destination: [] }, 'gaps.source[0].count should be'],
+    ['source', { pid: 'x'.repeat(500) }, `source.pid should be a whole number, it is "${'x'.repeat(39)}…`],
+  ])('%s: %j', (field, value, words) => {
+    expect(refusalOf(withField(field, value))).toContain(words);
+  });
+
+  it('a number beyond all numbers', () => {
+    expect(refusalOf(JSON.stringify(fixtureReport).replace('988.4', '1e999'))).toContain(
+      'totalMs should be a number',
+    );
+  });
+
+  it('a prototype in place of fields', () => {
+    const text = JSON.stringify({ ...fixtureReport, stun: undefined }).replace(
+      /}$/,
+      ',"__proto__":{"stun":{}}}',
+    );
+    expect(refusalOf(text)).toContain('stun is missing');
+  });
+});

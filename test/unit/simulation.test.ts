@@ -1,0 +1,166 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stepReception } from '../../src/destination/reception.js';
+import { stepMigration } from '../../src/source/migration.js';
+import { simulate, type Machines, type Story } from '../support/simulation.js';
+
+/** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
+const oneSeed = process.env['SIM_SEED'];
+const seeds = Number(process.env['SIM_COUNT'] ?? 20_000);
+const PLANTED_SEEDS_MAX = 20_000;
+
+const real: Machines = { stepMigration, stepReception };
+const traceLimit = Error.stackTraceLimit;
+
+beforeAll(() => {
+  // The machines make errors by the thousand, and nobody reads where.
+  Error.stackTraceLimit = 0;
+});
+
+afterAll(() => {
+  Error.stackTraceLimit = traceLimit;
+});
+
+function tell({ seed, violation, trace }: Story): string {
+  return [`SIM_SEED=${seed}: ${violation ?? 'nothing is wrong'}`, ...trace].join('\n');
+}
+
+describe.runIf(oneSeed !== undefined)('the simulation of one seed', () => {
+  it('breaks no promise', () => {
+    const story = simulate(Number(oneSeed), { isTraced: true });
+    console.log(tell(story));
+    expect(story.violation).toBeUndefined();
+  });
+});
+
+describe.runIf(oneSeed === undefined)('the simulation', () => {
+  it('breaks no promise, whatever is cut, killed, stalled or cancelled, and meets every kind of ending', () => {
+    const endings = new Set<string>();
+    for (let seed = 1; seed <= seeds; seed++) {
+      const story = simulate(seed);
+      if (story.violation !== undefined) throw new Error(tell(simulate(seed, { isTraced: true })));
+      for (const { isHandedOver, sourceEnd, destinationReport } of story.records) {
+        endings.add(`source: ${sourceEnd ?? 'killed'}${isHandedOver ? ' after HAND_OVER' : ''}`);
+        if (destinationReport !== undefined) endings.add(`destination: ${destinationReport}`);
+      }
+    }
+    expect([...endings].sort()).toEqual([
+      'destination: failed',
+      'destination: killed',
+      'destination: pages-lost',
+      'source: completed after HAND_OVER',
+      'source: destination after HAND_OVER',
+      'source: in doubt after HAND_OVER',
+      'source: killed',
+      'source: killed after HAND_OVER',
+      'source: lost after HAND_OVER',
+      'source: source',
+      'source: source after HAND_OVER',
+    ]);
+  });
+
+  it('is the same story for the same seed', () => {
+    expect(simulate(42, { isTraced: true })).toEqual(simulate(42, { isTraced: true }));
+  });
+});
+
+describe.runIf(oneSeed === undefined)('the simulation of a planted bug', () => {
+  /** Expects some seed to find out, and its violation to be what the bug does. */
+  function expectFound(planted: Partial<Machines>, reason: RegExp): void {
+    const machines = { ...real, ...planted };
+    for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
+      const { violation } = simulate(seed, { machines });
+      if (violation !== undefined && reason.test(violation)) return;
+    }
+    throw new Error(`no seed up to ${PLANTED_SEEDS_MAX} found ${reason.source}`);
+  }
+
+  it('finds a source that takes a lost link for a refusal', () => {
+    expectFound(
+      {
+        stepMigration: (plan, state, event) =>
+          event.kind === 'link-lost' && state.phase.name === 'handing-over'
+            ? stepMigration(
+                plan,
+                { ...state, phase: { name: 'stopping', nextRound: 0, pagesFollow: true } },
+                CANCEL,
+              )
+            : stepMigration(plan, state, event),
+      },
+      /without a refusal|runs at the source and at|that the destination has resumed/,
+    );
+  });
+
+  it('finds a source that believes the refusal of a destination that was restarted', () => {
+    expectFound(
+      {
+        stepMigration: (plan, state, event) =>
+          event.kind === 'received' && event.message.name === 'REFUSAL' && state.phase.name === 'handing-over'
+            ? stepMigration(plan, { ...state, link: { name: 'up', instanceId: 'whoever' } }, event)
+            : stepMigration(plan, state, event),
+      },
+      /that the destination has resumed/,
+    );
+  });
+
+  it('finds a destination that resumes what it has refused', () => {
+    expectFound(
+      {
+        stepReception: (limits, stage, event) => {
+          const step = stepReception(limits, stage, event);
+          const isRefused = step.stage.name === 'ended' && step.stage.ending.kind === 'refused';
+          return isRefused && stage.name === 'validating'
+            ? { stage, effects: step.effects.filter(({ kind }) => kind === 'send') }
+            : step;
+        },
+      },
+      /resumed after it was refused/,
+    );
+  });
+
+  it('finds a destination that does not say its answers again', () => {
+    expectFound(
+      {
+        stepReception: (limits, stage, event) => {
+          const step = stepReception(limits, stage, event);
+          const isAskedAgain =
+            event.kind === 'attached' || (event.kind === 'received' && event.message.name === 'HAND_OVER');
+          return isAskedAgain
+            ? { stage: step.stage, effects: step.effects.filter(({ kind }) => kind !== 'send') }
+            : step;
+        },
+      },
+      /hangs|never learned/,
+    );
+  });
+
+  it('finds a destination that forgets that all pages arrived before it knew that the guest runs', () => {
+    expectFound(
+      {
+        stepReception: (limits, stage, event) =>
+          event.kind === 'all-arrived' && stage.name === 'resuming'
+            ? { stage, effects: [] }
+            : stepReception(limits, stage, event),
+      },
+      /the source hangs while pushing/,
+    );
+  });
+
+  it('finds a source that takes its leave once the guest runs, before every page has arrived', () => {
+    expectFound(
+      {
+        stepMigration: (plan, state, event) => {
+          const step = stepMigration(plan, state, event);
+          if (step.state.phase.name !== 'pushing' || state.phase.name === 'pushing') return step;
+          const outcome = { kind: 'completed' } as const;
+          return {
+            state: { ...step.state, phase: { name: 'ended', outcome } },
+            effects: [{ kind: 'hang-up' }, { kind: 'end', outcome }],
+          };
+        },
+      },
+      /completed, and pages are missing/,
+    );
+  });
+});
+
+const CANCEL = { kind: 'cancel', reason: 'planted' } as const;
