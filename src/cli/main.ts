@@ -5,6 +5,7 @@ import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { runCompare, sharedFlags } from './compare-run.js';
+import type { Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
@@ -14,6 +15,7 @@ import {
   guestSpecOf,
   migrationOptions,
   once,
+  refuseRepeatedFlags,
   reportOptions,
   wholeNumber,
 } from './options.js';
@@ -48,7 +50,7 @@ const parser = yargs(hideBin(process.argv))
           type: 'string',
           default: '5',
           describe: 'Migrations of each setting',
-          coerce: wholeNumber('--runs', 1, 10_000),
+          coerce: once(wholeNumber('--runs', 1, 10_000)),
         })
         .option('a', {
           type: 'string',
@@ -77,14 +79,14 @@ const parser = yargs(hideBin(process.argv))
           type: 'string',
           demandOption: true,
           describe: 'The destination, host:port',
-          coerce: (text: string) => parseAddress(text, '127.0.0.1'),
+          coerce: once((text: string) => parseAddress(text, '127.0.0.1')),
         })
         .option('listen', {
           type: 'string',
           default: '0.0.0.0:0',
           describe:
             'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any',
-          coerce: (text: string) => parseAddress(text, '0.0.0.0'),
+          coerce: once((text: string) => parseAddress(text, '0.0.0.0')),
         })
         .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
         .example(
@@ -92,6 +94,7 @@ const parser = yargs(hideBin(process.argv))
           'page connections on ports 7100 and 7101, the fault connection on 7102, for a firewall',
         ),
     async (args) => {
+      checkPortRow(args.listen, args.connections);
       process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
     },
   )
@@ -104,17 +107,17 @@ const parser = yargs(hideBin(process.argv))
           type: 'string',
           default: '0.0.0.0:7000',
           describe: 'Where the source dials, host:port; port 0 takes any',
-          coerce: (text: string) => parseAddress(text, '0.0.0.0'),
+          coerce: once((text: string) => parseAddress(text, '0.0.0.0')),
         })
         .option('max-memory', {
           type: 'string',
           describe: 'The largest guest to take (default: what is available)',
-          coerce: parseSize,
+          coerce: once(parseSize),
         })
         .option('run-for', {
           type: 'string',
           describe: 'End this long after the migration (default: run the guest until interrupted)',
-          coerce: parseDurationMs,
+          coerce: once(parseDurationMs),
         })
         .option('once', {
           type: 'boolean',
@@ -125,13 +128,13 @@ const parser = yargs(hideBin(process.argv))
           type: 'string',
           describe:
             'Send a guest that came on to this destination, after --migrate-after; the other migration flags shape that',
-          coerce: (text: string) => parseAddress(text, '127.0.0.1'),
+          coerce: once((text: string) => parseAddress(text, '127.0.0.1')),
         })
         .option('hops', {
           type: 'string',
           default: '1',
           describe: 'Forward so many guests, or the same guest so many times; then keep it',
-          coerce: wholeNumber('--hops', 0, 1_000_000),
+          coerce: once(wholeNumber('--hops', 0, 1_000_000)),
         })
         .example('$0 destination --listen 0.0.0.0:7000', 'wait for a guest from any host')
         .example('$0 destination --run-for 5s', 'run the guest for five seconds, then end'),
@@ -159,6 +162,7 @@ const parser = yargs(hideBin(process.argv))
       process.exitCode = await runReport(args.run, args.out);
     },
   )
+  .check(refuseRepeatedFlags)
   .demandCommand(1)
   .strict()
   .wrap(Math.min(110, process.stdout.columns || 110))
@@ -188,6 +192,15 @@ function complain(error: unknown): number {
     `microstun: this is a bug, please report it:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return 1;
+}
+
+// A fixed first port needs room for the row of page connections and the fault connection behind it.
+function checkPortRow({ port }: Address, connections: number): void {
+  if (port === 0 || port + connections <= 65535) return;
+  throw new MicrostunError(
+    'USAGE',
+    `--listen with port ${port} leaves no room for ${connections} page connections and one for faults below 65536; choose a lower port`,
+  );
 }
 
 function packageVersion(): string {

@@ -15,6 +15,7 @@ import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 /** Flags of every command. */
 export function commonOptions<T>(yargs: Argv<T>) {
   return yargs
+    .requiresArg(['log-level'])
     .option('json', {
       type: 'boolean',
       default: false,
@@ -30,6 +31,7 @@ export function commonOptions<T>(yargs: Argv<T>) {
 /** Flags that shape the guest. */
 export function guestOptions<T>(yargs: Argv<T>) {
   return yargs
+    .requiresArg(['guest', 'memory', 'vcpus', 'seed', 'write-rate'])
     .option('guest', {
       choices: programNames,
       default: 'hot-set',
@@ -60,9 +62,28 @@ export function guestOptions<T>(yargs: Argv<T>) {
     });
 }
 
+const MIGRATION_VALUE_FLAGS = [
+  'mode',
+  'trace',
+  'bitmap',
+  'connections',
+  'bandwidth',
+  'max-rounds',
+  'time-limit',
+  'on-timeout',
+  'stun-budget',
+  'migrate-after',
+  'audit-after',
+  'connect-timeout',
+  'reconnect-timeout',
+  'in-doubt-after',
+  'report',
+];
+
 /** Flags that shape the migration. */
 export function migrationOptions<T>(yargs: Argv<T>) {
   return yargs
+    .requiresArg(MIGRATION_VALUE_FLAGS)
     .option('mode', {
       choices: ['hybrid', 'pre-copy', 'post-copy'] as const,
       default: 'hybrid' as const,
@@ -238,4 +259,17 @@ export function guestSpecOf({ guest, memory, vcpus, seed, writeRate }: GuestArgu
     seed,
     writeRate: writeRate ?? catalogue[guest]!.defaultWriteRate,
   };
+}
+
+/** Refuses flags that were given more than once and take one value, whatever their kind. */
+export function refuseRepeatedFlags(parsed: Readonly<Record<string, unknown>>): true {
+  for (const [name, value] of Object.entries(parsed)) {
+    if (name !== '_' && Array.isArray(value)) {
+      throw new MicrostunError(
+        'USAGE',
+        `--${name} was given ${value.length} times: ${value.join(', ')}; give it once`,
+      );
+    }
+  }
+  return true;
 }

@@ -79,6 +79,8 @@ export class Destination {
     if (this.#current === undefined) this.#begin(migrationId);
     const current = this.#current;
     if (current?.id !== migrationId) {
+      // Welcomed first, so that the source knows which process it is that refuses.
+      welcome(socket);
       refuse(
         socket,
         'BUSY',

@@ -2,6 +2,7 @@
 // Nobody imports this file; receivers.ts starts it.
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, assert, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../shared/memory/pages.js';
@@ -43,6 +44,9 @@ const DIAL_MS = 5000;
 /** A source that takes the connection and does not welcome us for this long is dialled again. */
 const GREETING_MS = 5000;
 
+/** Before the hand-over a connection on which nothing comes for this long is dialled again, even if it seems up. */
+const STALL_MS_MAX = 8000;
+
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
 const own = workerData as ReceiverWorkerData;
@@ -50,6 +54,7 @@ const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
 let socket: Socket | undefined;
 let greeting: NodeJS.Timeout | undefined;
+let lastByteAt = 0;
 /** The first round that is not wholly placed. */
 let nextRound = 0;
 
@@ -80,9 +85,17 @@ port.on('message', (request: ReceiverRequest) => {
     return;
   }
   clearTimeout(greeting);
+  clearInterval(stallWatch);
   socket?.destroy();
   port.close();
 });
+
+// After the hand-over nothing may be left to come; what then lacks, the main thread watches.
+const stallWatch = setInterval(() => {
+  if (socket === undefined || safepoints.isHandedOver) return;
+  if (monotonicUs() - lastByteAt > STALL_MS_MAX * 1000)
+    lose(new MicrostunError('CONNECTION_LOST', `nothing came on a page connection for ${STALL_MS_MAX} ms`));
+}, STALL_MS_MAX / 8);
 
 touchMemory();
 tell({ kind: 'touched' });
@@ -105,6 +118,7 @@ async function connectToSource(): Promise<void> {
     callback: (byteCount) => {
       try {
         if (socket !== fresh) return false;
+        lastByteAt = monotonicUs();
         // Nobody overwrites a running guest, whatever the peer says.
         receiver.isGuestRunning = safepoints.isHandedOver;
         receiver.advance(byteCount);
@@ -116,6 +130,7 @@ async function connectToSource(): Promise<void> {
     },
   });
   socket = fresh;
+  lastByteAt = monotonicUs();
   fresh.on('error', (error) => {
     if (socket === fresh)
       lose(new MicrostunError('CONNECTION_LOST', `a page connection was lost: ${messageOf(error)}`));

@@ -3,7 +3,7 @@
 // Owns the conversation, not the listening; runs on a copier worker's thread.
 import type { Socket } from 'node:net';
 import { monotonicUs } from '../shared/clock.js';
-import { asMicrostunError, MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
+import { MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
@@ -111,7 +111,12 @@ export class Copier {
       try {
         for (const frame of reader.consume(chunk)) this.#receive(frame);
       } catch (error) {
-        lose(asMicrostunError(error, 'PROTOCOL'));
+        // Damaged bytes end the connection and not the round: it goes on over the next one.
+        lose(
+          new MicrostunError('CONNECTION_LOST', `a page connection was given up: ${messageOf(error)}`, {
+            cause: error,
+          }),
+        );
       }
     });
     socket.resume();

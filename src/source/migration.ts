@@ -2,7 +2,8 @@
 // Clock, sockets, workers and the guest are the driver's (migrate.ts); the simulation drives it without any of them.
 import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
 import { clipReason, type Message, type MessageName, type MessageOf } from '../shared/wire/messages.js';
-import { refusalError } from '../shared/wire/refusal.js';
+import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
+import { refusalError, versionComplaint } from '../shared/wire/refusal.js';
 import { judge, type Forecast, type RoundFacts, type SwitchOverReason } from './convergence.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
 
@@ -254,6 +255,9 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
   switch (message.name) {
     case 'WELCOME': {
       if (state.link.name !== 'greeting') return outOfTurn(state, message.name);
+      if (message.version !== PROTOCOL_VERSION) {
+        return fail(state, new MicrostunError('VERSION_MISMATCH', versionComplaint(message.version)));
+      }
       const known = state.link.instanceId;
       const up = { ...state, link: { name: 'up', instanceId: message.instanceId } } satisfies MigrationState;
       if (known !== undefined && known !== message.instanceId) return onRestart(up);

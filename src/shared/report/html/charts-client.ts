@@ -67,7 +67,7 @@ export const chartsClient = String.raw`
             }
           : {
               label, value, fill: () => colour(name), stroke: () => colour(name), width: 0,
-              paths: uPlot.paths.bars({ size: [width, 64], radius: 0.12 }), points: { show: false },
+              paths: uPlot.paths.bars({ size: [width, 90 * width], radius: 0.12 }), points: { show: false },
             },
       ),
     ];
