@@ -3,7 +3,9 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['test/support/*.mjs', 'dist/', 'dist-bench/', 'node_modules/', 'scripts/', 'eslint.config.js'] },
+  {
+    ignores: ['test/support/*.mjs', 'dist/', 'dist-bench/', 'node_modules/', 'scripts/', 'eslint.config.js'],
+  },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,
   {

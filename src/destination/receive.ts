@@ -275,11 +275,15 @@ export class IncomingMigration {
         },
       });
     });
-    this.#fetcher = this.#startFetcher(machine, faultPort);
+    // A guest that runs before its faults can be answered waits for the push to bring its pages.
+    await new Promise<void>((resolve) => {
+      this.#fetcher = this.#startFetcher(machine, faultPort, resolve);
+    });
     return { kind: 'prepared', preparedMs: (monotonicUs() - from) / 1000 };
   }
 
-  #startFetcher(machine: GuestMachine, faultPort: number): Fetcher {
+  // `connected` is told each time; a connection that does not come up is lost, and dialled again.
+  #startFetcher(machine: GuestMachine, faultPort: number, connected: () => void): Fetcher {
     return new Fetcher(machine, { host: this.#sourceHost, port: faultPort }, this.id, {
       allArrived: () => {
         this.#events.push({ kind: 'all-arrived' });
@@ -290,6 +294,7 @@ export class IncomingMigration {
       connected: () => {
         this.#isFetcherLost = false;
         this.#events.push({ kind: 'pages-connected' });
+        connected();
       },
       lost: (error) => {
         this.#isFetcherLost = true;

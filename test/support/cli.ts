@@ -41,7 +41,7 @@ export class CliProcess {
   readonly gone: Promise<void>;
   #end: Ended | undefined;
 
-  constructor(command: string, args: readonly string[], hasIpc: boolean) {
+  constructor(command: string, args: readonly string[], hasIpc: boolean, msMax = PROCESS_MS_MAX) {
     this.#child = spawn(command, args, {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe', ...(hasIpc ? (['ipc'] as const) : [])],
@@ -59,7 +59,7 @@ export class CliProcess {
       const timer = setTimeout(() => {
         this.kill('SIGKILL');
         reject(new Error(`stuck: ${args.join(' ')}; it said:\n${this.#text.stderr}${this.#text.stdout}`));
-      }, PROCESS_MS_MAX);
+      }, msMax);
       this.#child.once('error', reject);
       // Not 'exit': only now is all of its output here.
       this.#child.once('close', (status, signal) => {
@@ -145,9 +145,10 @@ export function runNpm(...args: readonly string[]): Promise<Ended> {
 export async function startDestination(
   args: readonly string[] = [],
   listen = '127.0.0.1:0',
+  msMax = PROCESS_MS_MAX,
 ): Promise<{ destination: CliProcess; to: string }> {
   const all = [entry, 'destination', '--listen', listen, '--json', ...args];
-  const destination = new CliProcess(process.execPath, all, true);
+  const destination = new CliProcess(process.execPath, all, true, msMax);
   return { destination, to: formatAddress(await destination.listening()) };
 }
 

@@ -19,6 +19,7 @@ describe('a forecast of the stun', () => {
   it('is the fixed costs and the network when nothing remains', () => {
     expect(forecastStun([round(1000, 100 * MILLION)], 0, 0.25)).toEqual({
       stunMs: FIXED_STUN_MS + 0.25,
+      copyMs: 0,
       bandwidthBytesPerSecond: expect.closeTo(100 * MILLION, 3) as number,
       remainingPages: 0,
     });
@@ -27,6 +28,12 @@ describe('a forecast of the stun', () => {
   it('adds the remaining pages at the measured bandwidth', () => {
     const { stunMs } = forecastStun([round(1000, 4.104 * MILLION)], 50, 2);
     expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 2 + 50, 6);
+  });
+
+  it('leaves out the remaining pages where they follow after the stun, and still says what they cost', () => {
+    const { stunMs, copyMs } = forecastStun([round(1000, 4.104 * MILLION)], 50, 2, true);
+    expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 2, 6);
+    expect(copyMs).toBeCloseTo(50, 6);
   });
 
   it('counts on the best of the last three rounds', () => {

@@ -4,7 +4,8 @@ import { encodeFrame, FrameReader, type FrameName } from '../../src/shared/wire/
 import { decodeMessage } from '../../src/shared/wire/messages.js';
 
 function decode(name: FrameName, body: Buffer): void {
-  for (const frame of new FrameReader().consume(Buffer.concat(encodeFrame(name, [body])))) decodeMessage(frame);
+  for (const frame of new FrameReader().consume(Buffer.concat(encodeFrame(name, [body]))))
+    decodeMessage(frame);
 }
 
 describe('a hostile message body', () => {
