@@ -111,7 +111,10 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
   it('sends every dirty page of a round, with its bytes or as zero', () => {
     report.rounds.forEach(({ round, dirtyPages, sentPages, zeroPages, sentBytes }, index) => {
       expect(round).toBe(index);
-      expect(sentPages + zeroPages).toBe(dirtyPages);
+      // The last round of a hybrid or post-copy is the push: what a fault fetched first it need not bring.
+      const fetchedPages = index === report.rounds.length - 1 ? (report.postcopy?.fetchedPages ?? 0) : 0;
+      expect(sentPages + zeroPages).toBeLessThanOrEqual(dirtyPages);
+      expect(sentPages + zeroPages).toBeGreaterThanOrEqual(dirtyPages - fetchedPages);
       expect(sentBytes).toBeGreaterThanOrEqual(sentPages * 4096);
     });
     expect(report.rounds[0]!.dirtyPages).toBe(PAGES);
