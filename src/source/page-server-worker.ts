@@ -44,7 +44,9 @@ let current: Socket | undefined;
 let faults = 0;
 let control = 0;
 let closedSocketBytes = 0;
-let cuts = 0;
+let connections = 0;
+/** Whether the last connection was lost with something half said. The destination hangs up in order when it is done. */
+let wasCutShort = false;
 
 const tell = (message: PageServerMessage): void => {
   port.postMessage(message);
@@ -61,6 +63,7 @@ port.on('message', () => {
   const last = current;
   drop();
   last?.end();
+  const cuts = Math.max(0, connections - 1) + (wasCutShort ? 1 : 0);
   tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes, cuts } });
   server.close();
   port.close();
@@ -77,7 +80,8 @@ async function accept(socket: Socket): Promise<void> {
     return;
   }
   // A destination that comes again has lost its old connection, whether or not that is known here.
-  if (current !== undefined) cuts++;
+  connections++;
+  wasCutShort = false;
   current?.destroy();
   drop();
   current = socket;
@@ -86,19 +90,24 @@ async function accept(socket: Socket): Promise<void> {
     try {
       for (const frame of reader.consume(chunk)) serve(socket, frame);
     } catch (error) {
-      lose(socket, asMicrostunError(error, 'PROTOCOL'));
+      lose(socket, reader, asMicrostunError(error, 'PROTOCOL'));
     }
   });
   socket.on('error', (error) => {
     lose(
       socket,
+      reader,
       new MicrostunError('CONNECTION_LOST', `the fault connection was lost: ${messageOf(error)}`, {
         cause: error,
       }),
     );
   });
   socket.on('close', () => {
-    lose(socket, new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'));
+    lose(
+      socket,
+      reader,
+      new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'),
+    );
   });
   control += socket.bytesRead + welcome(socket);
   socket.resume();
@@ -119,9 +128,9 @@ function serve(socket: Socket, { header, body }: Frame): void {
   socket.write(answer);
 }
 
-function lose(socket: Socket, error: MicrostunError): void {
+function lose(socket: Socket, reader: FrameReader, error: MicrostunError): void {
   if (current !== socket) return;
-  cuts++;
+  wasCutShort = error.code === 'PROTOCOL' || socket.writableLength > 0 || reader.pendingBytes > 0;
   drop();
   socket.destroy();
   tell({ kind: 'lost', code: error.code, reason: error.message });
