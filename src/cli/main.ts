@@ -65,7 +65,7 @@ const parser = yargs(hideBin(process.argv))
           '$0 compare --runs 10',
           'the logic before vSphere 7, that of vSphere 7, each change alone, and hybrid',
         )
-        .example('$0 compare --a "--connections 1" --b "--connections 4"', 'any two settings'),
+        .example('$0 compare --a="--connections 1" --b="--connections 4"', 'any two settings'),
     async (args) => {
       process.exitCode = await runCompare(sharedFlags(hideBin(process.argv)), args);
     },
