@@ -20,6 +20,7 @@ import {
   verifyPages,
   WINDOW_HEAD_BYTES,
   type WindowHead,
+  runsOf,
 } from '../shared/wire/page-frames.js';
 
 export interface PageReceiverEvents {
@@ -248,13 +249,6 @@ export class PageReceiver {
 
 // The runs of pages that a window brings bytes for, in the order in which they come.
 function runsIn({ window, sent }: WindowHead): Run[] {
-  const runs: [number, number][] = [];
   const firstPage = window * REGION_PAGES;
-  let last: [number, number] | undefined;
-  for (let page = 0; page < REGION_PAGES; page++) {
-    if (((sent[page >>> 5]! >>> (page & 31)) & 1) === 0) continue;
-    if (last?.[1] === firstPage + page) last[1]++;
-    else runs.push((last = [firstPage + page, firstPage + page + 1]));
-  }
-  return runs;
+  return runsOf(sent).map(([first, pastLast]) => [firstPage + first, firstPage + pastLast]);
 }

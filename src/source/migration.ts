@@ -81,7 +81,6 @@ export type Phase =
       readonly name: 'handing-over';
       readonly handOver: MessageOf<'HAND_OVER'>;
       readonly isInDoubt: boolean;
-      readonly isRoundPlaced: boolean;
     }
   /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
   | {
@@ -401,8 +400,6 @@ function onWork(
           { kind: 'harvest' },
         ]);
       }
-      if (phase.name === 'handing-over')
-        return { state: { ...state, phase: { ...phase, isRoundPlaced: true } }, effects: [] };
       if (phase.name === 'pushing') return onPushed(plan, state, { ...phase, isPushed: true });
       return { state, effects: [] };
     case 'harvested':
@@ -482,7 +479,7 @@ function onOvertime(plan: MigrationPlan, state: MigrationState): Step {
 }
 
 function handOver(plan: MigrationPlan, state: MigrationState, message: MessageOf<'HAND_OVER'>): Step {
-  const phase: Phase = { name: 'handing-over', handOver: message, isInDoubt: false, isRoundPlaced: false };
+  const phase: Phase = { name: 'handing-over', handOver: message, isInDoubt: false };
   // Without a link the message waits for it; the guest stays parked and may still be released until then, but one
   // rule for all of it is simpler: from here on only a refusal releases it.
   const effects: MigrationEffect[] = [

@@ -9,6 +9,7 @@ import {
   encodePagesCheck,
   encodeWindowHead,
   WINDOW_MAP_BYTES,
+  runsOf,
 } from '../shared/wire/page-frames.js';
 
 /** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
@@ -99,20 +100,4 @@ export class WindowWriter {
     }
     return true;
   }
-}
-
-/** Runs of set bits in a window's map, as [first, pastLast]. */
-export function runsOf(map: Int32Array): [first: number, pastLast: number][] {
-  const runs: [number, number][] = [];
-  let from = -1;
-  for (let page = 0; page < REGION_PAGES; page++) {
-    const isSet = ((map[page >>> 5]! >>> (page & 31)) & 1) !== 0;
-    if (isSet && from < 0) from = page;
-    if (!isSet && from >= 0) {
-      runs.push([from, page]);
-      from = -1;
-    }
-  }
-  if (from >= 0) runs.push([from, REGION_PAGES]);
-  return runs;
 }

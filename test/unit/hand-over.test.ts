@@ -65,7 +65,7 @@ describe('the source', () => {
     pagesLostMs: 500,
     auditMs: 1000,
   };
-  const handingOver: Phase = { name: 'handing-over', handOver, isInDoubt: false, isRoundPlaced: false };
+  const handingOver: Phase = { name: 'handing-over', handOver, isInDoubt: false };
   const pushing: Phase = { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined };
 
   function stepFrom(phase: Phase, link: MigrationState['link'], event: MigrationEvent): Step {

@@ -21,8 +21,8 @@ import {
   WINDOW_HEAD_BYTES,
   WINDOW_MAP_BYTES,
   type WindowHead,
+  runsOf,
 } from '../../src/shared/wire/page-frames.js';
-import { runsOf } from '../../src/source/window-writer.js';
 
 const WORDS = WINDOW_MAP_BYTES / 4;
 

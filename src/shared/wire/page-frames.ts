@@ -143,3 +143,19 @@ export function decodeMark(body: Buffer): [first: number, second: number] {
     throw new ProtocolError(`a mark has ${MARK_BYTES} bytes, not ${body.length}`);
   return [body.readUInt32BE(0), body.readUInt32BE(4)];
 }
+
+/** Runs of set bits in a window's map, as [first, pastLast]. */
+export function runsOf(map: Int32Array): [first: number, pastLast: number][] {
+  const runs: [number, number][] = [];
+  let from = -1;
+  for (let page = 0; page < REGION_PAGES; page++) {
+    const isSet = ((map[page >>> 5]! >>> (page & 31)) & 1) !== 0;
+    if (isSet && from < 0) from = page;
+    if (!isSet && from >= 0) {
+      runs.push([from, page]);
+      from = -1;
+    }
+  }
+  if (from >= 0) runs.push([from, REGION_PAGES]);
+  return runs;
+}
