@@ -3,7 +3,7 @@
 import { html, type Markup } from './markup.js';
 
 /** Names of colours in style.ts. */
-export type Colour = 'source' | 'destination' | 'dirty' | 'sent';
+export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent';
 
 export interface ChartSeries {
   readonly label: string;
