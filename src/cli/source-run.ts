@@ -40,9 +40,10 @@ export async function runSource(
     await machine.start(true);
     await machine.resume();
     progress.say('the guest runs');
-    machine.startSampling(SAMPLE_DOUBLES_MAX, (error) => {
+    machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
       logger.warn(error.message);
     });
+    machine.startSampling();
     await sleep(args.migrateAfter, undefined, { signal: interrupted.signal });
     migration = planMigration(machine, to, listen, args, logger);
     progress.follow(migration);

@@ -5,12 +5,10 @@ import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, messageOf, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
-import { checkpointFault } from '../shared/guest/checkpoint.js';
 import { pairsOf } from '../shared/guest/gap-buckets.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { quantileOf } from '../shared/guest/fault-latency.js';
-import { expand, type BitmapError } from '../shared/memory/compacted-bitmap.js';
 import { viewMemory } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
@@ -19,9 +17,10 @@ import { Command } from '../shared/memory/safepoints.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
-import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { Fetcher } from './fetcher.js';
+import { checkHandOver } from './hand-over-check.js';
 import { ReceiverPool } from './receivers.js';
+import { ReceptionRehearsal } from './rehearsal.js';
 import {
   beginReception,
   isHandedOver,
@@ -69,6 +68,7 @@ export class IncomingMigration {
   #receivers: ReceiverPool | undefined;
   #fetcher: Fetcher | undefined;
   #isFetcherLost = false;
+  #rehearsal: ReceptionRehearsal | undefined;
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
   #stallWatch: NodeJS.Timeout | undefined;
@@ -246,7 +246,8 @@ export class IncomingMigration {
     if (guest.memoryBytes % PAGE_BYTES !== 0)
       throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
     if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
-    warmUpHandOver(guest.vcpus, guest.memoryBytes / PAGE_BYTES);
+    this.#rehearsal = new ReceptionRehearsal(guest);
+    this.#rehearsal.rehearse();
     const machine = new GuestMachine(guest, {
       failed: (error) => {
         this.#onGuestFailure?.(error);
@@ -255,11 +256,17 @@ export class IncomingMigration {
     });
     this.#machine = machine;
     await machine.start(false);
+    // Its worker is started now: that takes milliseconds of this thread.
+    machine.prepareSampling(SENT_SAMPLE_DOUBLES_MAX, (error) => {
+      this.#logger.warn(error.message);
+    });
     await new Promise<void>((resolve) => {
       this.#receivers = new ReceiverPool(machine.shared, this.#sourceHost, pagePorts, this.id, {
         touched: resolve,
         roundPlaced: (round, pages) => {
           this.#events.push({ kind: 'round-placed', round, pages });
+          // The hand-over may come next; until then there is nothing to do here.
+          if (this.#stage.name === 'receiving') this.#rehearsal?.refresh();
         },
         allArrived: () => {
           this.#events.push({ kind: 'all-arrived' });
@@ -348,23 +355,15 @@ export class IncomingMigration {
   // All of the message is checked here, before anything of it is used.
   #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
     try {
-      const fault = checkpointFault(handOver, guest.vcpus);
-      if (fault !== undefined) throw new ProtocolError(`the checkpoint is wrong: ${fault}`);
-      this.#lacking = expand(handOver.bitmap, guest.memoryBytes / PAGE_BYTES);
-      const lackingPages = this.#lacking.count();
-      if (!handOver.pagesFollow && handOver.finalPages !== lackingPages) {
-        throw new ProtocolError(
-          `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
-        );
-      }
+      const { lacking, lackingPages } = checkHandOver(guest, handOver);
+      this.#lacking = lacking;
       this.#validatedAt = monotonicUs();
       return {
         kind: 'validated',
         validated: { validationMs: (this.#validatedAt - this.#receivedAt) / 1000, lackingPages },
       };
     } catch (error) {
-      const ours = new ProtocolError((error as BitmapError).message, { cause: error });
-      return { kind: 'declined', code: 'PROTOCOL', error: ours };
+      return { kind: 'declined', code: 'PROTOCOL', error: asMicrostunError(error, 'PROTOCOL') };
     }
   }
 
@@ -380,12 +379,10 @@ export class IncomingMigration {
     this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
-    machine.startSampling(SENT_SAMPLE_DOUBLES_MAX, (error) => {
-      this.#logger.warn(error.message);
-    });
+    const answeredAt = monotonicUs();
     if (lackingPages > 0) this.#watchForStall(machine);
     if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
-    const answeredAt = monotonicUs();
+    machine.startSampling();
     return {
       kind: 'resumed',
       answer: {

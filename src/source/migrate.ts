@@ -16,7 +16,6 @@ import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
-import { warmUpHandOver } from '../shared/wire/warm-up.js';
 import { EmulatedLink, type Emulation } from '../shared/wire/emulated-link.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement.js';
@@ -32,6 +31,7 @@ import {
   type TimerName,
 } from './migration.js';
 import { PageServer } from './page-server.js';
+import { SwitchOverRehearsal } from './rehearsal.js';
 import type { TraceMode } from './tracer.js';
 import { CopierPool, listenFailureOf, TracerThread, type RoundTotal } from './migration-workers.js';
 
@@ -87,6 +87,7 @@ export class OutgoingMigration {
   readonly #tracer: TracerThread;
   readonly #copiers: CopierPool;
   readonly #pageServer: PageServer;
+  readonly #rehearsal: SwitchOverRehearsal;
   #state: MigrationState;
   #controlAddress: Address;
   #pagePorts: readonly number[] = [];
@@ -140,6 +141,7 @@ export class OutgoingMigration {
       },
       failed,
     });
+    this.#rehearsal = new SwitchOverRehearsal(plan, machine.spec);
     this.#state = beginMigration(options.plan).state;
   }
 
@@ -171,8 +173,7 @@ export class OutgoingMigration {
    */
   async run(): Promise<MigrationResult> {
     try {
-      const { vcpus, memoryBytes } = this.#machine.spec;
-      warmUpHandOver(vcpus, memoryBytes / PAGE_BYTES);
+      this.#rehearsal.rehearse();
       await this.#listen();
     } catch (error) {
       await this.#close();
@@ -189,9 +190,10 @@ export class OutgoingMigration {
         this.#send({ name: 'PING', sentAt: monotonicUs() });
       }
     }, HEARTBEAT_MS);
-    this.#machine.startSampling(SAMPLE_DOUBLES_MAX, (error) => {
+    this.#machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
       this.#logger.warn(error.message);
     });
+    this.#machine.startSampling();
     this.#measurement.noteGapsBefore(this.#machine.gapCounts());
     this.#measurement.notePhase('connecting');
     await this.#performAll(beginMigration(this.#options.plan).effects);
@@ -484,8 +486,12 @@ export class OutgoingMigration {
     this.#events.push({ kind: 'round-placed', facts: report });
   }
 
+  // Here and at the destination the way that a switch-over takes is walked while the tracer works: it may come next.
   async #harvest(): Promise<MigrationEvent> {
-    const { dirtyPages } = await this.#tracer.harvest();
+    const harvested = this.#tracer.harvest();
+    this.#send({ name: 'PING', sentAt: monotonicUs() });
+    this.#rehearsal.refresh();
+    const { dirtyPages } = await harvested;
     this.#dirtyPages = dirtyPages;
     return { kind: 'harvested', dirtyPages };
   }

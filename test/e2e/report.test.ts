@@ -1,6 +1,7 @@
 // The report of a migration: every documented field, and the sums and bounds that must hold between them.
+import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { MigrationReport } from '../../src/shared/report/report.js';
+import { reportText, type MigrationReport } from '../../src/shared/report/report.js';
 import { endAll, reportOf, runCli, runNpm, small, type Ended } from '../support/cli.js';
 
 const PAGES = 4097;
@@ -37,9 +38,14 @@ const documented = {
   bytes: { total: number },
   totalMs: number,
   audit: { passed: true, checked: PAGES },
+  settings: { stunBudgetMs: 10, roundsMax: 30, onTimeout: 'post-copy', bandwidthBytesPerSecond: null },
+  link: null,
   source: { pid: number },
   destination: { pid: number },
 };
+
+/** A field that may be null. */
+const anything = expect.toSatisfy(() => true) as null;
 
 const sumOf = (rows: object): number =>
   Object.values(rows).reduce<number>((total, value) => total + (value as number), 0);
@@ -67,6 +73,9 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
         zeroPages: number,
         sentBytes: number,
         durationMs: number,
+        stage: expect.stringMatching(/^(copy|last)$/) as string,
+        forecast: anything,
+        throttledShare: 0,
       });
     }
   });
@@ -102,6 +111,28 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
     expect(guestGapMs - clockErrorMs).toBeLessThanOrEqual(stunMs);
   });
 
+  it('has what the guest saw, before, during and after', () => {
+    const { gaps, guestCost, timeline } = report;
+    for (const histogram of [gaps.before, gaps.during, gaps.after]) {
+      expect(histogram).not.toBeNull();
+      expect(histogram!.p50Us).toBeLessThanOrEqual(histogram!.p99Us);
+      expect(histogram!.p99Us).toBeLessThanOrEqual(histogram!.maxUs);
+      expect(histogram!.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(histogram!.count);
+      expect(decodeFromCompressedBase64(histogram!.hdr).totalCount).toBe(histogram!.count);
+    }
+    expect(guestCost.beforePagesPerSecond).toBeGreaterThan(0);
+    expect(guestCost.duringPagesPerSecond === null).toBe(mode === 'post-copy');
+    for (const side of [timeline.source, timeline.destination]) {
+      expect(side.atMs.length).toBeGreaterThan(0);
+      expect(side.pagesPerSecond.map((column) => column.length)).toEqual(Array(3).fill(side.atMs.length));
+      expect(side.longestStallMs.map((column) => column.length)).toEqual(Array(3).fill(side.atMs.length));
+    }
+    // One clock: the guest was sampled here before the migration began, and there only after it had stopped here.
+    expect(timeline.source.atMs[0]).toBeLessThan(0);
+    const stopping = timeline.phases.find(({ name }) => name === 'stopping')!;
+    expect(timeline.destination.atMs[0]! + report.stun.clockErrorMs).toBeGreaterThan(stopping.fromMs);
+  });
+
   it('accounts for every byte that the sockets counted', () => {
     const { total, sockets, ...rows } = report.bytes;
     expect(sumOf(rows)).toBe(total);
@@ -135,7 +166,7 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
   });
 
   it('is all that standard output holds; progress goes to standard error', () => {
-    expect(ended.stdout).toBe(`${JSON.stringify(report, undefined, 2)}\n`);
+    expect(ended.stdout).toBe(`${reportText(report)}\n`);
     expect(ended.stderr).toMatch(/the guest runs\n/);
     expect(ended.stderr).toMatch(/listening on 127\.0\.0\.1:\d+/);
   });
@@ -160,7 +191,7 @@ describe('what is printed', () => {
     const ended = await runNpm('start', '--silent', '--', '--json', ...small());
     const report = reportOf(ended);
     expect(report.outcome).toBe('completed');
-    expect(ended.stdout).toBe(`${JSON.stringify(report, undefined, 2)}\n`);
+    expect(ended.stdout).toBe(`${reportText(report)}\n`);
   });
 
   // npm itself announces the script on standard output; from the first brace on it is ours.

@@ -1,6 +1,5 @@
 // A guest's machine as the main thread holds it: starts the vCPU workers, parks and resumes them, audits.
 // Never blocks; does not know that the guest is being moved.
-import { setImmediate as yieldToEvents } from 'node:timers/promises';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
@@ -55,8 +54,6 @@ export class GuestMachine {
   readonly #events: MachineEvents;
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
   #faultPorts: MessagePort[] = [];
-  #awaitedResumes = 0;
-  #onAllResumed: (() => void) | undefined;
   #hasFailed = false;
   #sampler: GuestSampler | undefined;
 
@@ -101,9 +98,8 @@ export class GuestMachine {
       const { port1, port2 } = new MessageChannel();
       this.#faultPorts.push(port1);
       const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
-      const onMessage = (message: VcpuMessage): void => {
-        if (message.kind === 'ready') resolve();
-        else this.#noteResumed();
+      const onReady = (): void => {
+        resolve();
       };
       const onFailure = (error: MicrostunError): void => {
         const ours = new MicrostunError(
@@ -118,13 +114,8 @@ export class GuestMachine {
         this.#events.failed(ours);
       };
       const entry = new URL('./vcpu-worker.js', import.meta.url);
-      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure, [port2]));
+      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onReady, onFailure, [port2]));
     });
-  }
-
-  #noteResumed(): void {
-    this.#awaitedResumes--;
-    if (this.#awaitedResumes === 0) this.#onAllResumed?.();
   }
 
   /** The ports on which the vCPUs ask for absent pages, to be handed to whoever fetches them. */
@@ -136,13 +127,7 @@ export class GuestMachine {
 
   /** Lets the parked vCPUs run; resolves when each has begun its first slice. */
   async resume(): Promise<void> {
-    this.#awaitedResumes = this.spec.vcpus;
-    await new Promise<void>((resolve) => {
-      this.#onAllResumed = resolve;
-      this.safepoints.command(Command.RUN);
-    });
-    // Each vCPU stamps its first slice right after it has told of it: a matter of a microsecond.
-    while (this.counters().firstSliceAt.includes(0)) await yieldToEvents();
+    await this.safepoints.resume();
   }
 
   /** Resolves when no vCPU is in a slice; none enters one before `resume`. */
@@ -171,9 +156,14 @@ export class GuestMachine {
     this.#settings.gapWatch++;
   }
 
-  /** Samples the guest from now on, unless that is under way already; a buffer of `doublesMax` (samples.ts). */
-  startSampling(doublesMax: number, onFailure: (error: MicrostunError) => void): void {
+  /** Makes ready to sample, unless that is done already; a buffer of `doublesMax` (samples.ts). */
+  prepareSampling(doublesMax: number, onFailure: (error: MicrostunError) => void): void {
     this.#sampler ??= new GuestSampler(this.shared, doublesMax, onFailure);
+  }
+
+  /** Samples the guest from now on, if that was prepared. */
+  startSampling(): void {
+    this.#sampler?.start();
   }
 
   /** Ends the sampling; answers its rows, none when nothing was sampled. */

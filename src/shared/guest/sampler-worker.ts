@@ -3,23 +3,23 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../clock.js';
 import { assert } from '../errors.js';
-import { sampleStride } from './samples.js';
+import { SamplerCommand, sampleStride } from './samples.js';
 import { Counter, countersOf, MachineSettings, type SharedMachine } from './shared-machine.js';
 
 export interface SamplerWorkerData {
   readonly machine: SharedMachine;
   readonly intervalMs: number;
   readonly doublesMax: number;
-  /** One word: not 0 when the sampler is to answer and end. */
-  readonly stop: SharedArrayBuffer;
+  /** One word: a SamplerCommand. */
+  readonly command: SharedArrayBuffer;
 }
 
 /** Rows as samples.ts says. */
 export type SamplerMessage = Float64Array<ArrayBuffer>;
 
 assert(parentPort !== null, 'sampler-worker.ts runs as a worker');
-const { machine, intervalMs, doublesMax, stop } = workerData as SamplerWorkerData;
-const stopWord = new Int32Array(stop);
+const { machine, intervalMs, doublesMax, command } = workerData as SamplerWorkerData;
+const commandWord = new Int32Array(command);
 const { vcpus } = machine.spec;
 const counters = Array.from({ length: vcpus }, (_, vcpu) => countersOf(machine, vcpu));
 const settings = new MachineSettings(machine);
@@ -28,14 +28,15 @@ const rowsMax = Math.floor(doublesMax / stride / 2) * 2;
 const samples = new Float64Array(rowsMax * stride);
 let rows = 0;
 let interval = intervalMs;
-while (Atomics.load(stopWord, 0) === 0) {
+Atomics.wait(commandWord, 0, SamplerCommand.WAIT);
+while (Atomics.load(commandWord, 0) === SamplerCommand.SAMPLE) {
   if (rows === rowsMax) {
     thin();
     interval *= 2;
   }
   takeRow(samples.subarray(rows * stride, (rows + 1) * stride));
   rows++;
-  Atomics.wait(stopWord, 0, 0, interval);
+  Atomics.wait(commandWord, 0, SamplerCommand.SAMPLE, interval);
 }
 parentPort.postMessage(samples.slice(0, rows * stride) satisfies SamplerMessage);
 

@@ -3,11 +3,11 @@
 import type { MicrostunError } from '../errors.js';
 import { WorkerThread } from '../worker-thread.js';
 import type { SamplerMessage, SamplerWorkerData } from './sampler-worker.js';
-import { SAMPLE_INTERVAL_MS } from './samples.js';
+import { SAMPLE_INTERVAL_MS, SamplerCommand } from './samples.js';
 import type { SharedMachine } from './shared-machine.js';
 
 export class GuestSampler {
-  readonly #stop = new Int32Array(new SharedArrayBuffer(4));
+  readonly #command = new Int32Array(new SharedArrayBuffer(4));
   readonly #samples: Promise<Float64Array>;
 
   /** `doublesMax` bounds its buffer (samples.ts). A sampler that fails answers no samples. One at a time a machine. */
@@ -16,7 +16,7 @@ export class GuestSampler {
       machine,
       intervalMs: SAMPLE_INTERVAL_MS,
       doublesMax,
-      stop: this.#stop.buffer,
+      command: this.#command.buffer,
     };
     this.#samples = new Promise((resolve) => {
       const worker = new WorkerThread<never, SamplerMessage>(
@@ -35,10 +35,19 @@ export class GuestSampler {
     });
   }
 
+  /** Begins to sample. */
+  start(): void {
+    this.#tell(SamplerCommand.SAMPLE);
+  }
+
   /** Ends the sampling; answers rows as samples.ts says. */
   stop(): Promise<Float64Array> {
-    Atomics.store(this.#stop, 0, 1);
-    Atomics.notify(this.#stop, 0);
+    this.#tell(SamplerCommand.STOP);
     return this.#samples;
+  }
+
+  #tell(command: number): void {
+    Atomics.store(this.#command, 0, command);
+    Atomics.notify(this.#command, 0);
   }
 }

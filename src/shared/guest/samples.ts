@@ -1,6 +1,9 @@
 // Samples of a guest at work: rows of an instant and, for each vCPU, the pages written until then and its longest stall
 // since the row before. A leaf: taken by sampler-worker.ts, carried by a message, drawn by the report.
 
+/** What a sampler's one word tells its worker. */
+export const SamplerCommand = { WAIT: 0, SAMPLE: 1, STOP: 2 } as const;
+
 /** Between two samples, to begin with. */
 export const SAMPLE_INTERVAL_MS = 5;
 

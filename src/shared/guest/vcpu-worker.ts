@@ -19,7 +19,9 @@ export interface VcpuWorkerData {
 }
 
 /** What a vCPU's worker tells machine.ts. */
-export type VcpuMessage = { readonly kind: 'ready' } | { readonly kind: 'resumed' };
+export interface VcpuMessage {
+  readonly kind: 'ready';
+}
 
 const port = parentPort;
 assert(port !== null, 'vcpu-worker.ts runs as a worker');
@@ -39,9 +41,6 @@ if (boots) {
 }
 tell({ kind: 'ready' });
 runVcpu(machine, vcpu, program, {
-  resumed: () => {
-    tell({ kind: 'resumed' });
-  },
   pageFault: (page) => {
     faults.postMessage(page);
   },

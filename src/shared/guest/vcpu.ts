@@ -20,8 +20,6 @@ const OWED_US_MAX = 20_000;
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
-  /** The first slice after a park is about to begin; its FIRST_SLICE_AT follows at once. */
-  resumed(): void;
   /** The guest touched a page that is still on the source. */
   pageFault(page: number): void;
 }
@@ -117,7 +115,6 @@ function runUntilExit(
       counters[Counter.LONGEST_TRACE_STOP_US] = Math.max(counters[Counter.LONGEST_TRACE_STOP_US]!, stoppedUs);
       continue;
     }
-    if (isFirstSlice) events.resumed();
     const sliceFrom = monotonicUs();
     if (gapWatch !== settings.gapWatch) {
       gapWatch = settings.gapWatch;
@@ -131,6 +128,7 @@ function runUntilExit(
     }
     if (isFirstSlice) {
       counters[Counter.FIRST_SLICE_AT] = sliceFrom;
+      safepoint.noteResumed();
       isFirstSlice = false;
     }
     program.runSlice(vcpu);

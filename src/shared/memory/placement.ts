@@ -5,7 +5,7 @@ import type { PageBitmap } from './page-bitmap.js';
 import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
 
 /** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. */
-export function markAbsent({ pageTable }: MemoryViews, bitmap: PageBitmap): void {
+export function markAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): void {
   for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(run[1]))
     pageTable.fill(PageState.ABSENT, ...run);
 }

@@ -13,6 +13,7 @@ const TRACE_WORK = 4;
 const TRACE_STOPPED = 5;
 const TRACE_DONE = 6;
 const TRACE_GENERATION = 7;
+const RESUMES = 8;
 const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.
@@ -152,6 +153,18 @@ export class SafepointControl {
     }
   }
 
+  /** Commands RUN to parked vCPUs; resolves once each is in its first slice. For threads that must not block. */
+  async resume(): Promise<void> {
+    const before = Atomics.load(this.#words, RESUMES);
+    this.command(Command.RUN);
+    for (;;) {
+      const resumes = Atomics.load(this.#words, RESUMES);
+      if (((resumes - before) | 0) >= this.vcpus) return;
+      const waiting = Atomics.waitAsync(this.#words, RESUMES, resumes);
+      if (waiting.async) await waiting.value;
+    }
+  }
+
   state(vcpu: number): number {
     return Atomics.load(this.#words, baseOf(vcpu) + STATE);
   }
@@ -235,6 +248,12 @@ export class VcpuSafepoint {
       if (command !== Command.PARK) return command;
       this.#publish(VcpuState.PARKED);
     }
+  }
+
+  /** The first slice after a park begins; what this vCPU wrote before is visible to whoever awaits it. */
+  noteResumed(): void {
+    Atomics.add(this.#words, RESUMES, 1);
+    Atomics.notify(this.#words, RESUMES);
   }
 
   /** Sleeps between slices for at most `ms`, less when a command comes; answers the command. */

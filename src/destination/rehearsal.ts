@@ -1,0 +1,113 @@
+// Runs the code of a hand-over's reception before it counts: cold code would lengthen the stun by milliseconds.
+// Pure, or on scratch of its own; what it makes is thrown away.
+import { putCheckpoint } from '../shared/guest/checkpoint.js';
+import { REGISTERS_PER_VCPU, type GuestSpec } from '../shared/guest/guest-program.js';
+import { allocateMachine, type SharedMachine } from '../shared/guest/shared-machine.js';
+import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
+import { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { markAbsent } from '../shared/memory/placement.js';
+import { FrameReader } from '../shared/wire/frames.js';
+import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
+import { checkHandOver } from './hand-over-check.js';
+import { stepReception, type ReceptionLimits, type Stage } from './reception.js';
+
+/** Enough for the engine to compile all of it well. */
+const FULL_TURNS = 150;
+/** Between rounds, to keep it so: well under a millisecond. */
+const REFRESHING_TURNS = 3;
+
+const noLimits: ReceptionLimits = {
+  controlLostMs: 1,
+  pagesLostMs: 1,
+  retryMs: 1,
+  placementMs: 1,
+  farewellMs: 1,
+};
+
+export class ReceptionRehearsal {
+  readonly #guest: GuestSpec;
+  readonly #reader = new FrameReader(messageNames);
+  readonly #machine: SharedMachine;
+  readonly #pageTable: Uint8Array<SharedArrayBuffer>;
+  readonly #handOvers: readonly Buffer[];
+  #turn = 0;
+
+  constructor(guest: GuestSpec) {
+    this.#guest = guest;
+    this.#machine = allocateMachine({ ...guest, memoryBytes: PAGE_BYTES });
+    const pageCount = guest.memoryBytes / PAGE_BYTES;
+    this.#pageTable = new Uint8Array(new SharedArrayBuffer(pageCount));
+    const missing = new PageBitmap(pageCount);
+    for (let page = 0; page < pageCount; page += 7) missing.add(page);
+    const registers = Array.from({ length: guest.vcpus }, () =>
+      new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
+    );
+    this.#handOvers = (['compacted', 'raw'] as const).map((format) =>
+      Buffer.concat(
+        encodeMessage({
+          name: 'HAND_OVER',
+          registers,
+          guestClockUs: 1.5,
+          pagesFollow: true,
+          finalRound: 1,
+          finalPages: missing.count(),
+          bitmap: encodeBitmap(missing, format),
+        }),
+      ),
+    );
+  }
+
+  /** All of it; some tens of milliseconds. */
+  rehearse(): void {
+    for (let turn = 0; turn < FULL_TURNS; turn++) this.#receive();
+  }
+
+  /** A little of it, while there is nothing else to do. */
+  refresh(): void {
+    for (let turn = 0; turn < REFRESHING_TURNS; turn++) this.#receive();
+  }
+
+  #receive(): void {
+    const guest = this.#guest;
+    const prepare: MessageOf<'PREPARE'> = {
+      name: 'PREPARE',
+      guest,
+      mode: 'hybrid',
+      pagePorts: [1],
+      faultPort: 1,
+      audits: true,
+      auditAfterMs: 1,
+    };
+    const prepared = { name: 'PREPARED', preparedMs: 1 } as const;
+    let stage: Stage = {
+      name: 'receiving',
+      prepare,
+      arePagesLost: false,
+      prepared,
+      placed: { round: 0, pages: 1 },
+    };
+    for (const frame of this.#reader.consume(this.#handOvers[this.#turn++ % 2]!)) {
+      const message = decodeMessage(frame);
+      if (message.name !== 'HAND_OVER') return;
+      stage = stepReception(noLimits, stage, { kind: 'received', message, receivedAt: 1.5 }).stage;
+      const { lacking, lackingPages } = checkHandOver(guest, message);
+      const validated = { validationMs: 0.5, lackingPages };
+      stage = stepReception(noLimits, stage, { kind: 'validated', validated }).stage;
+      // The views of this scratch are all that marking pages looks at.
+      markAbsent({ pageTable: this.#pageTable }, lacking);
+      putCheckpoint(this.#machine, message, 1.5);
+      const answer: MessageOf<'RESUMED'> = {
+        name: 'RESUMED',
+        receivedAt: 1.5,
+        validationMs: 0.5,
+        placementMs: 0.5,
+        resumeMs: 0.5,
+        answeredAt: 2.5,
+        firstSliceAt: message.registers.map(() => 1.5),
+      };
+      stepReception(noLimits, stage, { kind: 'resumed', answer });
+      encodeMessage(answer);
+    }
+  }
+}
