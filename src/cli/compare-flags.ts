@@ -79,26 +79,16 @@ export function runMsMax(flags: readonly string[], name: string): number {
         cause: thrown,
       });
     });
-  const {
-    memory,
-    bandwidth,
-    timeLimit,
-    migrateAfter,
-    auditAfter,
-    connectTimeout,
-    reconnectTimeout,
-    inDoubtAfter,
-  } = parser.parseSync();
-  const onceThroughMs = bandwidth === undefined ? 0 : (memory / bandwidth) * 1000;
-  return Math.min(
-    TIMER_MS_MAX,
-    RUN_SLACK_MS +
-      migrateAfter +
-      auditAfter +
-      connectTimeout +
-      reconnectTimeout +
-      2 * inDoubtAfter +
-      2 * timeLimit +
-      2 * onceThroughMs,
+  const args = parser.parseSync();
+  const onceThroughMs = [args.bandwidth, args.faultBandwidth].map((bytesPerSecond) =>
+    bytesPerSecond === undefined ? 0 : (args.memory / bytesPerSecond) * 1000,
   );
+  const allowedMs =
+    args.migrateAfter +
+    args.auditAfter +
+    args.connectTimeout +
+    args.reconnectTimeout +
+    2 * (args.inDoubtAfter + args.timeLimit + Math.max(...onceThroughMs)) +
+    (args.cut?.cuts ?? []).reduce((sum, { atMs, forMs }) => sum + atMs + forMs, 0);
+  return Math.min(TIMER_MS_MAX, RUN_SLACK_MS + allowedMs);
 }
