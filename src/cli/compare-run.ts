@@ -101,7 +101,7 @@ class Turns {
   async run(): Promise<void> {
     const total = this.#planned.length * this.#args.runs;
     this.#progress.say(
-      `comparing ${this.#planned.length} settings, ${this.#args.runs} times each: ${total} migrations, one after the other`,
+      `comparing ${this.#planned.length} settings: ${total} migrations, one after the other`,
     );
     let turn = 0;
     for (let run = 0; run < this.#args.runs; run++) {
