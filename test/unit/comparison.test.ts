@@ -198,6 +198,8 @@ describe('values', () => {
     ['ms', 3, 3.0001, '3.00 ms'],
     ['share', -0.046, -0.003, '-4.6 to -0.3 %'],
     ['bytes', 8192, 8192, '8.00 KiB'],
+    ['bytes', 8, 8, '8 B'],
+    ['bytes', 32.5, 69.5, '33–70 B'],
     ['count', 3, 4.5, '3–4.5'],
     ['ms', null, null, '–'],
   ] as const)('%s from %j to %j read as %s', (unit, lower, upper, text) => {

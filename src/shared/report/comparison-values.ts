@@ -35,12 +35,11 @@ export function scaleFor(
 export function formatRange(unit: Unit, lower: number | null, upper: number | null): string {
   if (lower === null || upper === null) return MISSING;
   const scale = scaleFor(unit, Math.abs(lower) > Math.abs(upper) ? lower : upper);
-  const format = (value: number): string =>
-    scale === undefined
-      ? formatValue(unit, value)
-      : unit === 'share'
-        ? percents(value)
-        : digits(value / scale.one);
+  const format = (value: number): string => {
+    if (scale === undefined) return formatValue(unit, value);
+    if (unit === 'share') return percents(value);
+    return scale.name === 'B' ? String(Math.round(value)) : digits(value / scale.one);
+  };
   const [from, to] = [format(lower), format(upper)];
   const range = from === to ? to : lower < 0 ? `${from} to ${to}` : `${from}–${to}`;
   return scale === undefined ? range : `${range} ${scale.name}`;
