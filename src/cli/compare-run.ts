@@ -1,111 +1,236 @@
-// Compares settings: runs whole demos in processes of their own, each setting in turn, so that drift hits all alike.
-import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+// Compares settings: runs whole migrations in turn, keeps what is done whatever happens, and shows what came of it.
+// Knows turns, failures and files; what a comparison is, is shared/report's, how a run is started compare-child.ts's.
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError, messageOf } from '../shared/errors.js';
+import { renderComparison } from '../shared/report/comparison-text.js';
 import {
-  compareReports,
-  renderComparison,
-  standardSettings,
+  compareRuns,
+  turnsOf,
+  type Comparison,
+  type RunFailure,
+  type RunOutcome,
   type Setting,
 } from '../shared/report/comparison.js';
-import type { FailureReport, MigrationReport } from '../shared/report/report.js';
+import { renderComparisonPage } from '../shared/report/html/comparison-page.js';
+import { RemainingTime, renderBand } from '../shared/report/remaining-time.js';
+import { reportText, type FailureReport, type MigrationReport } from '../shared/report/report.js';
+import { formatMs } from '../shared/units.js';
+import { runChild, type ChildEnd } from './compare-child.js';
+import { runMsMax, settingsOf } from './compare-flags.js';
+import { exitStatusOf } from './exit-status.js';
 import { Progress } from './progress.js';
+import { writePage } from './report-run.js';
+import { onInterrupt } from './source-run.js';
 
 export interface CompareArguments {
   readonly runs: number;
   /** Two settings of the user's own instead of the standard ones: flags as one text each. */
   readonly a: string | undefined;
   readonly b: string | undefined;
+  /** File that the comparison and all reports go to, as they come. */
   readonly out: string | undefined;
+  /** File that the HTML page goes to. */
+  readonly report: string | undefined;
   readonly json: boolean;
 }
 
-const OWN_FLAGS = ['--runs', '--a', '--b', '--out'];
-
-/** The flags of a `compare` command line that every run gets: all but its own. They have been checked before. */
-export function sharedFlags(commandLine: readonly string[]): string[] {
-  const flags: string[] = [];
-  for (let index = 0; index < commandLine.length; index++) {
-    const token = commandLine[index]!;
-    if (OWN_FLAGS.includes(token)) index++;
-    else if (
-      token !== 'compare' &&
-      token !== '--json' &&
-      !OWN_FLAGS.some((flag) => token.startsWith(`${flag}=`))
-    ) {
-      flags.push(token);
-    }
-  }
-  return flags;
+/** A setting with all that its runs need. */
+interface PlannedSetting extends Setting {
+  readonly allFlags: readonly string[];
+  readonly msMax: number;
 }
+
+const REDRAW_MS = 500;
 
 /** Answers the exit status. `shared` are the flags that every run gets. */
 export async function runCompare(shared: readonly string[], args: CompareArguments): Promise<number> {
-  const progress = new Progress();
-  const settings = settingsOf(args);
-  const reports: MigrationReport[][] = settings.map(() => []);
-  for (let run = 0; run < args.runs; run++) {
-    for (const [index, { name, flags }] of settings.entries()) {
-      const report = await migrateOnce([...shared, ...flags], name);
-      reports[index]!.push(report);
-      progress.say(`run ${run + 1} of ${args.runs}, ${name}: stun ${report.stun.stunMs.toFixed(2)} ms`);
+  const settings = settingsOf(args.a, args.b);
+  const interrupted = new AbortController();
+  const turns = new Turns(
+    settings.map((setting): PlannedSetting => {
+      const allFlags = [...shared, ...setting.flags];
+      return { ...setting, allFlags, msMax: runMsMax(allFlags, setting.name) };
+    }),
+    settings,
+    args,
+    interrupted.signal,
+  );
+  const unlisten = onInterrupt((signal) => {
+    interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
+  });
+  try {
+    await turns.run();
+  } finally {
+    unlisten();
+  }
+  return conclude(turns, args, interrupted.signal.aborted);
+}
+
+class Turns {
+  readonly #progress = new Progress();
+  readonly #planned: readonly PlannedSetting[];
+  readonly #settings: readonly Setting[];
+  readonly #args: CompareArguments;
+  readonly #signal: AbortSignal;
+  readonly #remaining: RemainingTime;
+  readonly #outcomes: RunOutcome[][];
+  /** In the order in which they came. */
+  readonly failures: RunFailure[] = [];
+  /** Why the file of `--out` could not be written, the last time. */
+  saveError: MicrostunError | undefined;
+
+  constructor(
+    planned: readonly PlannedSetting[],
+    settings: readonly Setting[],
+    args: CompareArguments,
+    signal: AbortSignal,
+  ) {
+    this.#planned = planned;
+    this.#settings = settings;
+    this.#args = args;
+    this.#signal = signal;
+    this.#remaining = new RemainingTime(planned.length, args.runs);
+    this.#outcomes = planned.map(() => []);
+  }
+
+  get comparison(): Comparison {
+    return compareRuns(this.#settings, this.#args.runs, this.#outcomes);
+  }
+
+  async run(): Promise<void> {
+    const total = this.#planned.length * this.#args.runs;
+    this.#progress.say(
+      `comparing ${this.#planned.length} settings: ${total} migrations, one after the other`,
+    );
+    let turn = 0;
+    for (let run = 0; run < this.#args.runs; run++) {
+      for (const at of turnsOf(this.#planned.length, run)) {
+        turn++;
+        const outcome = await this.#runOnce(at, run, `run ${turn} of ${total}, ${this.#planned[at]!.name}`);
+        if (outcome === undefined) return;
+        this.#outcomes[at]![run] = outcome;
+        await this.save();
+      }
     }
   }
-  const comparison = compareReports(settings, reports);
-  if (args.out !== undefined) {
-    writeFileSync(args.out, `${JSON.stringify({ comparison, reports })}\n`);
-    progress.say(`all reports are in ${args.out}`);
+
+  /** One run; undefined when the comparison was interrupted in it. */
+  async #runOnce(at: number, run: number, title: string): Promise<RunOutcome | undefined> {
+    const { allFlags, msMax } = this.#planned[at]!;
+    const beganAt = performance.now();
+    const show = (): void => {
+      this.#progress.show(`  ${title} …${this.#timeLeft(performance.now() - beganAt)}`);
+    };
+    show();
+    const timer = setInterval(show, REDRAW_MS);
+    const end = await runChild(
+      [process.execPath, fileURLToPath(new URL('./main.js', import.meta.url)), 'demo', '--json', ...allFlags],
+      msMax,
+      this.#signal,
+    ).finally(() => {
+      clearInterval(timer);
+    });
+    this.#progress.stop();
+    if (this.#signal.aborted) return undefined;
+    const outcome = outcomeOf(end, run, allFlags, msMax);
+    this.#remaining.ended(at, performance.now() - beganAt);
+    if (outcome.kind === 'completed') {
+      this.#progress.say(`${title}: stun ${formatMs(outcome.report.stun.stunMs)}${this.#timeLeft(0)}`);
+    } else {
+      this.failures.push(outcome.failure);
+      const { status, message } = outcome.failure;
+      this.#progress.say(
+        `${title}: failed with status ${status}: ${message}; its flags: ${allFlags.join(' ')}${this.#timeLeft(0)}`,
+      );
+    }
+    return outcome;
   }
-  process.stdout.write(args.json ? `${JSON.stringify(comparison)}\n` : `${renderComparison(comparison)}\n`);
-  return 0;
+
+  #timeLeft(elapsedMs: number): string {
+    const band = this.#remaining.band(elapsedMs);
+    return band === undefined || band.highMs === 0 ? '' : `; ${renderBand(band)}`;
+  }
+
+  /** Puts all that is known into the file of `--out`, which is whole at every moment. */
+  async save(): Promise<void> {
+    const { out } = this.#args;
+    if (out === undefined) return;
+    const reports = this.#planned.map((_, at) =>
+      Array.from({ length: this.#args.runs }, (__, run) => {
+        const outcome = this.#outcomes[at]![run];
+        return outcome?.kind === 'completed' ? outcome.report : null;
+      }),
+    );
+    const draft = `${out}.${process.pid}.part`;
+    try {
+      await writeFile(draft, `${JSON.stringify({ comparison: this.comparison, reports })}\n`);
+      await rename(draft, out);
+      this.saveError = undefined;
+    } catch (error) {
+      await rm(draft, { force: true });
+      // What was measured is worth more than the file: the comparison goes on, and the next run tries again.
+      const message = `the comparison could not be written to ${out}: ${messageOf(error)}`;
+      if (this.saveError === undefined) this.#progress.say(message);
+      this.saveError = new MicrostunError('USAGE', message, { cause: error });
+    }
+  }
+
+  say(text: string): void {
+    this.#progress.say(text);
+  }
 }
 
-function settingsOf({ a, b }: CompareArguments): readonly Setting[] {
-  if (a === undefined && b === undefined) return standardSettings;
-  if (a === undefined || b === undefined)
-    throw new MicrostunError('USAGE', '--a and --b go together: give the flags of both settings');
-  return [a, b].map((text) => ({
-    name: text.trim() || 'defaults',
-    flags: text.split(/\s+/).filter((flag) => flag !== ''),
-  }));
+async function conclude(turns: Turns, args: CompareArguments, isInterrupted: boolean): Promise<number> {
+  const { comparison } = turns;
+  const hasAny = comparison.settings.some(({ completed, failures }) => completed + failures.length > 0);
+  if (args.json) process.stdout.write(`${reportText(comparison)}\n`);
+  else if (hasAny) process.stdout.write(`${renderComparison(comparison)}\n`);
+  if (isInterrupted)
+    turns.say(hasAny ? 'interrupted; what was done is above' : 'interrupted before the first run had ended');
+  if (args.out !== undefined && hasAny && turns.saveError === undefined)
+    turns.say(`all reports are in ${args.out}`);
+  if (args.report !== undefined && hasAny) await writePage(renderComparisonPage(comparison), args.report);
+  if (isInterrupted) return exitStatusOf('CANCELLED');
+  if (turns.saveError !== undefined) throw turns.saveError;
+  return turns.failures[0]?.status ?? 0;
 }
 
-// A run of its own process: nothing of one run can warm or burden the next.
-async function migrateOnce(flags: readonly string[], name: string): Promise<MigrationReport> {
-  const entry = fileURLToPath(new URL('./main.js', import.meta.url));
-  const child = spawn(process.execPath, [entry, 'demo', '--json', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+/** What became of a run, by how its process ended and what it printed. */
+export function outcomeOf(end: ChildEnd, run: number, flags: readonly string[], msMax: number): RunOutcome {
+  const failed = (status: number, code: string, message: string): RunOutcome => ({
+    kind: 'failed',
+    failure: { run, status, code, message, flags },
   });
-  const output = collect(child.stdout);
-  const complaints = collect(child.stderr);
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  const report = parse(await output);
-  if (status === 0 && report?.outcome === 'completed') return report;
-  const why =
-    report?.outcome === 'failed' ? report.error.message : (await complaints).trim().split('\n').at(-1);
-  throw new MicrostunError(
-    status === 2 ? 'USAGE' : 'WORKER_FAILED',
-    `a run of "${name}" ended with status ${status}: ${why}`,
-  );
+  const { status, why } = end;
+  const lastWords = end.stderr.trim().split('\n').at(-1) ?? '';
+  if (why === 'took too long')
+    return failed(exitStatusOf('TIMEOUT'), 'TIMEOUT', `it was killed after ${formatMs(msMax)}: it was stuck`);
+  if (why === 'could not be started')
+    return failed(
+      exitStatusOf('WORKER_FAILED'),
+      'WORKER_FAILED',
+      `its process could not be started: ${lastWords}`,
+    );
+  const report = parse(end.stdout);
+  if (status === 0 && report?.outcome === 'completed') return { kind: 'completed', report };
+  const exit = status === null || status === 0 ? exitStatusOf('WORKER_FAILED') : status;
+  if (report?.outcome === 'failed') return failed(exit, report.error.code, report.error.message);
+  if (report?.audit?.passed === false)
+    return failed(
+      exit,
+      'AUDIT_FAILED',
+      `its audit failed: ${report.audit.findings[0] ?? 'no finding was named'}`,
+    );
+  const what = status === null ? 'a signal ended it' : `it ended with status ${status} and no report`;
+  return failed(exit, 'WORKER_FAILED', lastWords === '' ? what : `${what}: ${lastWords}`);
 }
 
-async function collect(stream: NodeJS.ReadableStream): Promise<string> {
-  let text = '';
-  for await (const chunk of stream) text += String(chunk);
-  return text;
-}
-
+/** What a run of this very program printed; undefined where that is no report. */
 function parse(text: string): MigrationReport | FailureReport | undefined {
-  if (text.trim() === '') return undefined;
   try {
     return JSON.parse(text) as MigrationReport | FailureReport;
-  } catch (error) {
-    throw new MicrostunError('WORKER_FAILED', `a run printed no report: ${messageOf(error)}`, {
-      cause: error,
-    });
+  } catch {
+    return undefined;
   }
 }

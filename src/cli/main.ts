@@ -4,7 +4,8 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
-import { runCompare, sharedFlags } from './compare-run.js';
+import { joinSettingFlags, sharedFlags } from './compare-flags.js';
+import { runCompare } from './compare-run.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
@@ -14,6 +15,7 @@ import {
   guestOptions,
   guestSpecOf,
   migrationOptions,
+  newFile,
   once,
   refuseRepeatedFlags,
   reportOptions,
@@ -22,7 +24,9 @@ import {
 import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
 
-const parser = yargs(hideBin(process.argv))
+const commandLine = joinSettingFlags(hideBin(process.argv));
+
+const parser = yargs(commandLine)
   .scriptName('microstun')
   .usage(
     '$0 <command>\n\nLive migration of a running guest between two processes over TCP, with its stun time measured.',
@@ -45,7 +49,8 @@ const parser = yargs(hideBin(process.argv))
     'compare',
     'Migrate the same guest by different logics, in turn, and compare what each cost',
     (y) =>
-      commonOptions(migrationOptions(guestOptions(y)))
+      reportOptions(commonOptions(migrationOptions(guestOptions(y))))
+        .requiresArg(['runs', 'a', 'b', 'out'])
         .option('runs', {
           type: 'string',
           default: '5',
@@ -59,15 +64,20 @@ const parser = yargs(hideBin(process.argv))
         .option('b', { type: 'string', describe: 'The flags to compare with' })
         .option('out', {
           type: 'string',
-          describe: 'Write the comparison and every report to this file, as JSON',
+          describe: 'Write the comparison and every report to this file, as JSON, as they come',
+          coerce: once(newFile('--out')),
         })
         .example(
           '$0 compare --runs 10',
           'the logic before vSphere 7, that of vSphere 7, each change alone, and hybrid',
         )
-        .example('$0 compare --a="--connections 1" --b="--connections 4"', 'any two settings'),
+        .example('$0 compare --a "--connections 1" --b "--connections 4"', 'any two settings')
+        .example(
+          '$0 compare --out all.json --report all.html',
+          'every report kept, and the comparison drawn',
+        ),
     async (args) => {
-      process.exitCode = await runCompare(sharedFlags(hideBin(process.argv)), args);
+      process.exitCode = await runCompare(sharedFlags(commandLine), args);
     },
   )
   .command(
@@ -144,13 +154,13 @@ const parser = yargs(hideBin(process.argv))
   )
   .command(
     'report <run>',
-    'Draw a report that --json printed, as one HTML file',
+    'Draw a report that --json printed, or a comparison, as one HTML file',
     (y) =>
       y
         .positional('run', {
           type: 'string',
           demandOption: true,
-          describe: 'The JSON of a completed migration',
+          describe: 'The JSON of a completed migration, or what compare wrote',
         })
         .option('out', {
           type: 'string',

@@ -202,7 +202,7 @@ export function reportOptions<T>(yargs: Argv<T>) {
   return yargs.option('report', {
     type: 'string',
     describe: 'Draw the report too, as one HTML file of this name',
-    coerce: once(parseNewFile),
+    coerce: once(newFile('--report')),
   });
 }
 
@@ -246,18 +246,20 @@ function parseCuts(text: string): CutScript {
   return { cuts };
 }
 
-/** Told now and not after the migration. */
-function parseNewFile(text: string): string {
-  const folder = path.dirname(path.resolve(text));
-  const isFolder = (name: string): boolean =>
-    statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (text === '' || isFolder(text) || !isFolder(folder)) {
-    throw new MicrostunError(
-      'USAGE',
-      `--report ${text} names no file that could be written; give a file name in a folder that is there`,
-    );
-  }
-  return text;
+/** The name of a file that `flag` will write: told now and not after the migration. */
+export function newFile(flag: string): (text: string) => string {
+  return (text) => {
+    const folder = path.dirname(path.resolve(text));
+    const isFolder = (name: string): boolean =>
+      statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
+    if (text === '' || isFolder(text) || !isFolder(folder)) {
+      throw new MicrostunError(
+        'USAGE',
+        `${flag} ${text} names no file that could be written; give a file name in a folder that is there`,
+      );
+    }
+    return text;
+  };
 }
 
 function parseMemory(text: string): number {

@@ -19,6 +19,11 @@ export class Progress {
     process.stderr.write(line);
   }
 
+  /** On a terminal, one line that is redrawn, until the next or until `stop`. */
+  show(text: string): void {
+    if (this.#isTerminal) this.#live(text);
+  }
+
   /** Shows how `migration` gets on until `stop`. */
   follow(migration: { readonly snapshot: MigrationSnapshot }): void {
     const show = (): void => {

@@ -1,22 +1,26 @@
-// The report as an HTML file: from a saved JSON, or of a migration that just ended.
+// The report, or a comparison, as an HTML file: from a saved JSON, or of a migration that just ended.
 // Reads and writes files; what is in them is shared/report's.
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { MicrostunError, messageOf } from '../shared/errors.js';
+import { renderComparisonPage } from '../shared/report/html/comparison-page.js';
 import { renderHtml } from '../shared/report/html/html-report.js';
-import { readReport } from '../shared/report/read-report.js';
+import { readSaved } from '../shared/report/read-saved.js';
 import type { MigrationReport } from '../shared/report/report.js';
 
 /** A report beyond this is none: the largest one has a few thousand samples, regions and rounds. */
 const REPORT_BYTES_MAX = 256 * 1024 * 1024;
 
-/** Draws the report in the file `saved`; answers the exit status. Without `out` the page is put beside it. */
+/** Draws the report or the comparison in the file `saved`; answers the exit status. Without `out` the page is put beside it. */
 export async function runReport(saved: string, out: string | undefined): Promise<number> {
   const page = out ?? pageBeside(saved);
   if (path.resolve(page) === path.resolve(saved))
     throw new MicrostunError('USAGE', `--out ${page} is the report itself; give another name`);
-  const report = readReport(await readText(saved), saved);
-  await writeHtmlReport(report, page);
+  const document = readSaved(await readText(saved), saved);
+  await writePage(
+    document.kind === 'comparison' ? renderComparisonPage(document.comparison) : renderHtml(document.report),
+    page,
+  );
   return 0;
 }
 
@@ -25,7 +29,14 @@ export async function runReport(saved: string, out: string | undefined): Promise
  * @throws MicrostunError USAGE when it cannot be written there.
  */
 export async function writeHtmlReport(report: MigrationReport, out: string): Promise<void> {
-  const page = renderHtml(report);
+  await writePage(renderHtml(report), out);
+}
+
+/**
+ * Writes `page` to the file `out` and says so on standard error.
+ * @throws MicrostunError USAGE when it cannot be written there.
+ */
+export async function writePage(page: string, out: string): Promise<void> {
   try {
     await writeFile(out, page);
   } catch (error) {

@@ -4,6 +4,7 @@ import { MicrostunError } from '../shared/errors.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import { WorkerThread } from '../shared/worker-thread.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
+import { RoundShares } from './round-shares.js';
 
 export interface ReceiverEvents {
   /** All of guest memory has been touched. */
@@ -24,8 +25,7 @@ export class ReceiverPool {
   readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[];
   readonly #events: ReceiverEvents;
   #touched = 0;
-  #roundShares = 0;
-  #roundPages = 0;
+  readonly #shares: RoundShares;
   readonly #isLost: boolean[];
 
   constructor(
@@ -36,6 +36,7 @@ export class ReceiverPool {
     events: ReceiverEvents,
   ) {
     this.#events = events;
+    this.#shares = new RoundShares(ports.length);
     this.#isLost = ports.map(() => false);
     const entry = new URL('./receiver-worker.js', import.meta.url);
     this.#workers = ports.map((port, index) => {
@@ -70,13 +71,11 @@ export class ReceiverPool {
         this.#isLost[index] = false;
         this.#events.connected(!this.#isLost.some(Boolean));
         return;
-      case 'round-placed':
-        this.#roundPages += message.pages;
-        if (++this.#roundShares < this.#workers.length) return;
-        this.#events.roundPlaced(message.round, this.#roundPages);
-        this.#roundShares = 0;
-        this.#roundPages = 0;
+      case 'round-placed': {
+        const placed = this.#shares.placed(message.round, message.pages);
+        if (placed !== undefined) this.#events.roundPlaced(placed.round, placed.pages);
         return;
+      }
       case 'all-arrived':
         this.#events.allArrived();
         return;

@@ -73,6 +73,22 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
     ['demo', '--mode', 'hybrid', '--mode', 'pre-copy'],
     ['hybrid', 'pre-copy', 'once'],
   ],
+  [
+    ['compare', '--runs', '0'],
+    ['--runs 0', '1 to 10000'],
+  ],
+  [
+    ['compare', '--out', 'no/such/folder.json'],
+    ['--out', 'no/such/folder.json'],
+  ],
+  [
+    ['compare', '--a', '--mode hybrid'],
+    ['--a', '--b'],
+  ],
+  [
+    ['compare', '--mode', 'hybrid'],
+    ['before 7', 'given 2 times'],
+  ],
   [['source'], ['to']],
   [
     ['source', '--to', 'nowhere'],

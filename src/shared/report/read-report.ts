@@ -2,6 +2,21 @@
 // Knows what a report is; which file it came from is the caller's.
 import { MicrostunError } from '../errors.js';
 import {
+  checkDocument,
+  count,
+  describe,
+  exactly,
+  fields,
+  isRecord,
+  list,
+  nullable,
+  number,
+  parseSaved,
+  text,
+  truth,
+  type Check,
+} from './checks.js';
+import {
   REPORT_VERSION,
   type GapHistogram,
   type GuestCostReport,
@@ -13,42 +28,19 @@ import {
   type TimelineReport,
 } from './report.js';
 
-/** Throws Mismatch unless `value`, found at `place` in the document, is what it should be. */
-type Check = (value: unknown, place: string) => void;
-
-/** A check for every field of T, so that a field added to the report and not here does not compile. */
-type FieldChecks<T> = { readonly [Name in keyof T]-?: Check };
-
-class Mismatch extends Error {}
-
 /**
  * The report in `text`; unknown fields are kept.
  * @throws MicrostunError USAGE when it is none that this version of microstun can read; `name` says in whose name.
  */
 export function readReport(text: string, name: string): MigrationReport {
-  const document = parse(text, name);
-  checkKind(document, name);
-  try {
-    report(document, '');
-  } catch (error) {
-    if (!(error instanceof Mismatch)) throw error;
-    throw new MicrostunError('USAGE', `${name} is a damaged microstun report: ${error.message}`, {
-      cause: error,
-    });
-  }
-  return document as unknown as MigrationReport;
+  return readReportDocument(parseSaved(text, name), name);
 }
 
-function parse(text: string, name: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new MicrostunError(
-      'USAGE',
-      `${name} is no JSON; give it what \`microstun demo --json\` printed, all of it`,
-      { cause: error },
-    );
-  }
+/** The same of a document that has been parsed. */
+export function readReportDocument(document: unknown, name: string): MigrationReport {
+  checkKind(document, name);
+  checkDocument(document, report, `${name} is a damaged microstun report`);
+  return document as unknown as MigrationReport;
 }
 
 /** Tells what people mix up with a report, or bring from another version, from a damaged one. */
@@ -73,75 +65,9 @@ function checkKind(document: unknown, name: string): asserts document is Record<
   }
 }
 
-const number: Check = (value, place) => {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw mismatch('a number', value, place);
-};
-
-const count: Check = (value, place) => {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw mismatch('a whole number', value, place);
-};
-
-const text: Check = (value, place) => {
-  if (typeof value !== 'string') throw mismatch('a text', value, place);
-};
-
-const truth: Check = (value, place) => {
-  if (typeof value !== 'boolean') throw mismatch('true or false', value, place);
-};
-
 const writeRate: Check = (value, place) => {
   if (value !== 'max') number(value, place);
 };
-
-function exactly(...allowed: readonly (string | number | boolean)[]): Check {
-  return (value, place) => {
-    if (!allowed.includes(value as string | number | boolean))
-      throw mismatch(allowed.map(describe).join(' or '), value, place);
-  };
-}
-
-function nullable(check: Check): Check {
-  return (value, place) => {
-    if (value !== null) check(value, place);
-  };
-}
-
-function list(check: Check): Check {
-  return (value, place) => {
-    if (!Array.isArray(value)) throw mismatch('a list', value, place);
-    for (const [at, item] of value.entries()) check(item, `${place}[${at}]`);
-  };
-}
-
-function fields<T>(checks: FieldChecks<T>): Check {
-  return (value, place) => {
-    if (!isRecord(value)) throw mismatch('an object', value, place);
-    for (const [name, check] of Object.entries<Check>(checks)) {
-      check(Object.hasOwn(value, name) ? value[name] : undefined, place === '' ? name : `${place}.${name}`);
-    }
-  };
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function mismatch(wanted: string, value: unknown, place: string): Mismatch {
-  return new Mismatch(
-    value === undefined ? `${place} is missing` : `${place} should be ${wanted}, it is ${describe(value)}`,
-  );
-}
-
-const DESCRIBED_MAX = 40;
-
-function describe(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (Array.isArray(value)) return 'a list';
-  if (isRecord(value)) return 'an object';
-  const json = JSON.stringify(value);
-  return json.length > DESCRIBED_MAX ? `${json.slice(0, DESCRIBED_MAX)}…` : json;
-}
 
 const histogram = list(fields<HistogramBucket>({ belowUs: number, count }));
 const process = fields<MigrationReport['source']>({ pid: count });

@@ -241,9 +241,9 @@ export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
 }
 
 /** A report as indented JSON in which a list of numbers stays on one line. */
-export function reportText(report: MigrationReport | FailureReport): string {
+export function reportText(report: object): string {
   // Line breaks are never within a JSON string.
-  return JSON.stringify(report, undefined, 2).replace(/\[\n[\d\s.,e+-]+\]/g, (list) =>
+  return JSON.stringify(report, undefined, 2).replace(/\[\n(?:[\d\s.,e+-]|null)+\]/g, (list) =>
     list.replace(/\s+/g, ' '),
   );
 }

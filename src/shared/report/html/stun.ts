@@ -18,7 +18,7 @@ const places: Readonly<Record<keyof StunParts, 'source' | 'wire' | 'destination'
   resumeMs: 'destination',
 };
 
-const partKeys = Object.keys(places) as (keyof StunParts)[];
+export const partKeys = Object.keys(places) as (keyof StunParts)[];
 
 /** Parts that miss this share of the stun are worth a word. */
 const UNEXPLAINED_SHARE = 0.01;

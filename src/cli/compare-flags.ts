@@ -1,0 +1,94 @@
+// The command line of `compare`: which of its flags every run gets, and the settings that a user wrote.
+// Pure but for yargs, which checks flags here as it will check them in the run.
+import yargs from 'yargs';
+import { MicrostunError } from '../shared/errors.js';
+import { standardSettings, type Setting } from '../shared/report/comparison.js';
+import { commonOptions, guestOptions, migrationOptions, refuseRepeatedFlags } from './options.js';
+
+/** Flags of `compare` itself that take a value; its runs do not get them. */
+const OWN_FLAGS = ['--runs', '--a', '--b', '--out', '--report'];
+const SETTING_FLAGS = ['--a', '--b', '-a', '-b'];
+
+const isOwn = (token: string): boolean =>
+  OWN_FLAGS.some((flag) => token === flag || token.startsWith(`${flag}=`));
+
+/**
+ * `--a "--mode hybrid"` as `--a=--mode hybrid`, in a command line of `compare`: yargs would take the value for flags.
+ * Where no value follows, the flag is left alone, and yargs complains.
+ */
+export function joinSettingFlags(commandLine: readonly string[]): string[] {
+  if (!commandLine.includes('compare')) return [...commandLine];
+  const joined: string[] = [];
+  for (let index = 0; index < commandLine.length; index++) {
+    const token = commandLine[index]!;
+    const next = commandLine[index + 1];
+    if (!SETTING_FLAGS.includes(token) || next === undefined || isOwn(next)) joined.push(token);
+    else {
+      joined.push(`--${token.at(-1)!}=${next}`);
+      index++;
+    }
+  }
+  return joined;
+}
+
+/** The flags of a `compare` command line that every run gets: all but its own. They have been checked before. */
+export function sharedFlags(commandLine: readonly string[]): string[] {
+  const flags: string[] = [];
+  for (let index = 0; index < commandLine.length; index++) {
+    const token = commandLine[index]!;
+    if (OWN_FLAGS.includes(token)) index++;
+    else if (token !== 'compare' && !/^--(?:no-)?json(?:=|$)/.test(token) && !isOwn(token)) flags.push(token);
+  }
+  return flags;
+}
+
+/** The settings to compare: those of the user, each the flags in one text, or the standard ones. */
+export function settingsOf(a: string | undefined, b: string | undefined): readonly Setting[] {
+  if (a === undefined && b === undefined) return standardSettings;
+  if (a === undefined || b === undefined)
+    throw new MicrostunError('USAGE', '--a and --b go together: give the flags of both settings');
+  return [
+    { name: 'a', text: a },
+    { name: 'b', text: b },
+  ].map(({ name, text }) => {
+    const flags = text.split(/\s+/).filter((flag) => flag !== '');
+    return { name, summary: flags.length === 0 ? 'the defaults' : '', flags };
+  });
+}
+
+/** Slack of a run's upper time: a machine that is busy, memory that is slow, connections that are made again. */
+const RUN_SLACK_MS = 10 * 60_000;
+
+/** What a timer can wait. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+/**
+ * How long a run with these flags may take before it counts as stuck: several times what its own limits allow.
+ * @throws MicrostunError USAGE where the flags make no sense together; `name` says of which setting.
+ */
+export function runMsMax(flags: readonly string[], name: string): number {
+  const parser = commonOptions(migrationOptions(guestOptions(yargs([...flags]))))
+    .check(refuseRepeatedFlags)
+    .strict()
+    .version(false)
+    .help(false)
+    .exitProcess(false)
+    .fail((message, error) => {
+      const thrown = error as Error | undefined;
+      throw new MicrostunError('USAGE', `setting "${name}": ${thrown?.message ?? message}`, {
+        cause: thrown,
+      });
+    });
+  const args = parser.parseSync();
+  const onceThroughMs = [args.bandwidth, args.faultBandwidth].map((bytesPerSecond) =>
+    bytesPerSecond === undefined ? 0 : (args.memory / bytesPerSecond) * 1000,
+  );
+  const allowedMs =
+    args.migrateAfter +
+    args.auditAfter +
+    args.connectTimeout +
+    args.reconnectTimeout +
+    2 * (args.inDoubtAfter + args.timeLimit + Math.max(...onceThroughMs)) +
+    (args.cut?.cuts ?? []).reduce((sum, { atMs, forMs }) => sum + atMs + forMs, 0);
+  return Math.min(TIMER_MS_MAX, RUN_SLACK_MS + allowedMs);
+}
