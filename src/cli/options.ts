@@ -9,8 +9,16 @@ import { logLevels } from '../shared/logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoints.js';
-import { formatBytes, parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
+import {
+  formatBytes,
+  parseAddress,
+  parseBitRate,
+  parseDurationMs,
+  parseSize,
+  parseWriteRate,
+} from '../shared/units.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
+import { formatAddress, type Address } from '../shared/wire/sockets.js';
 
 /** Flags of every command. */
 export function commonOptions<T>(yargs: Argv<T>) {
@@ -176,13 +184,27 @@ export function migrationOptions<T>(yargs: Argv<T>) {
     });
 }
 
-/** Flags of what becomes of a migration's report, beside standard output. */
+/** Where the live view is when nothing else is said. */
+const DASHBOARD_DEFAULT = { host: '127.0.0.1', port: 7080 } as const;
+
+/** Flags of how a migration is shown, beside standard output. */
 export function reportOptions<T>(yargs: Argv<T>) {
-  return yargs.option('report', {
-    type: 'string',
-    describe: 'Draw the report too, as one HTML file of this name',
-    coerce: once(parseNewFile),
-  });
+  return yargs
+    .option('report', {
+      type: 'string',
+      describe: 'Draw the report too, as one HTML file of this name',
+      coerce: once(parseNewFile),
+    })
+    .option('dashboard', {
+      type: 'string',
+      describe: `Serve a live view of the run, [host:]port (alone: ${formatAddress(DASHBOARD_DEFAULT)})`,
+      coerce: once(parseDashboard),
+    });
+}
+
+/** Nothing, a port of the loopback, or an address. */
+function parseDashboard(text: string): Address {
+  return text === '' ? DASHBOARD_DEFAULT : parseAddress(text, DASHBOARD_DEFAULT.host);
 }
 
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
