@@ -5,7 +5,12 @@ import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from '../shared/logger.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
-import { REPORT_VERSION, type FailureReport, type MigrationReport } from '../shared/report/report.js';
+import {
+  reportText,
+  REPORT_VERSION,
+  type FailureReport,
+  type MigrationReport,
+} from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
@@ -88,7 +93,7 @@ export async function conclude(
 ): Promise<number> {
   if (result.kind === 'completed') {
     const { report } = result;
-    process.stdout.write(json ? `${JSON.stringify(report, undefined, 2)}\n` : `${renderReport(report)}\n`);
+    process.stdout.write(json ? `${reportText(report)}\n` : `${renderReport(report)}\n`);
     show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
@@ -104,7 +109,7 @@ export async function conclude(
     safeNext: await safeNextOf(owner, machine, audit),
     source: { pid: process.pid },
   };
-  process.stdout.write(json ? `${JSON.stringify(failure, undefined, 2)}\n` : `${renderFailure(failure)}\n`);
+  process.stdout.write(json ? `${reportText(failure)}\n` : `${renderFailure(failure)}\n`);
   show?.(failure);
   if (htmlFile !== undefined)
     process.stderr.write(

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
+import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import { createLogger } from '../shared/logger.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
@@ -62,6 +63,9 @@ async function migrateFromHere(
     await machine.start(true);
     await machine.resume();
     progress.say('the guest runs');
+    machine.startSampling(SAMPLE_DOUBLES_MAX, (error) => {
+      logger.warn(error.message);
+    });
     await sleep(args.migrateAfter, undefined, { signal: interrupted.signal });
     migration = planMigration(machine, to, listen, args, logger);
     progress.follow(migration);

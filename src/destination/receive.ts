@@ -6,7 +6,8 @@ import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, messageOf, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { checkpointFault } from '../shared/guest/checkpoint.js';
-import { ThroughputSampler } from '../shared/guest/sampler.js';
+import { pairsOf } from '../shared/guest/gap-buckets.js';
+import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { quantileOf } from '../shared/guest/fault-latency.js';
 import { expand, type BitmapError } from '../shared/memory/compacted-bitmap.js';
@@ -71,7 +72,6 @@ export class IncomingMigration {
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
   #stallWatch: NodeJS.Timeout | undefined;
-  #sampler: ThroughputSampler | undefined;
   #ending: Ending | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
@@ -146,7 +146,7 @@ export class IncomingMigration {
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
     clearInterval(this.#stallWatch);
-    await Promise.all([this.#receivers?.close(), this.#fetcher?.close(), this.#sampler?.stop()]);
+    await Promise.all([this.#receivers?.close(), this.#fetcher?.close(), this.#machine?.stopSampling()]);
     const machine = this.#machine;
     if (ending.kind === 'running') {
       if (machine === undefined) throw new Error('a guest runs on a machine');
@@ -380,7 +380,7 @@ export class IncomingMigration {
     this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
-    this.#sampler = new ThroughputSampler(machine.shared, (error) => {
+    machine.startSampling(SENT_SAMPLE_DOUBLES_MAX, (error) => {
       this.#logger.warn(error.message);
     });
     if (lackingPages > 0) this.#watchForStall(machine);
@@ -421,7 +421,10 @@ export class IncomingMigration {
   async #audit(): Promise<ReceptionEvent> {
     const machine = this.#machine;
     if (machine === undefined) throw new Error('a guest is audited on a machine');
-    const samples = (await this.#sampler?.stop()) ?? new Float64Array(0);
+    const samples = await machine.stopSampling();
+    const { longestGapUs, longestFaultUs } = machine.counters();
+    const gaps = pairsOf(machine.gapCounts());
+    const longestStallUs = Math.max(longestGapUs, longestFaultUs);
     await machine.park();
     const parkedAt = monotonicUs();
     // An audit that cannot be done is a failed one; the guest runs on all the same.
@@ -435,7 +438,16 @@ export class IncomingMigration {
     await machine.resume();
     return {
       kind: 'audited',
-      answer: { name: 'AUDITED', passed, checked, failed, findings: [...findings], samples },
+      answer: {
+        name: 'AUDITED',
+        passed,
+        checked,
+        failed,
+        findings: [...findings],
+        samples,
+        gaps,
+        longestStallUs,
+      },
     };
   }
 }

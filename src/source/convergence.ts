@@ -25,13 +25,24 @@ export interface Forecast {
   readonly remainingPages: number;
 }
 
+/** How the migration is expected to go on. */
+export interface Course {
+  /** Rounds in all, those that are over included. */
+  readonly rounds: number;
+  /** From now until the guest runs at the destination. */
+  readonly remainingMs: number;
+  readonly stunMs: number;
+}
+
 export type Verdict =
-  | { readonly kind: 'go-on'; readonly forecast: Forecast }
+  | { readonly kind: 'go-on'; readonly forecast: Forecast; readonly course: Course }
   | { readonly kind: 'switch-over'; readonly why: SwitchOverReason; readonly forecast: Forecast };
 
 export type SwitchOverReason =
   /** The forecast stun fits the budget. */
   | 'stun within budget'
+  /** The network alone takes the budget; the pages add next to nothing to it. */
+  | 'network beyond budget'
   /** As many rounds as allowed. */
   | 'round limit'
   /** The guest dirties memory as fast as it is copied; more rounds would not shorten the stun. */
@@ -43,6 +54,11 @@ const PROGRESS_SHARE = 0.9;
 const STALLED_ROUNDS = 2;
 /** Parking, harvest, compaction, validation and resume on a quiet machine; the network's share is measured. */
 const FIXED_STUN_MS = 1;
+
+/** Where the network alone takes the budget, copying may add this share of it to the stun. */
+const COPY_SHARE_OF_FIXED = 0.1;
+/** A course that has not ended after so many rounds is taken to go on for ever. */
+const FORECAST_ROUNDS_MAX = 1000;
 
 /** Bytes of a page with its share of the window's head. */
 const PAGE_WIRE_BYTES = 4096 + 8;
@@ -74,7 +90,7 @@ export function forecastStun(
 
 /**
  * Judges after a harvest. In this order:
- * 1. the forecast stun fits the budget: switch over;
+ * 1. the forecast stun fits the budget, or nothing but the network keeps it from fitting: switch over;
  * 2. the round limit is reached: switch over;
  * 3. the last rounds each left nearly as much as they were given: switch over, more rounds would not help;
  * 4. otherwise go on.
@@ -86,12 +102,67 @@ export function judge(
   limits: ConvergenceLimits,
 ): Verdict {
   const forecast = forecastStun(rounds, remainingPages, roundTripMs, limits.pagesFollow);
-  // Where the pages follow, the budget still bounds how long the guest depends on both hosts.
-  if (FIXED_STUN_MS + roundTripMs + forecast.copyMs <= limits.stunBudgetMs)
-    return { kind: 'switch-over', why: 'stun within budget', forecast };
+  const why = fits(forecast.copyMs, roundTripMs, limits);
+  if (why !== undefined) return { kind: 'switch-over', why, forecast };
   if (rounds.length >= limits.roundsMax) return { kind: 'switch-over', why: 'round limit', forecast };
   if (hasStalled(rounds, remainingPages)) return { kind: 'switch-over', why: 'no progress', forecast };
-  return { kind: 'go-on', forecast };
+  return { kind: 'go-on', forecast, course: forecastCourse(rounds, remainingPages, roundTripMs, limits) };
+}
+
+// Where the pages follow, the budget still bounds how long the guest depends on both hosts.
+function fits(copyMs: number, roundTripMs: number, limits: ConvergenceLimits): SwitchOverReason | undefined {
+  const fixedMs = FIXED_STUN_MS + roundTripMs;
+  if (fixedMs + copyMs <= limits.stunBudgetMs) return 'stun within budget';
+  return fixedMs > limits.stunBudgetMs && copyMs <= fixedMs * COPY_SHARE_OF_FIXED
+    ? 'network beyond budget'
+    : undefined;
+}
+
+/**
+ * Plays the rounds to come by the same rules: each is copied at the measured bandwidth and a round trip, and meanwhile
+ * the guest dirties pages at the rate at which it did in the last round.
+ */
+export function forecastCourse(
+  rounds: readonly RoundFacts[],
+  remainingPages: number,
+  roundTripMs: number,
+  limits: ConvergenceLimits,
+): Course {
+  const last = rounds.at(-1);
+  const dirtyPerMs = last === undefined || last.durationMs <= 0 ? 0 : remainingPages / last.durationMs;
+  const { bandwidthBytesPerSecond } = forecastStun(rounds, remainingPages, roundTripMs);
+  const played = [...rounds];
+  let pages = remainingPages;
+  let remainingMs = 0;
+  while (played.length < Math.min(limits.roundsMax, rounds.length + FORECAST_ROUNDS_MAX)) {
+    const sentBytes = pages * PAGE_WIRE_BYTES;
+    const copyMs = (sentBytes / bandwidthBytesPerSecond) * 1000;
+    if (fits(copyMs, roundTripMs, limits) !== undefined || hasStalled(played, pages)) break;
+    const durationMs = copyMs + roundTripMs;
+    played.push({ dirtyPages: pages, sentBytes, durationMs });
+    remainingMs += durationMs;
+    pages = dirtyPerMs * durationMs;
+  }
+  const { stunMs } = forecastStun(rounds, pages, roundTripMs, limits.pagesFollow);
+  return { rounds: played.length, remainingMs: remainingMs + stunMs, stunMs };
+}
+
+/** Sleep that the throttle aims at, as a share of each vCPU's time; beyond the limit it gives up. */
+export const THROTTLE_SHARE_MAX = 0.995;
+/** Throttled rounds are to leave this share of what they were given. */
+const THROTTLE_TARGET = 0.6;
+/** A round changes the guest's share by this factor at the most. */
+const THROTTLE_STEP_MAX = 4;
+
+/**
+ * The share of its time that each vCPU is to sleep in the next round, from the share in the last one and what that
+ * round left: as much as makes the rounds shrink, and no more; less again when they shrink faster than they must.
+ */
+export function throttleShare(current: number, givenPages: number, leftPages: number): number {
+  if (leftPages === 0) return 0;
+  const step = (THROTTLE_TARGET * givenPages) / leftPages;
+  const runs = (1 - current) * Math.min(THROTTLE_STEP_MAX, Math.max(1 / THROTTLE_STEP_MAX, step));
+  return Math.min(THROTTLE_SHARE_MAX, Math.max(0, 1 - runs));
 }
 
 function hasStalled(rounds: readonly RoundFacts[], remainingPages: number): boolean {

@@ -6,51 +6,51 @@ import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { MachineCounters } from '../shared/guest/machine.js';
 import { faultBucketBoundUs } from '../shared/guest/fault-latency.js';
 import { expand, rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
-import { throughputOf } from '../shared/guest/samples.js';
+import { countsOf } from '../shared/guest/gap-buckets.js';
+import { meanThroughput, timelineOf } from '../shared/guest/samples.js';
 import { bitCount32 } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../shared/memory/pages.js';
+import { countsSince, gapHistogramOf } from '../shared/report/gap-histogram.js';
 import {
   addUp,
   REPORT_VERSION,
+  type GapsReport,
+  type GuestCostReport,
   type MigrationReport,
   type PostcopyReport,
+  type RoundForecast,
   type RoundReport,
+  type SettingsReport,
   type StunReport,
   type TimelineReport,
 } from '../shared/report/report.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import type { Forecast } from './convergence.js';
+import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
-import type { ClockSample } from './migration.js';
+import type { ClockSample, MigrationPlan } from './migration.js';
+import { clockOffset, stunOf, type ClockOffset } from './stun.js';
 import type { LastHarvest } from './tracer.js';
 
-/** A timer that fires late by more than this is no contradiction between two clocks' views. */
-const MEASUREMENT_SLACK_US = 50;
-
-/** The best clock exchange: how far the destination's clock is ahead, and how wrong that may be. */
-export function clockOffset(samples: readonly ClockSample[]): { offsetUs: number; errorUs: number } {
-  const best = samples.reduce((one, other) =>
-    other.receivedAt - other.sentAt < one.receivedAt - one.sentAt ? other : one,
-  );
-  return {
-    offsetUs: best.answeredAt - (best.sentAt + best.receivedAt) / 2,
-    errorUs: (best.receivedAt - best.sentAt) / 2,
-  };
-}
-
+/** What was asked for, as far as the report says so. */
 export interface Settings {
-  readonly mode: string;
   readonly trace: string;
   readonly bitmapFormat: BitmapFormat;
   readonly connections: number;
+  readonly bytesPerSecond: number | undefined;
 }
+
+/** The guest's throughput before the migration is the mean of so long. */
+const BEFORE_MS = 1000;
 
 export class Measurement {
   readonly #settings: Settings;
+  readonly #plan: MigrationPlan;
   readonly #beganAt = monotonicUs();
   readonly #rounds: RoundReport[] = [];
-  #clock = { offsetUs: 0, errorUs: 0 };
+  #clock: ClockOffset = { offsetUs: 0, errorUs: 0 };
   #forecast: Forecast | undefined;
+  #roundForecast: RoundForecast | null = null;
+  #throttledShare = 0;
   #switchOverReason = '';
   #stopAt = 0;
   #sentAt = 0;
@@ -63,16 +63,16 @@ export class Measurement {
   readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
   #samples: Float64Array = new Float64Array(0);
   #totalMs = 0;
+  #longestGapUs = 0;
+  #parked: MachineCounters | undefined;
+  #gapsBefore: Float64Array = new Float64Array(0);
+  #gapsAtStop: Float64Array = new Float64Array(0);
   installMs = 0;
-  longestGapUs = 0;
-  pageFires = 0;
-  traceStoppedUs = 0;
-  longestTraceStopUs = 0;
-  throttledUs = 0;
   destinationPid = 0;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, plan: MigrationPlan) {
     this.#settings = settings;
+    this.#plan = plan;
   }
 
   get rounds(): readonly RoundReport[] {
@@ -91,26 +91,42 @@ export class Measurement {
     this.#clock = clockOffset(samples);
   }
 
-  noteForecast(forecast: Forecast): void {
+  /** Made before a round, or before the stop: then there is no course. */
+  noteForecast(forecast: Forecast, course: Course | undefined): void {
     this.#forecast = forecast;
+    const elapsedMs = (monotonicUs() - this.#beganAt) / 1000;
+    this.#roundForecast =
+      course === undefined
+        ? null
+        : { rounds: course.rounds, totalMs: elapsedMs + course.remainingMs, stunMs: course.stunMs };
+  }
+
+  noteThrottle(share: number): void {
+    this.#throttledShare = share;
   }
 
   noteRound(total: RoundTotal, dirtyPages: number, durationMs: number): RoundReport {
     const report: RoundReport = {
       round: total.round,
+      stage: this.#stopAt === 0 ? 'copy' : 'last',
       dirtyPages,
       sentPages: total.sentPages,
       zeroPages: total.zeroPages,
       sentBytes: total.sentPages * PAGE_BYTES + total.framingBytes,
       durationMs,
+      forecast: this.#roundForecast,
+      throttledShare: this.#stopAt === 0 ? this.#throttledShare : 0,
     };
+    this.#roundForecast = null;
     this.#rounds.push(report);
     return report;
   }
 
-  noteStop(stopAt: number, why: string): void {
+  /** `before`: the guest's counters before it was stopped. */
+  noteStop(stopAt: number, why: string, before: MachineCounters): void {
     this.#stopAt = stopAt;
     this.#switchOverReason = why;
+    this.#longestGapUs = before.longestGapUs;
   }
 
   noteTaken(last: LastHarvest, lastSliceEndAt: readonly number[]): void {
@@ -144,7 +160,8 @@ export class Measurement {
     spec: GuestSpec,
     bytes: { control: number; faults: number; sockets: number; cuts: number },
   ): MigrationReport {
-    const { bitmapFormat, mode, trace, connections } = this.#settings;
+    const { bitmapFormat, trace, connections } = this.#settings;
+    const timeline = this.#timeline(spec.vcpus);
     const stun = this.#stun();
     const bitmapBytes = this.#last?.bitmap.length ?? 0;
     const ledger = addUp({
@@ -174,7 +191,7 @@ export class Measurement {
     return {
       version: REPORT_VERSION,
       outcome: 'completed',
-      mode,
+      mode: this.#plan.mode,
       guest: {
         program: spec.program,
         memoryBytes: spec.memoryBytes,
@@ -184,6 +201,8 @@ export class Measurement {
         writeRate: spec.writeRate === Infinity ? 'max' : spec.writeRate,
       },
       connections,
+      settings: this.#settingsReport(),
+      link: null,
       switchOverReason: this.#switchOverReason,
       rounds: this.#rounds,
       forecastStunMs: this.#forecast?.stunMs ?? null,
@@ -191,11 +210,11 @@ export class Measurement {
       trace: {
         mode: trace,
         installMs: this.installMs,
-        longestVcpuPauseMs: this.longestGapUs / 1000,
-        pageFires: this.pageFires,
-        stoppedMs: this.traceStoppedUs / 1000,
-        longestStopMs: this.longestTraceStopUs / 1000,
-        throttledMs: this.throttledUs / 1000,
+        longestVcpuPauseMs: this.#longestGapUs / 1000,
+        pageFires: this.#parked?.pageFires ?? 0,
+        stoppedMs: (this.#parked?.traceStoppedUs ?? 0) / 1000,
+        longestStopMs: (this.#parked?.longestTraceStopUs ?? 0) / 1000,
+        throttledMs: (this.#parked?.throttledUs ?? 0) / 1000,
       },
       bitmap: {
         format: bitmapFormat,
@@ -204,10 +223,12 @@ export class Measurement {
         dirtyPerRegion: this.#dirtyPerRegion(spec.memoryBytes / PAGE_BYTES),
       },
       bytes: ledger,
-      timeline: this.#timeline(),
+      timeline,
       postcopy: this.#postcopy(),
       cuts: bytes.cuts,
       totalMs: this.#totalMs,
+      gaps: this.#gaps(),
+      guestCost: this.#guestCost(timeline),
       audit:
         audit === undefined
           ? null
@@ -217,13 +238,15 @@ export class Measurement {
     };
   }
 
-  /** The guest's counters before the stop, and after the park. */
-  noteGuest(before: MachineCounters, after: MachineCounters): void {
-    this.longestGapUs = before.longestGapUs;
-    this.pageFires = after.pageFires;
-    this.traceStoppedUs = after.traceStoppedUs;
-    this.longestTraceStopUs = after.longestTraceStopUs;
-    this.throttledUs = after.throttledUs;
+  /** Gaps between slices so far, when the migration begins. */
+  noteGapsBefore(counts: Float64Array): void {
+    this.#gapsBefore = counts;
+  }
+
+  /** The guest's counters and gaps after its last slice here. */
+  noteParkedGuest(counters: MachineCounters, gaps: Float64Array): void {
+    this.#parked = counters;
+    this.#gapsAtStop = gaps;
   }
 
   /** A phase has begun. */
@@ -236,7 +259,43 @@ export class Measurement {
     this.#samples = samples;
   }
 
-  #timeline(): TimelineReport {
+  #settingsReport(): SettingsReport {
+    const { stunBudgetMs, roundsMax, copyMs, onTimeout } = this.#plan;
+    return {
+      bandwidthBytesPerSecond: this.#settings.bytesPerSecond ?? null,
+      faultBandwidthBytesPerSecond: null,
+      stunBudgetMs,
+      roundsMax,
+      timeLimitMs: copyMs,
+      onTimeout,
+    };
+  }
+
+  #gaps(): GapsReport {
+    // A peer's counts that make no sense are none.
+    const after = this.#audit && countsOf(this.#audit.gaps);
+    return {
+      before: gapHistogramOf(this.#gapsBefore),
+      during: gapHistogramOf(countsSince(this.#gapsBefore, this.#gapsAtStop)),
+      after: after === undefined ? null : gapHistogramOf(after),
+    };
+  }
+
+  #guestCost({ phases, source }: TimelineReport): GuestCostReport {
+    const tracedMs = phases.find(({ name }) => name === 'installing-traces')?.fromMs;
+    const stoppedMs = phases.find(({ name }) => name === 'stopping')?.fromMs ?? 0;
+    const before = meanThroughput(source, -BEFORE_MS, 0);
+    const during = tracedMs === undefined ? null : meanThroughput(source, tracedMs, stoppedMs);
+    return {
+      beforePagesPerSecond: before,
+      duringPagesPerSecond: during,
+      lostShare: before === null || during === null || before === 0 ? null : 1 - during / before,
+      longestStallBeforeStunMs: this.#longestGapUs / 1000,
+      longestStallAfterStunMs: this.#audit === undefined ? null : this.#audit.longestStallUs / 1000,
+    };
+  }
+
+  #timeline(vcpus: number): TimelineReport {
     const toMs = (us: number): number => (us - this.#beganAt) / 1000;
     const phases = this.#phases.slice(0, -1).map(({ name, fromUs }, index) => ({
       name,
@@ -245,9 +304,10 @@ export class Measurement {
     }));
     return {
       phases,
-      source: throughputOf(this.#samples, this.#beganAt),
-      destination: throughputOf(
+      source: timelineOf(this.#samples, vcpus, this.#beganAt),
+      destination: timelineOf(
         this.#audit?.samples ?? new Float64Array(0),
+        vcpus,
         this.#beganAt + this.#clock.offsetUs,
       ),
     };
@@ -283,37 +343,15 @@ export class Measurement {
     const resumed = this.#resumed;
     if (last === undefined || resumed === undefined)
       throw new Error('a stun is reported only after the guest resumed');
-    const { message, receivedAt } = resumed;
-    const destinationUs = message.answeredAt - message.receivedAt;
-    const stunMs = (receivedAt - this.#stopAt) / 1000;
-    const { offsetUs, errorUs } = this.#clock;
-    // A vCPU that was asleep by its own wish when it was stopped stood still from the stop on, not from its last slice.
-    const gapsUs = message.firstSliceAt.map(
-      (firstAt, vcpu) => firstAt - offsetUs - Math.max(this.#lastSliceEndAt[vcpu] ?? 0, this.#stopAt),
-    );
-    const guestGapMs = Math.max(...gapsUs) / 1000;
-    const clockErrorMs = errorUs / 1000;
-    if (guestGapMs - clockErrorMs - MEASUREMENT_SLACK_US / 1000 > stunMs) {
-      throw new MicrostunError(
-        'MEASUREMENT',
-        `the guest stood still for ${guestGapMs} ms (±${clockErrorMs} ms) although its stun took at most ${stunMs} ms; a clock jumped`,
-      );
-    }
-    return {
-      stunMs,
-      guestGapMs,
-      clockErrorMs,
-      parts: {
-        parkMs: (last.parkedAt - this.#stopAt) / 1000,
-        harvestMs: (last.harvestedAt - last.parkedAt) / 1000,
-        compactionMs: (last.compactedAt - last.harvestedAt) / 1000,
-        sendMs: (this.#sentAt - last.compactedAt) / 1000,
-        networkMs: (receivedAt - this.#sentAt - destinationUs) / 1000,
-        validationMs: message.validationMs,
-        placementMs: message.placementMs,
-        resumeMs: message.resumeMs,
-      },
-    };
+    return stunOf({
+      stopAt: this.#stopAt,
+      last,
+      lastSliceEndAt: this.#lastSliceEndAt,
+      sentAt: this.#sentAt,
+      answer: resumed.message,
+      answerReceivedAt: resumed.receivedAt,
+      clock: this.#clock,
+    });
   }
 }
 

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
-import { ThroughputSampler } from '../shared/guest/sampler.js';
+import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
@@ -106,8 +106,8 @@ export class OutgoingMigration {
     this.#timers = new Timers((timer) => {
       this.#events.push({ kind: 'timer', timer });
     });
-    const { trace, bitmapFormat, connections, plan } = options;
-    this.#measurement = new Measurement({ mode: plan.mode, trace, bitmapFormat, connections });
+    const { trace, plan } = options;
+    this.#measurement = new Measurement(options, plan);
     const failed = (error: MicrostunError): void => {
       this.#events.push({ kind: 'failed', error });
     };
@@ -201,9 +201,10 @@ export class OutgoingMigration {
         this.#send({ name: 'PING', sentAt: monotonicUs() });
       }
     }, HEARTBEAT_MS);
-    const sampler = new ThroughputSampler(this.#machine.shared, (error) => {
+    this.#machine.startSampling(SAMPLE_DOUBLES_MAX, (error) => {
       this.#logger.warn(error.message);
     });
+    this.#measurement.noteGapsBefore(this.#machine.gapCounts());
     this.#measurement.notePhase('connecting');
     await this.#performAll(beginMigration(this.#options.plan).effects);
     while (this.#outcome === undefined) {
@@ -219,7 +220,7 @@ export class OutgoingMigration {
       await this.#performAll(step.effects);
     }
     await this.#close();
-    this.#measurement.noteSamples(await sampler.stop());
+    this.#measurement.noteSamples(await this.#machine.stopSampling());
     return this.#result(this.#outcome);
   }
 
@@ -303,19 +304,21 @@ export class OutgoingMigration {
         this.#start(this.#harvest());
         return;
       case 'note-forecast':
-        this.#measurement.noteForecast(effect.forecast);
+        this.#measurement.noteForecast(effect.forecast, effect.course);
         return;
       case 'stop-guest':
         this.#start(this.#stopGuest(effect.round, effect.pagesFollow, effect.why));
         return;
       case 'throttle':
-        this.#machine.safepoints.throttle(effect.sleepUs);
+        this.#machine.safepoints.throttle(effect.share);
+        this.#measurement.noteThrottle(effect.share);
         return;
       case 'hand-over':
         this.#handOver(effect.handOver, effect.copiesRest);
         return;
       case 'note-resumed':
         this.#measurement.noteResumed(effect.message, effect.receivedAt);
+        this.#measurement.noteParkedGuest(this.#machine.counters(), this.#machine.gapCounts());
         return;
       case 'note-arrived':
         this.#measurement.noteArrived(effect.message);
@@ -468,9 +471,8 @@ export class OutgoingMigration {
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
     const { registers, guestClockUs } = this.#machine.checkpoint();
     this.#dirtyPages = last.dirtyPages;
-    this.#measurement.noteGuest(before, this.#machine.counters());
-    this.#measurement.noteStop(stopAt, why);
-    this.#measurement.noteTaken(last, this.#machine.counters().lastSliceEndAt);
+    this.#measurement.noteStop(stopAt, why, before);
+    this.#measurement.noteTaken(last, this.#machine.lastSliceEndAt());
     const finalPages = pagesFollow ? 0 : last.dirtyPages;
     const handOver: MessageOf<'HAND_OVER'> = {
       name: 'HAND_OVER',

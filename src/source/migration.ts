@@ -4,7 +4,16 @@ import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js
 import { clipReason, type Message, type MessageName, type MessageOf } from '../shared/wire/messages.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import { refusalError, versionComplaint } from '../shared/wire/refusal.js';
-import { judge, type Forecast, type RoundFacts, type SwitchOverReason } from './convergence.js';
+import {
+  judge,
+  throttleShare,
+  THROTTLE_SHARE_MAX,
+  type Course,
+  type Forecast,
+  type RoundFacts,
+  type SwitchOverReason,
+  type Verdict,
+} from './convergence.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
 
 /** When the rounds take too long: give up, move on to post-copy, or slow the guest down until they converge. */
@@ -34,9 +43,8 @@ export interface MigrationPlan {
   readonly auditMs: number;
 }
 
-/** The throttle's sleep after each slice: a few milliseconds at the most, or the guest's own timers suffer. */
-const THROTTLE_US_MIN = 20;
-const THROTTLE_US_MAX = 5000;
+/** A pre-copy that makes no progress switches over all the same if its stun stays below what vMotion promises. */
+const TOLERABLE_STUN_MS = 1000;
 
 /** Clock exchanges before the migration; the best one counts. */
 export const CLOCK_SAMPLES = 12;
@@ -98,8 +106,8 @@ export interface MigrationState {
   readonly phase: Phase;
   /** The rounds have taken longer than they may. */
   readonly isOvertime: boolean;
-  /** How long each vCPU sleeps after each slice, to let the rounds converge. */
-  readonly throttleUs: number;
+  /** The share of its time that each vCPU is made to sleep, to let the rounds converge. */
+  readonly throttledShare: number;
 }
 
 export type MigrationEvent =
@@ -129,7 +137,8 @@ export type MigrationEffect =
   | { readonly kind: 'install-traces' }
   | { readonly kind: 'copy-round'; readonly round: number }
   | { readonly kind: 'harvest' }
-  | { readonly kind: 'note-forecast'; readonly forecast: Forecast }
+  /** `course`: of the rounds to come, if there are any. */
+  | { readonly kind: 'note-forecast'; readonly forecast: Forecast; readonly course: Course | undefined }
   /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest. */
   | {
       readonly kind: 'stop-guest';
@@ -137,8 +146,8 @@ export type MigrationEffect =
       readonly pagesFollow: boolean;
       readonly why: SwitchOverReason | 'post-copy' | 'time limit';
     }
-  /** Stun During Page Send: each vCPU sleeps so long after each slice. */
-  | { readonly kind: 'throttle'; readonly sleepUs: number }
+  /** Stun During Page Send: each vCPU sleeps this share of its time. */
+  | { readonly kind: 'throttle'; readonly share: number }
   /** Sends HAND_OVER; `copiesRest`: the remaining pages go with it. */
   | { readonly kind: 'hand-over'; readonly handOver: MessageOf<'HAND_OVER'>; readonly copiesRest: boolean }
   | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
@@ -165,7 +174,7 @@ export function beginMigration(plan: MigrationPlan): Step {
       link: { name: 'dialling', attempts: 1 },
       phase: { name: 'connecting' },
       isOvertime: false,
-      throttleUs: 0,
+      throttledShare: 0,
     },
     effects: [{ kind: 'arm', timer: 'link-limit', ms: plan.link.connectMs }, { kind: 'dial' }],
   };
@@ -428,25 +437,46 @@ function onHarvested(
   { rounds, roundTripMs }: Extract<Phase, { name: 'harvesting' }>,
   dirtyPages: number,
 ): Step {
-  const verdict = judge(rounds, dirtyPages, roundTripMs, { ...plan, pagesFollow: plan.mode !== 'pre-copy' });
-  const noted: MigrationEffect[] = [{ kind: 'note-forecast', forecast: verdict.forecast }];
-  const nextRound = rounds.length;
   const pagesFollow = plan.mode !== 'pre-copy';
-  if (verdict.kind === 'switch-over' && verdict.why === 'stun within budget') {
+  const verdict = judge(rounds, dirtyPages, roundTripMs, { ...plan, pagesFollow });
+  const course = verdict.kind === 'go-on' ? verdict.course : undefined;
+  const noted: MigrationEffect[] = [{ kind: 'note-forecast', forecast: verdict.forecast, course }];
+  const nextRound = rounds.length;
+  if (verdict.kind === 'switch-over' && isAsPlanned(verdict.why)) {
     return stop(state, nextRound, pagesFollow, verdict.why, noted);
   }
-  if (state.isOvertime && plan.onTimeout === 'post-copy')
-    return stop(state, nextRound, true, 'time limit', noted);
-  const isStuck =
-    state.isOvertime || (verdict.kind === 'switch-over' && verdict.why === 'no progress' && !pagesFollow);
-  if (isStuck && plan.onTimeout === 'throttle' && state.throttleUs < THROTTLE_US_MAX) {
-    // Doubles each round until the rounds converge; past the limit the rules below decide.
-    const throttleUs = Math.min(THROTTLE_US_MAX, Math.max(THROTTLE_US_MIN, state.throttleUs * 2));
-    noted.push({ kind: 'throttle', sleepUs: throttleUs });
-    return withEffects(noted, copyRound({ ...state, throttleUs }, nextRound, rounds, roundTripMs));
+  const isStuck = state.isOvertime || (!pagesFollow && isWithoutProgress(plan, verdict));
+  if (isStuck && plan.onTimeout === 'post-copy') {
+    return stop(state, nextRound, true, state.isOvertime ? 'time limit' : 'no progress', noted);
   }
-  if (verdict.kind === 'switch-over') return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  if (verdict.kind === 'switch-over' && verdict.why === 'round limit')
+    return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  if (plan.onTimeout === 'throttle' && (isStuck || state.throttledShare > 0)) {
+    const share = throttleShare(state.throttledShare, rounds.at(-1)?.dirtyPages ?? dirtyPages, dirtyPages);
+    // At its limit and still without progress it does not help: the rules below decide.
+    if (!isStuck || share < THROTTLE_SHARE_MAX || state.throttledShare < THROTTLE_SHARE_MAX) {
+      noted.push({ kind: 'throttle', share });
+      return withEffects(
+        noted,
+        copyRound({ ...state, throttledShare: share }, nextRound, rounds, roundTripMs),
+      );
+    }
+  }
+  // Without progress a long stun would be all that is left: the rounds go on until the time limit aborts them.
+  const isHopeless = isStuck && !state.isOvertime && plan.onTimeout === 'abort';
+  if (verdict.kind === 'switch-over' && !isHopeless)
+    return stop(state, nextRound, pagesFollow, verdict.why, noted);
   return withEffects(noted, copyRound(state, nextRound, rounds, roundTripMs));
+}
+
+function isAsPlanned(why: SwitchOverReason): boolean {
+  return why === 'stun within budget' || why === 'network beyond budget';
+}
+
+// The guest dirties memory as fast as it is copied, and copying the rest would stun it for longer than can be borne.
+function isWithoutProgress(plan: MigrationPlan, verdict: Verdict): boolean {
+  if (verdict.kind !== 'switch-over' || verdict.why !== 'no progress') return false;
+  return plan.onTimeout === 'throttle' || verdict.forecast.stunMs > TOLERABLE_STUN_MS;
 }
 
 // What the last harvest took belongs to the last pages: it was taken and is not copied yet.

@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/shared/report/report.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 1,
+  version: 2,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -14,6 +14,15 @@ export const fixtureReport: MigrationReport = {
     writeRate: 100_000,
   },
   connections: 2,
+  settings: {
+    bandwidthBytesPerSecond: null,
+    faultBandwidthBytesPerSecond: 12_500_000,
+    stunBudgetMs: 10,
+    roundsMax: 30,
+    timeLimitMs: 300_000,
+    onTimeout: 'post-copy',
+  },
+  link: { emulated: true, delayMs: 12, cuts: [{ atMs: 400, forMs: 25 }] },
   switchOverReason: 'stun within budget',
   rounds: [
     {
@@ -23,9 +32,32 @@ export const fixtureReport: MigrationReport = {
       zeroPages: 3791,
       sentBytes: 252_926_504,
       durationMs: 811.25,
+      stage: 'copy',
+      forecast: null,
+      throttledShare: 0,
     },
-    { round: 1, dirtyPages: 4951, sentPages: 4951, zeroPages: 0, sentBytes: 20_288_000, durationMs: 68.5 },
-    { round: 2, dirtyPages: 1167, sentPages: 1158, zeroPages: 0, sentBytes: 4_746_000, durationMs: 36.125 },
+    {
+      round: 1,
+      stage: 'copy',
+      dirtyPages: 4951,
+      sentPages: 4951,
+      zeroPages: 0,
+      sentBytes: 20_288_000,
+      durationMs: 68.5,
+      forecast: { rounds: 3, totalMs: 1010.5, stunMs: 3.25 },
+      throttledShare: 0.125,
+    },
+    {
+      round: 2,
+      stage: 'last',
+      dirtyPages: 1167,
+      sentPages: 1158,
+      zeroPages: 0,
+      sentBytes: 4_746_000,
+      durationMs: 36.125,
+      forecast: null,
+      throttledShare: 0,
+    },
   ],
   forecastStunMs: 6.83,
   stun: {
@@ -70,14 +102,20 @@ export const fixtureReport: MigrationReport = {
       { name: 'handing-over', fromMs: 981, toMs: 988 },
       { name: 'pushing', fromMs: 988, toMs: 1060 },
     ],
-    source: Array.from({ length: 98 }, (_, at) => ({
-      atMs: 10 * at,
-      pagesPerSecond: at > 4 && at < 90 ? 82_000 + 900 * (at % 7) : 100_000,
-    })),
-    destination: Array.from({ length: 20 }, (_, at) => ({
-      atMs: 990.5 + 10 * at,
-      pagesPerSecond: 60_000 + 2000 * at,
-    })),
+    source: {
+      atMs: Array.from({ length: 98 }, (_, at) => 10 * at),
+      pagesPerSecond: [0, 1].map((vcpu) =>
+        Array.from({ length: 98 }, (_, at) =>
+          at > 4 && at < 90 ? 41_000 + 450 * ((at + vcpu) % 7) : 50_000,
+        ),
+      ),
+      longestStallMs: [0, 1].map((vcpu) => Array.from({ length: 98 }, (_, at) => 0.01 * ((at + vcpu) % 5))),
+    },
+    destination: {
+      atMs: Array.from({ length: 20 }, (_, at) => 990.5 + 10 * at),
+      pagesPerSecond: [0, 1].map(() => Array.from({ length: 20 }, (_, at) => 30_000 + 1000 * at)),
+      longestStallMs: [0, 1].map(() => Array.from({ length: 20 }, (_, at) => (at < 3 ? 2.5 : 0.02))),
+    },
   },
   bytes: {
     firstCopy: 252_907_520,
@@ -106,15 +144,47 @@ export const fixtureReport: MigrationReport = {
   cuts: 0,
   totalMs: 988.4,
   gaps: {
-    source: [
-      { belowUs: 16, count: 41_000 },
-      { belowUs: 32, count: 900 },
-      { belowUs: 64, count: 3 },
-    ],
-    destination: [
-      { belowUs: 16, count: 6100 },
-      { belowUs: 4096, count: 2 },
-    ],
+    before: {
+      count: 20_000,
+      p50Us: 1.5,
+      p99Us: 11,
+      p999Us: 30.5,
+      maxUs: 61,
+      buckets: [{ belowUs: 16, count: 20_000 }],
+      hdr: 'HISTFAAA',
+    },
+    during: {
+      count: 41_903,
+      p50Us: 2,
+      p99Us: 18,
+      p999Us: 44,
+      maxUs: 63,
+      buckets: [
+        { belowUs: 16, count: 41_000 },
+        { belowUs: 32, count: 900 },
+        { belowUs: 64, count: 3 },
+      ],
+      hdr: 'HISTFAAB',
+    },
+    after: {
+      count: 6102,
+      p50Us: 1.75,
+      p99Us: 15,
+      p999Us: 2100,
+      maxUs: 4000,
+      buckets: [
+        { belowUs: 16, count: 6100 },
+        { belowUs: 4096, count: 2 },
+      ],
+      hdr: 'HISTFAAC',
+    },
+  },
+  guestCost: {
+    beforePagesPerSecond: 100_000,
+    duringPagesPerSecond: 86_500,
+    lostShare: 0.135,
+    longestStallBeforeStunMs: 0.0643,
+    longestStallAfterStunMs: 6.8715,
   },
   audit: { passed: true, checked: 65_536, failed: 0, findings: [] },
   source: { pid: 4101 },

@@ -62,6 +62,8 @@ const AUDITED: MessageOf<'AUDITED'> = {
   failed: 0,
   findings: [],
   samples: new Float64Array(0),
+  gaps: new Float64Array(0),
+  longestStallUs: 0,
 };
 
 /** One migration at the destination. */

@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { forecastStun, judge, type RoundFacts } from '../../src/source/convergence.js';
+import {
+  forecastCourse,
+  forecastStun,
+  judge,
+  throttleShare,
+  THROTTLE_SHARE_MAX,
+  type RoundFacts,
+} from '../../src/source/convergence.js';
 
 /** Bytes of a page with its share of the window's head. */
 const PAGE_WIRE_BYTES = 4104;
@@ -88,7 +95,7 @@ describe('the judgement after a harvest', () => {
     const rounds = [round(100_000, 4.104 * MILLION)]; // A page a millisecond.
     const atBudget = judge(rounds, 0, 9, limits);
     expect(atBudget).toMatchObject({ kind: 'switch-over', why: 'stun within budget' });
-    expect(judge(rounds, 0, 9.001, limits).kind).toBe('go-on');
+    expect(judge(rounds, 0, 9.001, limits)).toMatchObject({ why: 'network beyond budget' });
     expect(judge(rounds, 10, 0, limits).kind).toBe('go-on');
     expect(judge(rounds, 8, 0, limits).kind).toBe('switch-over');
   });
@@ -132,5 +139,84 @@ describe('the judgement after a harvest', () => {
         forecastStun(rounds, remainingPages, 0.5),
       );
     }
+  });
+});
+
+describe('the course that is forecast', () => {
+  const preCopy = { roundsMax: 30, stunBudgetMs: 10 };
+  const rate = 41.04 * MILLION; // 10,000 pages a second
+
+  it('is the stun alone when the rest fits the budget', () => {
+    const course = forecastCourse([round(1000, rate)], 20, 0.5, preCopy);
+    expect(course.rounds).toBe(1);
+    expect(course.remainingMs).toBeCloseTo(course.stunMs, 9);
+  });
+
+  it('plays the rounds to come: each leaves what is dirtied while it is copied', () => {
+    // 1000 pages took 100 ms and left 500; then 500 leave 250 and so on, down to 62 that fit the budget.
+    const course = forecastCourse([round(1000, rate)], 500, 0, preCopy);
+    expect(course.rounds).toBe(4);
+    expect(course.stunMs).toBeCloseTo(FIXED_STUN_MS + 6.25, 6);
+    expect(course.remainingMs).toBeCloseTo(50 + 25 + 12.5 + course.stunMs, 6);
+  });
+
+  it('ends where the rounds stop to shrink, and where they are limited', () => {
+    expect(forecastCourse([round(1000, rate)], 990, 0, preCopy).rounds).toBeLessThanOrEqual(4);
+    expect(forecastCourse([round(1000, rate)], 800, 0, { ...preCopy, roundsMax: 3 }).rounds).toBe(3);
+  });
+
+  it('ends whatever the numbers are', () => {
+    fc.assert(
+      fc.property(fc.nat(100_000), fc.nat(100_000), fc.nat(1000), (given, left, roundTripMs) => {
+        const course = forecastCourse([round(given + 1, rate)], left, roundTripMs, preCopy);
+        expect(course.rounds).toBeLessThanOrEqual(30);
+        expect(course.remainingMs).toBeGreaterThanOrEqual(course.stunMs);
+      }),
+    );
+  });
+});
+
+describe('a network that takes the budget alone', () => {
+  it('is no reason to go on for ever: the pages need only add little to it', () => {
+    const rounds = [round(1000, 4.104 * MILLION)]; // 1000 pages a second
+    expect(judge(rounds, 17, 150, limits)).toMatchObject({ kind: 'go-on' });
+    expect(judge(rounds, 15, 150, limits)).toMatchObject({
+      kind: 'switch-over',
+      why: 'network beyond budget',
+    });
+  });
+});
+
+describe('the throttle', () => {
+  it('lets a guest run that leaves what a round is to leave', () => {
+    expect(throttleShare(0, 1000, 600)).toBeCloseTo(0, 9);
+    expect(throttleShare(0.5, 1000, 600)).toBeCloseTo(0.5, 9);
+  });
+
+  it('takes as much of its time as brings the rounds to shrink', () => {
+    expect(throttleShare(0, 1000, 1200)).toBeCloseTo(0.5, 9);
+    expect(throttleShare(0.5, 1000, 1200)).toBeCloseTo(0.75, 9);
+  });
+
+  it('eases when the rounds shrink faster than they must, down to nothing', () => {
+    expect(throttleShare(0.5, 1000, 400)).toBeCloseTo(0.25, 9);
+    expect(throttleShare(0.5, 1000, 10)).toBe(0);
+    expect(throttleShare(0.9, 1000, 0)).toBe(0);
+  });
+
+  it('changes step by step and stays within its limit', () => {
+    expect(throttleShare(0, 10, 100_000)).toBeCloseTo(0.75, 9);
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: THROTTLE_SHARE_MAX, noNaN: true }),
+        fc.nat(1_000_000),
+        fc.nat(1_000_000),
+        (current, given, left) => {
+          const share = throttleShare(current, given, left);
+          expect(share).toBeGreaterThanOrEqual(0);
+          expect(share).toBeLessThanOrEqual(THROTTLE_SHARE_MAX);
+        },
+      ),
+    );
   });
 });

@@ -69,7 +69,7 @@ describe('the source', () => {
   const pushing: Phase = { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined };
 
   function stepFrom(phase: Phase, link: MigrationState['link'], event: MigrationEvent): Step {
-    return stepMigration(plan, { phase, link, isOvertime: false, throttleUs: 0 }, event);
+    return stepMigration(plan, { phase, link, isOvertime: false, throttledShare: 0 }, event);
   }
   const up: MigrationState['link'] = { name: 'up', instanceId: 'first' };
   const received = (message: Extract<MigrationEvent, { kind: 'received' }>['message']): MigrationEvent => ({
@@ -123,6 +123,8 @@ describe('the source', () => {
       failed: 0,
       findings: [],
       samples: new Float64Array(0),
+      gaps: new Float64Array(0),
+      longestStallUs: 0,
     });
     const arrived: Phase = { ...pushing, arrived: ARRIVED };
     const kept = stepFrom(arrived, up, audited);

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { renderHtml } from '../../src/shared/report/html/html-report.js';
 import { escapeText, html, jsonIsland } from '../../src/shared/report/html/markup.js';
+import type { GuestTimeline } from '../../src/shared/guest/samples.js';
 import type { MigrationReport } from '../../src/shared/report/report.js';
 import { formatMs } from '../../src/shared/units.js';
 import { fieldOf, fixtureReport } from '../support/report-fixture.js';
@@ -75,10 +76,12 @@ describe('the numbers of the HTML report', () => {
     const at = (values: readonly (number | null)[]) =>
       chart('timeline').x.flatMap((atMs, index) => {
         const pagesPerSecond = values[index];
-        return pagesPerSecond === null ? [] : [{ atMs, pagesPerSecond }];
+        return pagesPerSecond === null ? [] : [[atMs, pagesPerSecond]];
       });
-    expect(at(source!.values)).toEqual(fixtureReport.timeline.source);
-    expect(at(destination!.values)).toEqual(fixtureReport.timeline.destination);
+    const totals = ({ atMs, pagesPerSecond: [first, second] }: GuestTimeline) =>
+      atMs.map((one, row) => [one, first![row]! + second![row]!]);
+    expect(at(source!.values)).toEqual(totals(fixtureReport.timeline.source));
+    expect(at(destination!.values)).toEqual(totals(fixtureReport.timeline.destination));
     expect(chart('timeline').bands.map(({ label }) => label)).toEqual(
       fixtureReport.timeline.phases.map(({ name }) => name),
     );
@@ -88,7 +91,7 @@ describe('the numbers of the HTML report', () => {
     ]);
     // Empty half octaves between 2^10 and 2^11.5, and between that and 2^13, are drawn as such.
     expect(chart('faults').series[0]!.values).toEqual([1, 2, 0, 0, 7, 0, 0, 2]);
-    expect(chart('gaps').series.map(({ label }) => label)).toEqual(['source', 'destination']);
+    expect(chart('gaps').series.map(({ label }) => label)).toEqual(['before', 'during', 'after']);
     expect(cells!.counts).toEqual(fixtureReport.bitmap.dirtyPerRegion);
   });
 
@@ -178,6 +181,8 @@ describe('the page', () => {
   });
 });
 
+const emptyTimeline = { atMs: [], pagesPerSecond: [], longestStallMs: [] };
+
 describe('what a report does not have', () => {
   it('is said in its place', () => {
     const page = renderHtml({
@@ -185,9 +190,9 @@ describe('what a report does not have', () => {
       rounds: [],
       forecastStunMs: null,
       bitmap: { format: 'raw', rawBytes: 8197, sentBytes: 8197, dirtyPerRegion: [] },
-      timeline: { phases: [], source: [], destination: [] },
+      timeline: { phases: [], source: emptyTimeline, destination: emptyTimeline },
       postcopy: null,
-      gaps: null,
+      gaps: { before: null, during: null, after: null },
       audit: null,
     });
     expect(islandOf(page)).toEqual({ charts: [], cells: null });

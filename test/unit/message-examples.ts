@@ -1,6 +1,7 @@
 // Messages of every kind with unlike values in all fields; a kind that is missing here does not type-check.
 // Knows the fields, not what they mean.
-import { SAMPLES_MAX } from '../../src/shared/guest/samples.js';
+import { GAP_BUCKETS } from '../../src/shared/guest/gap-buckets.js';
+import { SENT_SAMPLE_DOUBLES_MAX } from '../../src/shared/guest/samples.js';
 import { refusalCodes, type MessageName, type MessageOf } from '../../src/shared/wire/messages.js';
 
 type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...MessageOf<Name>[]] };
@@ -136,15 +137,28 @@ export const examples: Examples = {
       failed: 2,
       findings: ['page 7 is torn', 'page 9 is lost'],
       samples: new Float64Array([1.5, 100, 2.5, 200]),
+      gaps: new Float64Array([3, 17]),
+      longestStallUs: 12.5,
     },
-    { name: 'AUDITED', passed: true, checked: 0, failed: 0, findings: [], samples: new Float64Array(0) },
+    {
+      name: 'AUDITED',
+      passed: true,
+      checked: 0,
+      failed: 0,
+      findings: [],
+      samples: new Float64Array(0),
+      gaps: new Float64Array(0),
+      longestStallUs: 0,
+    },
     {
       name: 'AUDITED',
       passed: false,
       checked: 1,
       failed: 1,
       findings: Array<string>(8).fill('f'.repeat(400)),
-      samples: new Float64Array(2 * SAMPLES_MAX).fill(0.1),
+      samples: new Float64Array(SENT_SAMPLE_DOUBLES_MAX).fill(0.1),
+      gaps: new Float64Array(2 * GAP_BUCKETS).fill(0.1),
+      longestStallUs: 0.1,
     },
   ],
   CANCEL: [

@@ -11,6 +11,7 @@ import type { FailureReport, MigrationReport } from '../../shared/report/report.
 import { formatAddress, type Address } from '../../shared/wire/sockets.js';
 import { Bulletin } from './bulletin.js';
 import { LiveServer, REPORT_PATH } from './server.js';
+import { StallWatch } from './stall-watch.js';
 import { Viewers } from './viewers.js';
 
 const SAMPLE_MS = 100;
@@ -25,6 +26,7 @@ export class LiveView {
   readonly #history = new LiveHistory(monotonicUs());
   readonly #bulletin = new Bulletin();
   readonly #viewers = new Viewers();
+  readonly #stalls = new StallWatch();
   #server: LiveServer | undefined;
   #migration: WatchedMigration | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -72,8 +74,9 @@ export class LiveView {
 
   #sample(machine: GuestMachine): void {
     const { work, firstSliceAt } = machine.counters();
+    const longestStallUs = this.#stalls.longestSince(machine.gapCounts());
     this.#history.note(
-      { atUs: monotonicUs(), pages: work, longestStallUs: 0 },
+      { atUs: monotonicUs(), pages: work, longestStallUs },
       !firstSliceAt.includes(0),
       this.#migration,
     );

@@ -8,7 +8,9 @@ import { Command, SafepointControl } from '../memory/safepoints.js';
 import { WorkerThread } from '../worker-thread.js';
 import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
+import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
+import { GuestSampler } from './sampler.js';
 import {
   allocateMachine,
   Counter,
@@ -56,6 +58,7 @@ export class GuestMachine {
   #awaitedResumes = 0;
   #onAllResumed: (() => void) | undefined;
   #hasFailed = false;
+  #sampler: GuestSampler | undefined;
 
   /**
    * Allocates the machine's memory.
@@ -168,6 +171,40 @@ export class GuestMachine {
     this.#settings.gapWatch++;
   }
 
+  /** Samples the guest from now on, unless that is under way already; a buffer of `doublesMax` (samples.ts). */
+  startSampling(doublesMax: number, onFailure: (error: MicrostunError) => void): void {
+    this.#sampler ??= new GuestSampler(this.shared, doublesMax, onFailure);
+  }
+
+  /** Ends the sampling; answers its rows, none when nothing was sampled. */
+  async stopSampling(): Promise<Float64Array> {
+    const sampler = this.#sampler;
+    this.#sampler = undefined;
+    return (await sampler?.stop()) ?? new Float64Array(0);
+  }
+
+  /** Gaps between slices so far, all vCPUs together: counts by bucket (gap-buckets.ts). */
+  gapCounts(): Float64Array {
+    const counts = new Float64Array(GAP_BUCKETS);
+    for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) {
+      const from = Counter.GAP_BUCKETS_FROM;
+      countersOf(this.shared, vcpu)
+        .subarray(from, from + GAP_BUCKETS)
+        .forEach((count, bucket) => {
+          counts[bucket]! += count;
+        });
+    }
+    return counts;
+  }
+
+  /** When each vCPU's last slice ended. */
+  lastSliceEndAt(): number[] {
+    return Array.from(
+      { length: this.spec.vcpus },
+      (_, vcpu) => countersOf(this.shared, vcpu)[Counter.LAST_SLICE_END_AT]!,
+    );
+  }
+
   /** Checks the whole parked guest in a worker of its own. */
   audit(): Promise<AuditResult> {
     return new Promise((resolve, reject) => {
@@ -211,6 +248,7 @@ export class GuestMachine {
   /** Ends the vCPU workers at their next safepoint; those that cannot reach one are ended where they are. */
   async close(): Promise<void> {
     this.safepoints.command(Command.EXIT);
+    void this.stopSampling();
     const vcpus = this.#vcpus;
     this.#vcpus = [];
     for (const port of this.takeFaultPorts()) port.close();

@@ -1,20 +1,21 @@
-// Guest-side truth: the guest's throughput, sampled all along by a worker of its own.
+// Guest-side truth: each vCPU's throughput and its longest stalls, sampled all along by a worker of its own.
 // The main thread starts and stops it; what is made of the samples is the report's business.
 import type { MicrostunError } from '../errors.js';
 import { WorkerThread } from '../worker-thread.js';
 import type { SamplerMessage, SamplerWorkerData } from './sampler-worker.js';
-import { SAMPLE_INTERVAL_MS, SAMPLES_MAX } from './samples.js';
+import { SAMPLE_INTERVAL_MS } from './samples.js';
 import type { SharedMachine } from './shared-machine.js';
 
-export class ThroughputSampler {
+export class GuestSampler {
   readonly #stop = new Int32Array(new SharedArrayBuffer(4));
   readonly #samples: Promise<Float64Array>;
 
-  constructor(machine: SharedMachine, onFailure: (error: MicrostunError) => void) {
+  /** `doublesMax` bounds its buffer (samples.ts). A sampler that fails answers no samples. One at a time a machine. */
+  constructor(machine: SharedMachine, doublesMax: number, onFailure: (error: MicrostunError) => void) {
     const workerData: SamplerWorkerData = {
       machine,
       intervalMs: SAMPLE_INTERVAL_MS,
-      samplesMax: SAMPLES_MAX,
+      doublesMax,
       stop: this.#stop.buffer,
     };
     this.#samples = new Promise((resolve) => {
@@ -34,7 +35,7 @@ export class ThroughputSampler {
     });
   }
 
-  /** Ends the sampling; answers instants and page counts in turn, as sampler-worker.ts says. */
+  /** Ends the sampling; answers rows as samples.ts says. */
   stop(): Promise<Float64Array> {
     Atomics.store(this.#stop, 0, 1);
     Atomics.notify(this.#stop, 0);

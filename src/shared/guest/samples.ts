@@ -1,25 +1,76 @@
-// Samples of a guest's throughput: instants and the pages written until then, in turn.
-// A leaf: taken by sampler-worker.ts, carried by a message, drawn by the report.
-
-/** A buffer holds so many; when it is full every other one is dropped and the pace halves. */
-export const SAMPLES_MAX = 2000;
+// Samples of a guest at work: rows of an instant and, for each vCPU, the pages written until then and its longest stall
+// since the row before. A leaf: taken by sampler-worker.ts, carried by a message, drawn by the report.
 
 /** Between two samples, to begin with. */
 export const SAMPLE_INTERVAL_MS = 5;
 
-export interface ThroughputPoint {
-  readonly atMs: number;
-  readonly pagesPerSecond: number;
+/** Doubles that a sampler's buffer holds; when it is full every other row is dropped and the pace halves. */
+export const SAMPLE_DOUBLES_MAX = 1 << 19;
+
+/** The same for samples that travel with an audit. */
+export const SENT_SAMPLE_DOUBLES_MAX = 1 << 15;
+
+/** Doubles in a row. */
+export function sampleStride(vcpus: number): number {
+  return 1 + 2 * vcpus;
 }
 
-/** The throughput between each two samples, at the later one's instant, in milliseconds after `originUs`. */
-export function throughputOf(samples: Float64Array, originUs: number): ThroughputPoint[] {
-  const points: ThroughputPoint[] = [];
-  for (let index = 2; index + 1 < samples.length; index += 2) {
-    const spanUs = samples[index]! - samples[index - 2]!;
-    const pages = samples[index + 1]! - samples[index - 1]!;
-    if (spanUs > 0)
-      points.push({ atMs: (samples[index]! - originUs) / 1000, pagesPerSecond: (pages / spanUs) * 1e6 });
+/** A guest on one host, in columns of the same length; one list a vCPU. */
+export interface GuestTimeline {
+  readonly atMs: readonly number[];
+  /** Since the instant before. */
+  readonly pagesPerSecond: readonly (readonly number[])[];
+  /** The longest that it stood between two slices, or waited for a page, in what ended since the instant before. */
+  readonly longestStallMs: readonly (readonly number[])[];
+}
+
+/** What lies between each two samples, at the later one's instant, in milliseconds after `originUs`. */
+export function timelineOf(samples: Float64Array, vcpus: number, originUs: number): GuestTimeline {
+  const stride = sampleStride(vcpus);
+  const atMs: number[] = [];
+  const pagesPerSecond = Array.from({ length: vcpus }, (): number[] => []);
+  const longestStallMs = Array.from({ length: vcpus }, (): number[] => []);
+  for (let row = stride; row + stride <= samples.length; row += stride) {
+    const spanUs = samples[row]! - samples[row - stride]!;
+    if (!(spanUs > 0)) continue;
+    atMs.push(rounded((samples[row]! - originUs) / 1000));
+    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+      const work = row + 1 + 2 * vcpu;
+      const pages = samples[work]! - samples[work - stride]!;
+      pagesPerSecond[vcpu]!.push(Math.round((pages / spanUs) * 1e6));
+      longestStallMs[vcpu]!.push(rounded(samples[work + 1]! / 1000));
+    }
   }
-  return points;
+  return { atMs, pagesPerSecond, longestStallMs };
+}
+
+/** The mean throughput of all vCPUs together in what was sampled from `fromMs` to `toMs`; null when nothing was. */
+export function meanThroughput(timeline: GuestTimeline, fromMs: number, toMs: number): number | null {
+  let pages = 0;
+  let spanMs = 0;
+  for (const [index, atMs] of timeline.atMs.entries()) {
+    const sinceMs = timeline.atMs[index - 1];
+    if (sinceMs === undefined || sinceMs < fromMs || atMs > toMs) continue;
+    spanMs += atMs - sinceMs;
+    for (const rates of timeline.pagesPerSecond) pages += (rates[index]! * (atMs - sinceMs)) / 1000;
+  }
+  return spanMs > 0 ? (pages / spanMs) * 1000 : null;
+}
+
+/** The throughput of all vCPUs together, and the longest stall of any, at each instant. */
+export function acrossVcpus(timeline: GuestTimeline): {
+  readonly pagesPerSecond: readonly number[];
+  readonly longestStallMs: readonly number[];
+} {
+  const across = (columns: readonly (readonly number[])[], join: (one: number, other: number) => number) =>
+    timeline.atMs.map((_, row) => columns.reduce((joined, column) => join(joined, column[row] ?? 0), 0));
+  return {
+    pagesPerSecond: across(timeline.pagesPerSecond, (one, other) => one + other),
+    longestStallMs: across(timeline.longestStallMs, Math.max),
+  };
+}
+
+// Microseconds are as fine as it gets, and make the document a third as long.
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -2,6 +2,7 @@
 // Plain shared arrays; docs/memory-model.md says who writes which word.
 import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
+import { GAP_BUCKETS } from './gap-buckets.js';
 import { allocateSafepointWords } from '../memory/safepoints.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from './guest-program.js';
 
@@ -37,15 +38,20 @@ export const Counter = {
   /** Time stopped for trace work (all-vcpus), in all and at the longest. */
   TRACE_STOPPED_US: 11,
   LONGEST_TRACE_STOP_US: 12,
+  /** The longest stall since a sample was taken, in one of two slots in turn: the sample's number and microseconds. */
+  STALL_SLOTS_FROM: 13,
   /** First of FAULT_BUCKETS counts of remote page faults by latency. */
-  FAULT_BUCKETS_FROM: 16,
+  FAULT_BUCKETS_FROM: 20,
+  /** First of GAP_BUCKETS counts of gaps between slices by length. */
+  GAP_BUCKETS_FROM: 20 + FAULT_BUCKETS,
 } as const;
 
-const COUNTERS_PER_VCPU = 16 + FAULT_BUCKETS;
+const COUNTERS_PER_VCPU = Counter.GAP_BUCKETS_FROM + GAP_BUCKETS;
 
 /** Machine-wide doubles after the vCPUs' counters. */
 const GUEST_CLOCK_BASE = 0;
 const GAP_WATCH = 1;
+const SAMPLE_NUMBER = 2;
 const MACHINE_DOUBLES = 8;
 
 /** Allocates a machine for `spec`: memory zero, vCPUs parked. Throws RangeError as `allocateMemory` does. */
@@ -86,6 +92,15 @@ export class MachineSettings {
 
   set guestClockBaseUs(us: number) {
     this.#doubles[GUEST_CLOCK_BASE] = us;
+  }
+
+  /** The sample that is due next; the sampler counts it up, and each vCPU then starts its longest stall anew. */
+  get sampleNumber(): number {
+    return this.#doubles[SAMPLE_NUMBER]!;
+  }
+
+  set sampleNumber(number: number) {
+    this.#doubles[SAMPLE_NUMBER] = number;
   }
 
   /** Changing it makes each vCPU start its longest gap anew. */

@@ -8,8 +8,15 @@ import { PageState } from '../memory/pages.js';
 import { Command, VcpuSafepoint } from '../memory/safepoints.js';
 import { doTraceShare, tableWordsOf } from '../memory/tracing.js';
 import { faultBucketOf } from './fault-latency.js';
+import { gapBucketOf } from './gap-buckets.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
+
+/** Throttled sleeps are gathered until they are worth a timer, and are a few milliseconds at the most. */
+const THROTTLE_SLEEP_US_MIN = 500;
+const THROTTLE_SLEEP_US_MAX = 4000;
+/** No more sleep than this is ever owed: the throttle eases at once when it is eased. */
+const OWED_US_MAX = 20_000;
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
@@ -43,6 +50,18 @@ function runUntilExit(
   const tableWords = tableWordsOf(views);
   const dirty = new PageBitmap(views.pageCount, views.dirtyWords);
   let haltUntilGuestUs = 0;
+  // Sleep that the throttle asks for, in proportion to what this vCPU ran: fair, however long the slices are.
+  let owedUs = 0;
+
+  // The sampler reads the slot of the sample before while this one is filled.
+  const noteStall = (us: number): void => {
+    const sample = settings.sampleNumber;
+    const slot = Counter.STALL_SLOTS_FROM + 2 * (sample & 1);
+    if (counters[slot] !== sample) {
+      counters[slot + 1] = us;
+      counters[slot] = sample;
+    } else if (us > counters[slot + 1]!) counters[slot + 1] = us;
+  };
 
   const pages: PageEvents = {
     pageFires: 0,
@@ -60,6 +79,7 @@ function runUntilExit(
       counters[Counter.FAULT_WAIT_US]! += waitedUs;
       counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, waitedUs);
       counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(waitedUs)]!++;
+      noteStall(waitedUs);
     },
   };
   const vcpu: Vcpu = {
@@ -103,8 +123,11 @@ function runUntilExit(
       gapWatch = settings.gapWatch;
       counters[Counter.LONGEST_GAP_US] = 0;
     }
-    if (gapFrom !== undefined && sliceFrom - gapFrom > counters[Counter.LONGEST_GAP_US]!) {
-      counters[Counter.LONGEST_GAP_US] = sliceFrom - gapFrom;
+    if (gapFrom !== undefined) {
+      const gapUs = sliceFrom - gapFrom;
+      if (gapUs > counters[Counter.LONGEST_GAP_US]!) counters[Counter.LONGEST_GAP_US] = gapUs;
+      counters[Counter.GAP_BUCKETS_FROM + gapBucketOf(gapUs)]!++;
+      noteStall(gapUs);
     }
     if (isFirstSlice) {
       counters[Counter.FIRST_SLICE_AT] = sliceFrom;
@@ -126,12 +149,16 @@ function runUntilExit(
       gapFrom = undefined;
       counters[Counter.HALTED_US]! += monotonicUs() - sliceEnd;
     }
-    const throttleUs = safepoint.throttleUs;
-    if (throttleUs > 0 && command === Command.RUN) {
+    const throttle = safepoint.throttle;
+    owedUs = throttle === 0 ? 0 : Math.min(OWED_US_MAX, owedUs + throttle * (sliceEnd - sliceFrom));
+    if (owedUs >= THROTTLE_SLEEP_US_MIN && command === Command.RUN) {
       const from = monotonicUs();
-      command = safepoint.halt(throttleUs / 1000);
+      command = safepoint.halt(Math.min(owedUs, THROTTLE_SLEEP_US_MAX) / 1000);
       gapFrom = undefined;
-      counters[Counter.THROTTLED_US]! += monotonicUs() - from;
+      const sleptUs = monotonicUs() - from;
+      counters[Counter.THROTTLED_US]! += sleptUs;
+      // What a timer slept too long is taken off the next sleep.
+      owedUs -= sleptUs;
     }
   }
 }

@@ -7,7 +7,7 @@ export const VCPUS_MAX = 64;
 // Machine-wide words.
 const EPOCH = 0;
 const COMMAND = 1;
-const THROTTLE_US = 2;
+const THROTTLE = 2;
 const LACKING = 3;
 const TRACE_WORK = 4;
 const TRACE_STOPPED = 5;
@@ -48,6 +48,9 @@ export const VcpuState = {
   /** Between slices, stopped for trace work. */
   TRACING: 5,
 } as const;
+
+/** The throttle's word is in thousandths. */
+const THROTTLE_UNIT = 1000;
 
 const NO_FAULT = -1;
 const NOT_HANDED_OVER = -1;
@@ -153,9 +156,9 @@ export class SafepointControl {
     return Atomics.load(this.#words, baseOf(vcpu) + STATE);
   }
 
-  /** How long each vCPU sleeps after each slice, in microseconds (Stun During Page Send); 0 switches it off. */
-  throttle(sleepUs: number): void {
-    Atomics.store(this.#words, THROTTLE_US, sleepUs);
+  /** The share of its time that each vCPU is to sleep (Stun During Page Send), below 1; 0 switches it off. */
+  throttle(share: number): void {
+    Atomics.store(this.#words, THROTTLE, Math.round((share / (1 - share)) * THROTTLE_UNIT));
   }
 
   /** The guest is this side's and is about to run, still lacking `pages`: from now on nobody overwrites a page. */
@@ -217,8 +220,9 @@ export class VcpuSafepoint {
     return Atomics.load(this.#words, COMMAND) as Command;
   }
 
-  get throttleUs(): number {
-    return Atomics.load(this.#words, THROTTLE_US);
+  /** How long this vCPU is to sleep for each microsecond that it runs. */
+  get throttle(): number {
+    return Atomics.load(this.#words, THROTTLE) / THROTTLE_UNIT;
   }
 
   /** Parks until the command is no longer PARK; answers the new command. */

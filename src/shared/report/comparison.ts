@@ -50,7 +50,7 @@ const metrics: readonly Metric[] = [
   { name: 'longest guest stall before', of: ({ trace }) => trace.longestVcpuPauseMs, format: formatMs },
   {
     name: 'throughput while copying',
-    of: copyingThroughput,
+    of: ({ guestCost }) => guestCost.duringPagesPerSecond ?? NaN,
     format: (value) => `${formatCount(value)} pages/s`,
   },
   { name: 'bitmap on the wire', of: ({ bitmap }) => bitmap.sentBytes, format: formatBytes },
@@ -58,14 +58,6 @@ const metrics: readonly Metric[] = [
   { name: 'rounds', of: ({ rounds }) => rounds.length, format: formatCount },
   { name: 'total time', of: ({ totalMs }) => totalMs, format: formatMs },
 ];
-
-/** Mean throughput of the guest from the traces' installation to its stop. */
-function copyingThroughput({ timeline }: MigrationReport): number {
-  const from = timeline.phases.find((phase) => phase.name === 'installing-traces')?.fromMs ?? 0;
-  const to = timeline.phases.find((phase) => phase.name === 'stopping')?.fromMs ?? 0;
-  const points = timeline.source.filter(({ atMs }) => atMs > from && atMs <= to);
-  return points.reduce((total, point) => total + point.pagesPerSecond, 0) / Math.max(1, points.length);
-}
 
 export interface Spread {
   readonly median: number;

@@ -70,6 +70,7 @@ export class LiveHistory {
   #progress: LiveProgress | undefined;
   #migrationFromMs: number | undefined;
   #isBooted = false;
+  #isAway = false;
   #longestStallUs = 0;
   #generation = 0;
 
@@ -86,6 +87,11 @@ export class LiveHistory {
   /** The guest has begun to run. */
   get isBooted(): boolean {
     return this.#isBooted;
+  }
+
+  /** The guest runs at the destination. */
+  get isAway(): boolean {
+    return this.#isAway;
   }
 
   /** Where the migration stands; undefined before there is one. */
@@ -139,12 +145,14 @@ export class LiveHistory {
     if (migration !== undefined) this.#noteMigration(migration);
     this.#longestStallUs = Math.max(this.#longestStallUs, sample.longestStallUs);
     const { phase, sentBytes } = this.#progress ?? NO_PROGRESS;
+    // Where the guest was when the migration ended, there it is.
+    if (phase !== 'ended') this.#isAway = phase === 'pushing' || phase === 'awaiting-audit';
     this.#rows.push({
       atMs,
       pages: sample.pages,
       longestStallUs: sample.longestStallUs,
       sentBytes,
-      isHere: !isElsewhere(phase),
+      isHere: !this.#isAway,
     });
     if (this.#rows.length > ROWS_MAX) this.#thinRows();
   }
@@ -207,18 +215,13 @@ const NO_PROGRESS: LiveProgress = {
   forecastStunMs: null,
 };
 
-/** Whether the guest runs at the destination in a phase of this name. */
-export function isElsewhere(phase: string): boolean {
-  return phase === 'pushing' || phase === 'awaiting-audit';
-}
-
 function pointOf(before: Row, row: Row): LivePoint {
   const seconds = (row.atMs - before.atMs) / 1000;
   const rate = (from: number, to: number): number => (seconds > 0 ? Math.max(0, to - from) / seconds : 0);
   return {
     atMs: row.atMs,
     pagesPerSecond: row.isHere ? Math.round(rate(before.pages, row.pages)) : null,
-    longestStallUs: row.isHere ? Math.round(row.longestStallUs) : null,
+    longestStallUs: row.isHere ? Math.round(row.longestStallUs * 10) / 10 : null,
     bytesPerSecond: Math.round(rate(before.sentBytes, row.sentBytes)),
   };
 }

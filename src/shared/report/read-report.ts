@@ -1,7 +1,17 @@
 // A report that was saved as JSON, read back: checked field by field, because the file may be anything.
 // Knows what a report is; which file it came from is the caller's.
 import { MicrostunError } from '../errors.js';
-import { REPORT_VERSION, type HistogramBucket, type MigrationReport, type TimelineReport } from './report.js';
+import {
+  REPORT_VERSION,
+  type GapHistogram,
+  type GuestCostReport,
+  type HistogramBucket,
+  type LinkReport,
+  type MigrationReport,
+  type RoundForecast,
+  type SettingsReport,
+  type TimelineReport,
+} from './report.js';
 
 /** Throws Mismatch unless `value`, found at `place` in the document, is what it should be. */
 type Check = (value: unknown, place: string) => void;
@@ -26,7 +36,7 @@ export function readReport(text: string, name: string): MigrationReport {
       cause: error,
     });
   }
-  return completed(document as unknown as MigrationReport);
+  return document as unknown as MigrationReport;
 }
 
 function parse(text: string, name: string): unknown {
@@ -63,19 +73,6 @@ function checkKind(document: unknown, name: string): asserts document is Record<
   }
 }
 
-/** What was not sampled in an older run is empty in the report. */
-function completed(saved: MigrationReport): MigrationReport {
-  const { timeline, bitmap } = saved as {
-    readonly timeline?: TimelineReport | null;
-    readonly bitmap: { readonly dirtyPerRegion?: readonly number[] };
-  };
-  return {
-    ...saved,
-    timeline: timeline ?? { phases: [], source: [], destination: [] },
-    bitmap: { ...saved.bitmap, dirtyPerRegion: bitmap.dirtyPerRegion ?? [] },
-  };
-}
-
 const number: Check = (value, place) => {
   if (typeof value !== 'number' || !Number.isFinite(value)) throw mismatch('a number', value, place);
 };
@@ -97,17 +94,10 @@ const writeRate: Check = (value, place) => {
   if (value !== 'max') number(value, place);
 };
 
-function exactly(...allowed: readonly (string | number)[]): Check {
+function exactly(...allowed: readonly (string | number | boolean)[]): Check {
   return (value, place) => {
-    if (!allowed.includes(value as string | number))
+    if (!allowed.includes(value as string | number | boolean))
       throw mismatch(allowed.map(describe).join(' or '), value, place);
-  };
-}
-
-/** Absent, or null, or as `check` has it. */
-function optional(check: Check): Check {
-  return (value, place) => {
-    if (value !== undefined && value !== null) check(value, place);
   };
 }
 
@@ -155,7 +145,22 @@ function describe(value: unknown): string {
 
 const histogram = list(fields<HistogramBucket>({ belowUs: number, count }));
 const process = fields<MigrationReport['source']>({ pid: count });
-const throughput = list(fields<TimelineReport['source'][number]>({ atMs: number, pagesPerSecond: number }));
+const guestTimeline = fields<TimelineReport['source']>({
+  atMs: list(number),
+  pagesPerSecond: list(list(number)),
+  longestStallMs: list(list(number)),
+});
+const gapHistogram = nullable(
+  fields<GapHistogram>({
+    count,
+    p50Us: number,
+    p99Us: number,
+    p999Us: number,
+    maxUs: number,
+    buckets: histogram,
+    hdr: text,
+  }),
+);
 
 const report = fields<MigrationReport>({
   version: exactly(REPORT_VERSION),
@@ -170,15 +175,33 @@ const report = fields<MigrationReport>({
     writeRate,
   }),
   connections: count,
+  settings: fields<SettingsReport>({
+    bandwidthBytesPerSecond: nullable(number),
+    faultBandwidthBytesPerSecond: nullable(number),
+    stunBudgetMs: number,
+    roundsMax: count,
+    timeLimitMs: number,
+    onTimeout: text,
+  }),
+  link: nullable(
+    fields<LinkReport>({
+      emulated: exactly(true),
+      delayMs: number,
+      cuts: list(fields<LinkReport['cuts'][number]>({ atMs: number, forMs: number })),
+    }),
+  ),
   switchOverReason: text,
   rounds: list(
     fields<MigrationReport['rounds'][number]>({
       round: count,
+      stage: exactly('copy', 'last'),
       dirtyPages: count,
       sentPages: count,
       zeroPages: count,
       sentBytes: count,
       durationMs: number,
+      forecast: nullable(fields<RoundForecast>({ rounds: count, totalMs: number, stunMs: number })),
+      throttledShare: number,
     }),
   ),
   forecastStunMs: nullable(number),
@@ -210,15 +233,13 @@ const report = fields<MigrationReport>({
     format: exactly('compacted', 'raw'),
     rawBytes: count,
     sentBytes: count,
-    dirtyPerRegion: optional(list(count)),
+    dirtyPerRegion: list(count),
   }),
-  timeline: optional(
-    fields<TimelineReport>({
-      phases: list(fields<TimelineReport['phases'][number]>({ name: text, fromMs: number, toMs: number })),
-      source: throughput,
-      destination: throughput,
-    }),
-  ),
+  timeline: fields<TimelineReport>({
+    phases: list(fields<TimelineReport['phases'][number]>({ name: text, fromMs: number, toMs: number })),
+    source: guestTimeline,
+    destination: guestTimeline,
+  }),
   bytes: fields<MigrationReport['bytes']>({
     firstCopy: count,
     resend: count,
@@ -246,7 +267,14 @@ const report = fields<MigrationReport>({
   ),
   cuts: count,
   totalMs: number,
-  gaps: optional(fields<NonNullable<MigrationReport['gaps']>>({ source: histogram, destination: histogram })),
+  gaps: fields<MigrationReport['gaps']>({ before: gapHistogram, during: gapHistogram, after: gapHistogram }),
+  guestCost: fields<GuestCostReport>({
+    beforePagesPerSecond: nullable(number),
+    duringPagesPerSecond: nullable(number),
+    lostShare: nullable(number),
+    longestStallBeforeStunMs: number,
+    longestStallAfterStunMs: nullable(number),
+  }),
   audit: nullable(
     fields<NonNullable<MigrationReport['audit']>>({
       passed: truth,

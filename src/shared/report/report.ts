@@ -1,13 +1,24 @@
 // What a migration measured: the one document that `--json` prints and everything else is drawn from.
 // Types and sums only; how it is shown is text-report.ts.
-import type { ThroughputPoint } from '../guest/samples.js';
+import type { GuestTimeline } from '../guest/samples.js';
 import type { BitmapFormat } from '../memory/compacted-bitmap.js';
 
 /** Bumped when a field changes its meaning or goes. */
-export const REPORT_VERSION = 1;
+export const REPORT_VERSION = 2;
+
+/** What was expected when a round began, of the whole migration: compared with what came of it by forecast-error.ts. */
+export interface RoundForecast {
+  /** Rounds in all, this one and those before it included, without the last pages of a pre-copy. */
+  readonly rounds: number;
+  /** From the start of the migration until the guest runs at the destination. */
+  readonly totalMs: number;
+  readonly stunMs: number;
+}
 
 export interface RoundReport {
   readonly round: number;
+  /** `copy`: while the guest ran at the source. `last`: what was left then, within the stun or after it. */
+  readonly stage: 'copy' | 'last';
   /** Pages that the round had to bring. */
   readonly dirtyPages: number;
   /** Pages sent with their bytes, and pages sent as a zero bit: together the dirty ones. */
@@ -15,6 +26,10 @@ export interface RoundReport {
   readonly zeroPages: number;
   readonly sentBytes: number;
   readonly durationMs: number;
+  /** null where nothing was known yet, and for the pages that follow the last round. */
+  readonly forecast: RoundForecast | null;
+  /** Share of its time that each vCPU was made to sleep while the round was copied; 0 where it was not throttled. */
+  readonly throttledShare: number;
 }
 
 /** Parts of the stun in the order in which they pass; they add up to `stunMs`. */
@@ -74,12 +89,13 @@ export interface PostcopyReport {
   readonly histogram: readonly HistogramBucket[];
 }
 
-/** The guest's throughput on both hosts and the phases of its migration, on one clock: ms since the migration began. */
+/** The guest on both hosts and the phases of its migration, on one clock: ms since the migration began. */
 export interface TimelineReport {
   readonly phases: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
-  readonly source: readonly ThroughputPoint[];
+  /** Begins before the migration does, at negative instants. */
+  readonly source: GuestTimeline;
   /** Shifted by the measured clock offset. Empty without an audit: it travels with it. */
-  readonly destination: readonly ThroughputPoint[];
+  readonly destination: GuestTimeline;
 }
 
 /** A bucket of a histogram: counts what is below its bound and not below the one before. */
@@ -88,10 +104,57 @@ export interface HistogramBucket {
   readonly count: number;
 }
 
-/** Gaps between slices on each host, while the migration ran. */
+/** How long vCPUs stood between two slices, all of them together; sleep and the stun aside. */
+export interface GapHistogram {
+  readonly count: number;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly p999Us: number;
+  readonly maxUs: number;
+  /** Half octaves, to be drawn. */
+  readonly buckets: readonly HistogramBucket[];
+  /** All of it in HdrHistogram's compressed V2 form, base64, in nanoseconds: any HdrHistogram tool reads it. */
+  readonly hdr: string;
+}
+
+/** Gaps before the migration, until the stun, and after it at the destination; null where nothing was counted. */
 export interface GapsReport {
-  readonly source: readonly HistogramBucket[];
-  readonly destination: readonly HistogramBucket[];
+  readonly before: GapHistogram | null;
+  readonly during: GapHistogram | null;
+  /** null without an audit: it travels with it. */
+  readonly after: GapHistogram | null;
+}
+
+/** What the rounds cost the guest. */
+export interface GuestCostReport {
+  /** Mean throughput in the last second before the migration; null where it did not run that long. */
+  readonly beforePagesPerSecond: number | null;
+  /** Mean throughput from the installation of traces to the stop; null in a post-copy. */
+  readonly duringPagesPerSecond: number | null;
+  /** Share of the throughput that was lost; negative where there was more of it. */
+  readonly lostShare: number | null;
+  /** The longest that any vCPU stood between two slices, or waited for a page: until the stun, and after it. */
+  readonly longestStallBeforeStunMs: number;
+  readonly longestStallAfterStunMs: number | null;
+}
+
+/** An emulated network, if the connections went through one. */
+export interface LinkReport {
+  readonly emulated: true;
+  /** Added to each round trip, half of it each way. */
+  readonly delayMs: number;
+  /** All connections were cut at these instants, and could not be made again for so long. */
+  readonly cuts: readonly { readonly atMs: number; readonly forMs: number }[];
+}
+
+/** What was asked for, besides what has a field of its own. null: no limit. */
+export interface SettingsReport {
+  readonly bandwidthBytesPerSecond: number | null;
+  readonly faultBandwidthBytesPerSecond: number | null;
+  readonly stunBudgetMs: number;
+  readonly roundsMax: number;
+  readonly timeLimitMs: number;
+  readonly onTimeout: string;
 }
 
 export interface AuditReport {
@@ -116,6 +179,9 @@ export interface MigrationReport {
     readonly writeRate: number | 'max';
   };
   readonly connections: number;
+  readonly settings: SettingsReport;
+  /** null: the real network. */
+  readonly link: LinkReport | null;
   readonly switchOverReason: string;
   readonly rounds: readonly RoundReport[];
   /** The stun that was forecast when the switch-over was decided. */
@@ -148,8 +214,8 @@ export interface MigrationReport {
   readonly cuts: number;
   /** From the start of the migration until the source knew that the guest runs at the destination. */
   readonly totalMs: number;
-  /** How long vCPUs stood between two slices, neither asleep nor stunned; null when it was not counted. */
-  readonly gaps?: GapsReport | null;
+  readonly gaps: GapsReport;
+  readonly guestCost: GuestCostReport;
   /** null when no audit was asked for. */
   readonly audit: AuditReport | null;
   readonly source: { readonly pid: number };
@@ -172,4 +238,12 @@ export interface FailureReport {
 export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
   const { sockets, ...kinds } = rows;
   return { ...kinds, total: Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0), sockets };
+}
+
+/** A report as indented JSON in which a list of numbers stays on one line. */
+export function reportText(report: MigrationReport | FailureReport): string {
+  // Line breaks are never within a JSON string.
+  return JSON.stringify(report, undefined, 2).replace(/\[\n[\d\s.,e+-]+\]/g, (list) =>
+    list.replace(/\s+/g, ' '),
+  );
 }

@@ -85,6 +85,18 @@ export function doubles(max: number): Field<Float64Array> {
   };
 }
 
+/** A row of at most `max` doubles, none of them infinite or not a number. */
+export function numbers(max: number): Field<Float64Array> {
+  const row = doubles(max);
+  return {
+    read(value, name) {
+      const values = row.read(value, name);
+      if (!values.every(Number.isFinite)) throw new ProtocolError(`field "${name}" holds what is no number`);
+      return values;
+    },
+  };
+}
+
 export type Shape = Readonly<Record<string, Field<unknown>>>;
 export type Read<S extends Shape> = {
   readonly [Name in keyof S]: S[Name] extends Field<infer T> ? T : never;

@@ -59,7 +59,7 @@ const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   HAND_OVER: 512 * 1024,
   RESUMED: 16 * 1024,
   ARRIVED: 16 * 1024,
-  AUDITED: 64 * 1024,
+  AUDITED: 320 * 1024,
   CANCEL: 8192,
   FAREWELL: 64,
   PAGES: 3 * 1024 * 1024,

@@ -3,7 +3,8 @@
 import { ProtocolError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
-import { SAMPLES_MAX } from '../guest/samples.js';
+import { GAP_BUCKETS } from '../guest/gap-buckets.js';
+import { SENT_SAMPLE_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoints.js';
@@ -14,6 +15,7 @@ import {
   flag,
   integer,
   list,
+  numbers,
   oneOf,
   rate,
   real,
@@ -119,8 +121,12 @@ const bodies = {
     checked: pageCountField,
     failed: u32,
     findings: list(text(FINDING_CHARACTERS_MAX), 8),
-    /** The guest's throughput since the resume: instants and pages written until then, in turn. */
-    samples: doubles(2 * SAMPLES_MAX),
+    /** The guest since the resume, sampled: rows as samples.ts says. */
+    samples: numbers(SENT_SAMPLE_DOUBLES_MAX),
+    /** Gaps between its slices: buckets and counts in turn (gap-buckets.ts). */
+    gaps: numbers(2 * GAP_BUCKETS),
+    /** The longest that a vCPU stood between two slices, or waited for a page. */
+    longestStallUs: real(0),
   }),
   CANCEL: record({ reason: text(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),

@@ -47,6 +47,8 @@ const microstunCharts = (() => {
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
     ctx.font = Math.round(11 * ratio) + 'px system-ui, sans-serif';
+    // Whatever was drawn last may have left it otherwise.
+    ctx.textAlign = 'left';
     ctx.textBaseline = 'top';
     for (const isStun of [false, true]) {
       for (const band of shown.chart.bands) {

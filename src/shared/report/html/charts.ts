@@ -3,7 +3,7 @@
 import { html, type Markup } from './markup.js';
 
 /** Names of colours in style.ts. */
-export type Colour = 'source' | 'destination' | 'dirty' | 'sent' | 'stun';
+export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent' | 'stun';
 
 export interface ChartSeries {
   readonly label: string;

@@ -79,7 +79,7 @@ export function gapSection({ gaps, trace }: MigrationReport): Section {
       'sleep imposed, all vCPUs together',
     )}
   </dl>`;
-  if (gaps === undefined || gaps === null || (gaps.source.length === 0 && gaps.destination.length === 0)) {
+  if (gaps.before === null && gaps.during === null && gaps.after === null) {
     const note = missing('How gaps were distributed was not recorded in this run.');
     return { markup: card('gaps', title, html`${note} ${longest}`), charts: [] };
   }
@@ -90,10 +90,10 @@ export function gapSection({ gaps, trace }: MigrationReport): Section {
       'gaps',
       title,
       html`<p class="lede">
-          Gaps between two slices of a vCPU while the migration ran, sleep and stun aside.
+          Gaps between two slices of a vCPU before, while and after it was moved; sleep and the stun aside.
         </p>
-        ${chartPlace(chart, 'Gaps between slices by their length, on the source and the destination')}
-        ${longest}`,
+        ${chartPlace(chart, 'Gaps between slices by their length, before, during and after the migration')}
+        ${gapTable(gaps)} ${longest}`,
     ),
   };
 }
@@ -104,11 +104,48 @@ function durationOrNone(ms: number): string {
 
 type NamedBuckets = readonly [label: string, colour: Colour, buckets: readonly HistogramBucket[]];
 
-function series({ source, destination }: GapsReport): NamedBuckets[] {
+function series({ before, during, after }: GapsReport): NamedBuckets[] {
   return [
-    ['source', 'source', source],
-    ['destination', 'destination', destination],
+    ['before', 'before', before?.buckets ?? []],
+    ['during', 'source', during?.buckets ?? []],
+    ['after', 'destination', after?.buckets ?? []],
   ];
+}
+
+const gapFigures = ['p50Us', 'p99Us', 'p999Us', 'maxUs'] as const;
+
+function gapTable(gaps: GapsReport): Markup {
+  const times = ['before', 'during', 'after'] as const;
+  return html`<div class="scroll">
+    <table>
+      <thead>
+        <tr>
+          <th scope="col"></th>
+          <th scope="col">gaps</th>
+          <th scope="col">median</th>
+          <th scope="col">p99</th>
+          <th scope="col">p99.9</th>
+          <th scope="col">max</th>
+        </tr>
+      </thead>
+      <tbody>
+        ${times.map((time) => {
+          const histogram = gaps[time];
+          if (histogram === null) return undefined;
+          return html`<tr>
+            <th scope="row">${time}</th>
+            <td>${figure(`gaps.${time}.count`, histogram.count, formatCount(histogram.count))}</td>
+            ${gapFigures.map(
+              (name) =>
+                html`<td>
+                  ${figure(`gaps.${time}.${name}`, histogram[name], formatMs(histogram[name] / 1000))}
+                </td>`,
+            )}
+          </tr>`;
+        })}
+      </tbody>
+    </table>
+  </div>`;
 }
 
 /** Several histograms over the same half octaves. */

@@ -35,13 +35,13 @@ export function renderLivePage(subject: LiveSubject): string {
         ${chartCard(
           stalls,
           'Its longest stalls',
-          'The longest that any vCPU stood between two slices, sleep and the stun aside, in each sample.',
+          'The longest that a vCPU stood between two slices.',
           'The longest stall of any vCPU over time, at the source',
         )}
         ${chartCard(
           bandwidth,
           'On the wire',
-          'What the page connections send.',
+          'What all page connections send together.',
           'Bytes sent a second over time',
         )}
       </div>

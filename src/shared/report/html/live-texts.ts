@@ -1,7 +1,7 @@
 // The figures of a live page, as texts by the names of the elements that show them.
 // Knows the history of a run; where the texts go is live-page.ts's.
 import { formatBytes, formatCount, formatMs } from '../../units.js';
-import { isElsewhere, type LiveHistory, type LiveProgress } from '../live-history.js';
+import type { LiveHistory, LiveProgress } from '../live-history.js';
 import { renderPhaseChange } from '../progress-lines.js';
 
 /** Stands where nothing is known yet. */
@@ -27,9 +27,8 @@ export const liveTextNames = [
 export type LiveTextName = (typeof liveTextNames)[number];
 
 export function liveTexts(history: LiveHistory, stunBudgetMs: number): Record<LiveTextName, string> {
-  const { progress, migratingMs } = history;
+  const { progress, migratingMs, isAway } = history;
   const point = history.pointsFrom(Math.max(0, history.pointCount - 1)).at(-1);
-  const isAway = progress !== undefined && isElsewhere(progress.phase);
   const longest = history.longestStallUs === 0 ? UNKNOWN : formatMs(history.longestStallUs / 1000);
   return {
     headline: headlineOf(history),

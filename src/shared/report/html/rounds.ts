@@ -96,9 +96,11 @@ function table(rounds: readonly RoundReport[]): Markup {
   </div>`;
 }
 
+type RoundFigure = 'dirtyPages' | 'sentPages' | 'zeroPages' | 'sentBytes' | 'durationMs';
+
 function row({ round: facts, at }: { round: RoundReport; at: number }): Markup {
   const { round, dirtyPages, sentPages, zeroPages, sentBytes, durationMs } = facts;
-  const cell = (name: keyof RoundReport, shown: string): Markup =>
+  const cell = (name: RoundFigure, shown: string): Markup =>
     html`<td>${figure(`rounds.${at}.${name}`, facts[name], shown)}</td>`;
   return html`<tr>
     <th scope="row">${String(round)}</th>

@@ -1,7 +1,7 @@
 // The byte ledger and the settings as tables, and the whole report as JSON.
 // Knows the report; plain HTML.
-import { formatBytes, formatCount } from '../../units.js';
-import type { ByteLedger, MigrationReport } from '../report.js';
+import { formatBytes, formatCount, formatMs } from '../../units.js';
+import { reportText, type ByteLedger, type MigrationReport } from '../report.js';
 import { figure, html, type Markup } from './markup.js';
 import { card, nameValueTable, percent, type NamedValue } from './section.js';
 
@@ -93,6 +93,12 @@ export function settingsSection(report: MigrationReport): Markup {
         ['tracing', trace.mode],
         ['bitmap', bitmap.format],
         ['page connections', figure('connections', connections, formatCount(connections))],
+        ['bandwidth', rateOrNone(report.settings.bandwidthBytesPerSecond)],
+        ['bandwidth of faults', rateOrNone(report.settings.faultBandwidthBytesPerSecond)],
+        ['network', networkOf(report)],
+        ['stun budget', formatMs(report.settings.stunBudgetMs)],
+        ['rounds at the most', formatCount(report.settings.roundsMax)],
+        ['time limit', `${formatMs(report.settings.timeLimitMs)}, then ${report.settings.onTimeout}`],
         ['switched over', report.switchOverReason],
         ['connection cuts', formatCount(report.cuts)],
       ],
@@ -115,14 +121,17 @@ export function settingsSection(report: MigrationReport): Markup {
     html`<div class="columns">${groups.map(([caption, rows]) => nameValueTable(caption, rows))}</div>
       <details>
         <summary>The whole report as JSON</summary>
-        <pre>${jsonText(report)}</pre>
+        <pre>${reportText(report)}</pre>
       </details>`,
   );
 }
 
-/** Indented JSON in which a list of numbers stays on one line. Line breaks are never within a JSON string. */
-function jsonText(report: MigrationReport): string {
-  return JSON.stringify(report, undefined, 2).replace(/\[\n[\d\s.,e+-]+\]/g, (list) =>
-    list.replace(/\s+/g, ' '),
-  );
+function rateOrNone(bytesPerSecond: number | null): string {
+  return bytesPerSecond === null ? 'no limit' : `${formatBytes(bytesPerSecond)}/s`;
+}
+
+function networkOf({ link }: MigrationReport): string {
+  if (link === null) return 'real';
+  const cuts = link.cuts.length === 0 ? '' : `, cut ${formatCount(link.cuts.length)} times`;
+  return `emulated: ${formatMs(link.delayMs)} added to each round trip${cuts}`;
 }

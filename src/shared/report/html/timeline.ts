@@ -1,6 +1,6 @@
 // Guest throughput on both hosts, stitched on the source's clock, with the phases of the migration behind it.
 // Knows the report; drawing is the page's script.
-import type { ThroughputPoint } from '../../guest/samples.js';
+import { acrossVcpus, meanThroughput, type GuestTimeline } from '../../guest/samples.js';
 import { formatCount, formatMs } from '../../units.js';
 import type { MigrationReport, TimelineReport } from '../report.js';
 import { chartPlace, type Chart, type ChartBand, type Tone } from './charts.js';
@@ -20,8 +20,9 @@ export function timelineSection({ timeline }: MigrationReport): Section {
   }
   const bands = bandsOf(timeline.phases);
   const chart = chartOf(timeline, bands);
+  const stalls = stallChartOf(timeline, bands);
   return {
-    charts: [chart],
+    charts: [chart, stalls],
     markup: card(
       'timeline',
       title,
@@ -30,6 +31,10 @@ export function timelineSection({ timeline }: MigrationReport): Section {
           migration. ${summary(timeline)}
         </p>
         ${chartPlace(chart, 'Pages written a second over time, on the source and on the destination')}
+        <p class="lede">
+          And the longest that any vCPU stood between two slices, or waited for a page, in each sample.
+        </p>
+        ${chartPlace(stalls, 'The longest stall of any vCPU over time, on the source and on the destination')}
         <p class="hint">Drag across the chart to look closer; a double click shows all of it.</p>
         ${phaseList(bands)}`,
     ),
@@ -37,29 +42,48 @@ export function timelineSection({ timeline }: MigrationReport): Section {
 }
 
 function isEmpty({ phases, source, destination }: TimelineReport): boolean {
-  return phases.length === 0 && source.length === 0 && destination.length === 0;
+  return phases.length === 0 && source.atMs.length === 0 && destination.atMs.length === 0;
 }
 
 /** Means while the guest ran on a host: at the source until it was stopped there. */
 function summary({ source, destination, phases }: TimelineReport): string {
   const stoppedAt = phases.find(({ name }) => toneOf(name) === 'stun')?.fromMs ?? Infinity;
   const means = [
-    ['source', source.filter(({ atMs }) => atMs <= stoppedAt)],
-    ['destination', destination],
+    ['source', meanThroughput(source, -Infinity, stoppedAt)],
+    ['destination', meanThroughput(destination, -Infinity, Infinity)],
   ] as const;
-  const said = means
-    .filter(([, samples]) => samples.length > 0)
-    .map(([host, samples]) => `${formatCount(meanOf(samples))} at the ${host}`);
+  const said = means.flatMap(([host, mean]) =>
+    mean === null ? [] : [`${formatCount(mean)} at the ${host}`],
+  );
   return said.length === 0 ? '' : `On average: ${said.join(', ')}.`;
 }
 
-function meanOf(samples: readonly ThroughputPoint[]): number {
-  return samples.reduce((sum, { pagesPerSecond }) => sum + pagesPerSecond, 0) / samples.length;
+function chartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
+  return linesOf(
+    'timeline',
+    'pages written a second',
+    timeline,
+    bands,
+    (one) => acrossVcpus(one).pagesPerSecond,
+  );
 }
 
-function chartOf({ source, destination, phases }: TimelineReport, bands: readonly ChartBand[]): Chart {
+function stallChartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
+  const shortBands = bands.map((band) => ({ ...band, label: '' }));
+  return linesOf('stalls', 'µs', timeline, shortBands, (one) =>
+    acrossVcpus(one).longestStallMs.map((ms) => ms * 1000),
+  );
+}
+
+function linesOf(
+  id: string,
+  yTitle: string,
+  { source, destination, phases }: TimelineReport,
+  bands: readonly ChartBand[],
+  pick: (timeline: GuestTimeline) => readonly number[],
+): Chart {
   const edges = phases.flatMap(({ fromMs, toMs }) => [fromMs, toMs]);
-  const instants = new Set([...source, ...destination].map(({ atMs }) => atMs));
+  const instants = new Set([...source.atMs, ...destination.atMs]);
   // The axis reaches as far as the phases do, also where nothing was sampled.
   if (edges.length > 0) {
     instants.add(edges.reduce((one, other) => Math.min(one, other)));
@@ -67,24 +91,32 @@ function chartOf({ source, destination, phases }: TimelineReport, bands: readonl
   }
   const x = [...instants].sort((one, other) => one - other);
   return {
-    id: 'timeline',
+    id,
     kind: 'lines',
     x,
     xLabels: 'ms',
     xTitle: '',
-    yTitle: 'pages written a second',
+    yTitle,
     isLog: false,
     bands,
     series: [
-      { label: 'source', colour: 'source', values: valuesAt(x, source) },
-      { label: 'destination', colour: 'destination', values: valuesAt(x, destination) },
+      { label: 'source', colour: 'source', values: valuesAt(x, source.atMs, pick(source)) },
+      {
+        label: 'destination',
+        colour: 'destination',
+        values: valuesAt(x, destination.atMs, pick(destination)),
+      },
     ],
   };
 }
 
-function valuesAt(x: readonly number[], samples: readonly ThroughputPoint[]): (number | null)[] {
-  const rates = new Map(samples.map(({ atMs, pagesPerSecond }) => [atMs, pagesPerSecond]));
-  return x.map((atMs) => rates.get(atMs) ?? null);
+function valuesAt(
+  x: readonly number[],
+  atMs: readonly number[],
+  values: readonly number[],
+): (number | null)[] {
+  const byInstant = new Map(atMs.map((at, row) => [at, values[row] ?? null]));
+  return x.map((at) => byInstant.get(at) ?? null);
 }
 
 function bandsOf(phases: TimelineReport['phases']): ChartBand[] {
