@@ -53,8 +53,12 @@ const microstunCharts = (() => {
     for (const isStun of [false, true]) {
       for (const band of shown.chart.bands) {
         if ((band.tone === 'stun') !== isStun) continue;
-        const from = plot.valToPos(band.from, 'x', true);
-        const width = Math.max(plot.valToPos(band.to, 'x', true) - from, isStun ? 2 * ratio : 0);
+        const begin = plot.valToPos(band.from, 'x', true);
+        const end = Math.max(plot.valToPos(band.to, 'x', true), begin + (isStun ? 2 * ratio : 0));
+        // Of a band that began before what is shown, the rest is labelled.
+        const from = Math.max(begin, bbox.left);
+        const width = Math.min(end, bbox.left + bbox.width) - from;
+        if (width <= 0) continue;
         ctx.fillStyle = colour('tone-' + band.tone);
         ctx.fillRect(from, bbox.top, width, bbox.height);
         if (ctx.measureText(band.label).width + 12 * ratio > width) continue;

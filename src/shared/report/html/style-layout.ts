@@ -128,6 +128,7 @@ footer { margin-top: 32px; font-size: 13px; color: var(--soft); }
 @media (max-width: 560px) {
   .tiles:not(.is-small) { grid-template-columns: 1fr 1fr; gap: 10px; }
   .tiles:not(.is-small) > .is-main { grid-column: 1 / -1; }
+  .tiles:not(.is-small):not(:has(.is-main)) > :last-child:nth-child(odd) { grid-column: 1 / -1; }
   .tile { padding: 14px 16px; }
   .tile .value { font-size: 22px; }
   .tile.is-main .value { font-size: 34px; }
