@@ -12,10 +12,12 @@ import {
   type MigrationReport,
 } from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
+import type { Emulation } from '../shared/wire/emulated-link.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
 import type { TraceMode } from '../source/tracer.js';
+import type { CutScript } from './options.js';
 import { exitStatusOf } from './exit-status.js';
 import { writeHtmlReport } from './report-run.js';
 
@@ -26,6 +28,9 @@ export interface MigrationArguments {
   readonly bitmap: BitmapFormat;
   readonly connections: number;
   readonly bandwidth: number | undefined;
+  readonly faultBandwidth: number | undefined;
+  readonly delay: number | undefined;
+  readonly cut: CutScript | undefined;
   readonly maxRounds: number;
   readonly timeLimit: number;
   readonly onTimeout: TimeoutStrategy;
@@ -58,6 +63,8 @@ export function planMigration(
     listen,
     connections,
     bytesPerSecond: args.bandwidth,
+    faultBytesPerSecond: args.faultBandwidth,
+    emulation: emulationOf(args),
     bitmapFormat: bitmap,
     trace,
     auditAfterMs: args.auditAfter,
@@ -82,6 +89,13 @@ export function planMigration(
       auditMs: args.auditAfter + 600_000,
     },
   });
+}
+
+/** Any of its flags asks for an emulated link. */
+function emulationOf({ delay, cut }: MigrationArguments): Emulation | undefined {
+  return delay === undefined && cut === undefined
+    ? undefined
+    : { delayMs: delay ?? 0, cuts: cut?.cuts ?? [] };
 }
 
 /** Prints the report, or the failure, on standard output, and has `show` show it; answers the exit status. */

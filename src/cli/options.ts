@@ -17,6 +17,7 @@ import {
   parseSize,
   parseWriteRate,
 } from '../shared/units.js';
+import type { ScriptedCut } from '../shared/wire/emulated-link.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 
@@ -76,6 +77,9 @@ const MIGRATION_VALUE_FLAGS = [
   'bitmap',
   'connections',
   'bandwidth',
+  'fault-bandwidth',
+  'delay',
+  'cut',
   'max-rounds',
   'time-limit',
   'on-timeout',
@@ -120,6 +124,23 @@ export function migrationOptions<T>(yargs: Argv<T>) {
       describe:
         'Send pages at this rate at the most, such as 200Mbit or 10Gbit (default: as fast as it goes)',
       coerce: once(parseBitRate),
+    })
+    .option('fault-bandwidth', {
+      type: 'string',
+      describe: 'Send pages that faults ask for at this rate at the most (default: as fast as it goes)',
+      coerce: once(parseBitRate),
+    })
+    .option('delay', {
+      type: 'string',
+      describe:
+        'Emulate a longer network: add this to each round trip, such as 10ms (metro) or 150ms (long distance)',
+      coerce: once(parseDelay),
+    })
+    .option('cut', {
+      type: 'string',
+      describe:
+        'Emulate cuts: all connections are lost this long after the migration began, for a time: 2s, 2s+500ms, or several with commas',
+      coerce: once(parseCuts),
     })
     .option('max-rounds', {
       type: 'string',
@@ -217,6 +238,34 @@ export function once<Value, Result>(parse: (value: Value) => Result): (value: Va
       );
     return parse(value);
   };
+}
+
+/** Longer than light takes around the earth is no network of ours, and the heartbeat would not outlive it. */
+const DELAY_MS_MAX = 2000;
+
+function parseDelay(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms > DELAY_MS_MAX)
+    throw new MicrostunError('USAGE', `--delay ${text} is too long; give at most ${DELAY_MS_MAX} ms`);
+  return ms;
+}
+
+/** Cuts in one value: a list would look like a flag that was given several times. */
+export interface CutScript {
+  readonly cuts: readonly ScriptedCut[];
+}
+
+function parseCuts(text: string): CutScript {
+  const cuts = text.split(',').map((cut) => {
+    const [at = '', forTime = '0ms', ...rest] = cut.split('+');
+    if (rest.length > 0)
+      throw new MicrostunError(
+        'USAGE',
+        `--cut ${cut} is no cut; write an instant, such as 2s, and perhaps for how long: 2s+500ms`,
+      );
+    return { atMs: parseDurationMs(at), forMs: parseDurationMs(forTime) };
+  });
+  return { cuts };
 }
 
 /** Told now and not after the migration. */

@@ -10,7 +10,7 @@ import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
-import { Pacer } from './pacer.js';
+import { Pacer, piecesOf } from './pacer.js';
 import { WindowWriter } from './window-writer.js';
 
 /** What one connection carried of a round. */
@@ -252,13 +252,25 @@ export class Copier {
     }
   }
 
+  // Piece by piece as the bandwidth allows. A connection that is lost meanwhile has told so.
+  async #writePaced({ socket, lost }: Connection, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
+    for (const piece of piecesOf(parts, pacer.pieceBytes)) {
+      await Promise.race([pacer.take(piece.length), lost]);
+      if (socket.destroyed) await lost;
+      socket.write(piece);
+    }
+  }
+
   // One writev a window; waits while more than QUEUED_BYTES_MAX are queued.
-  async #write({ socket, lost }: Connection, parts: readonly Uint8Array[]): Promise<void> {
-    await this.#pacer?.take(parts.reduce((total, part) => total + part.byteLength, 0));
+  async #write(connection: Connection, parts: readonly Uint8Array[]): Promise<void> {
+    const { socket, lost } = connection;
     if (socket.destroyed) await lost;
-    socket.cork();
-    for (const part of parts) socket.write(part);
-    socket.uncork();
+    if (this.#pacer !== undefined) await this.#writePaced(connection, parts, this.#pacer);
+    else {
+      socket.cork();
+      for (const part of parts) socket.write(part);
+      socket.uncork();
+    }
     while (socket.writableLength > QUEUED_BYTES_MAX) {
       await Promise.race([
         lost,

@@ -24,6 +24,7 @@ import {
   type StunReport,
   type TimelineReport,
 } from '../shared/report/report.js';
+import type { Emulation, ScriptedCut } from '../shared/wire/emulated-link.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
@@ -37,6 +38,8 @@ export interface Settings {
   readonly bitmapFormat: BitmapFormat;
   readonly connections: number;
   readonly bytesPerSecond: number | undefined;
+  readonly faultBytesPerSecond: number | undefined;
+  readonly emulation: Emulation | undefined;
 }
 
 /** The guest's throughput before the migration is the mean of so long. */
@@ -63,6 +66,7 @@ export class Measurement {
   readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
   #samples: Float64Array = new Float64Array(0);
   #totalMs = 0;
+  readonly #cuts: ScriptedCut[] = [];
   #longestGapUs = 0;
   #parked: MachineCounters | undefined;
   #gapsBefore: Float64Array = new Float64Array(0);
@@ -99,6 +103,10 @@ export class Measurement {
       course === undefined
         ? null
         : { rounds: course.rounds, totalMs: elapsedMs + course.remainingMs, stunMs: course.stunMs };
+  }
+
+  noteScriptedCut(cut: ScriptedCut): void {
+    this.#cuts.push(cut);
   }
 
   noteThrottle(share: number): void {
@@ -160,7 +168,7 @@ export class Measurement {
     spec: GuestSpec,
     bytes: { control: number; faults: number; sockets: number; cuts: number },
   ): MigrationReport {
-    const { bitmapFormat, trace, connections } = this.#settings;
+    const { bitmapFormat, trace, connections, emulation } = this.#settings;
     const timeline = this.#timeline(spec.vcpus);
     const stun = this.#stun();
     const bitmapBytes = this.#last?.bitmap.length ?? 0;
@@ -202,7 +210,7 @@ export class Measurement {
       },
       connections,
       settings: this.#settingsReport(),
-      link: null,
+      link: emulation === undefined ? null : { emulated: true, delayMs: emulation.delayMs, cuts: this.#cuts },
       switchOverReason: this.#switchOverReason,
       rounds: this.#rounds,
       forecastStunMs: this.#forecast?.stunMs ?? null,
@@ -263,7 +271,7 @@ export class Measurement {
     const { stunBudgetMs, roundsMax, copyMs, onTimeout } = this.#plan;
     return {
       bandwidthBytesPerSecond: this.#settings.bytesPerSecond ?? null,
-      faultBandwidthBytesPerSecond: null,
+      faultBandwidthBytesPerSecond: this.#settings.faultBytesPerSecond ?? null,
       stunBudgetMs,
       roundsMax,
       timeLimitMs: copyMs,

@@ -17,6 +17,7 @@ import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import { warmUpHandOver } from '../shared/wire/warm-up.js';
+import { EmulatedLink, type Emulation } from '../shared/wire/emulated-link.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement.js';
 import {
@@ -32,15 +33,19 @@ import {
 } from './migration.js';
 import { PageServer } from './page-server.js';
 import type { TraceMode } from './tracer.js';
-import { CopierPool, TracerThread, type RoundTotal } from './migration-workers.js';
+import { CopierPool, listenFailureOf, TracerThread, type RoundTotal } from './migration-workers.js';
 
 export interface MigrateOptions {
   readonly to: Address;
   /** Where the page connections listen; port 0 is any free one, another is the first of a row. */
   readonly listen: Address;
   readonly connections: number;
-  /** Caps what the page connections send together; faults are never held back. */
+  /** Caps what the page connections send together. */
   readonly bytesPerSecond: number | undefined;
+  /** The same for the pages that faults ask for. */
+  readonly faultBytesPerSecond: number | undefined;
+  /** An emulated network instead of the real one. */
+  readonly emulation: Emulation | undefined;
   readonly bitmapFormat: BitmapFormat;
   readonly trace: TraceMode;
   readonly auditAfterMs: number;
@@ -70,6 +75,9 @@ export type MigrationResult =
 
 const DIAL_MS = 5000;
 
+/** Where the workers listen, and the control connection is dialled, when a link is emulated in this process. */
+const BEHIND_THE_LINK: Address = { host: '127.0.0.1', port: 0 };
+
 export class OutgoingMigration {
   readonly id = randomUUID();
   readonly #machine: GuestMachine;
@@ -82,8 +90,10 @@ export class OutgoingMigration {
   readonly #copiers: CopierPool;
   readonly #pageServer: PageServer;
   #state: MigrationState;
-  #pagePorts: number[] = [];
+  #controlAddress: Address;
+  #pagePorts: readonly number[] = [];
   #faultPort = 1;
+  #link: EmulatedLink | undefined;
   #channel: Channel | undefined;
   /** Bytes of control connections: of frames, and as the sockets counted; of those that are closed already. */
   #controlBytes = 0;
@@ -102,6 +112,7 @@ export class OutgoingMigration {
   constructor(machine: GuestMachine, options: MigrateOptions) {
     this.#machine = machine;
     this.#options = options;
+    this.#controlAddress = options.to;
     this.#logger = options.logger.child({ migration: this.id });
     this.#timers = new Timers((timer) => {
       this.#events.push({ kind: 'timer', timer });
@@ -172,25 +183,15 @@ export class OutgoingMigration {
    * Runs the migration to its end. Never rejects for what the world did: that is a failed result, with the owner.
    */
   async run(): Promise<MigrationResult> {
-    const { connections, listen } = this.#options;
     try {
       const { vcpus, memoryBytes } = this.#machine.spec;
       warmUpHandOver(vcpus, memoryBytes / PAGE_BYTES);
-      this.#pagePorts = await this.#copiers.start(
-        this.#machine.shared,
-        connections,
-        listen.host,
-        listen.port,
-        this.id,
-        this.#options.bytesPerSecond,
-      );
-      const faultListen = { host: listen.host, port: listen.port === 0 ? 0 : listen.port + connections };
-      this.#faultPort = await this.#pageServer.start(this.#machine.shared, faultListen, this.id);
+      await this.#listen();
     } catch (error) {
       await this.#close();
       return {
         kind: 'failed',
-        error: asMicrostunError(error, 'LISTEN_FAILED'),
+        error: listenFailureOf(asMicrostunError(error, 'LISTEN_FAILED')),
         owner: 'source',
         phase: 'connecting',
       };
@@ -224,6 +225,45 @@ export class OutgoingMigration {
     return this.#result(this.#outcome);
   }
 
+  // Through an emulated link, the workers listen behind it and the destination dials its ports instead of theirs.
+  async #listen(): Promise<void> {
+    const { connections, listen, emulation, bytesPerSecond, faultBytesPerSecond, to } = this.#options;
+    const machine = this.#machine.shared;
+    const own = emulation === undefined ? listen : BEHIND_THE_LINK;
+    const portAt = (first: number, index: number): number => (first === 0 ? 0 : first + index);
+    this.#pagePorts = await this.#copiers.start(
+      machine,
+      connections,
+      own.host,
+      own.port,
+      this.id,
+      bytesPerSecond,
+    );
+    const faultListen = { host: own.host, port: portAt(own.port, connections) };
+    this.#faultPort = await this.#pageServer.start(machine, faultListen, this.id, faultBytesPerSecond);
+    if (emulation === undefined) return;
+    const routes = [...this.#pagePorts, this.#faultPort].map((port, index) => ({
+      listen: { host: listen.host, port: portAt(listen.port, index) },
+      to: { ...BEHIND_THE_LINK, port },
+    }));
+    this.#link = new EmulatedLink(emulation, {
+      cut: (cut) => {
+        this.#measurement.noteScriptedCut(cut);
+        this.#logger.info(cut, 'the emulated link is cut');
+      },
+      unreachable: (reason) => {
+        this.#logger.info(reason);
+      },
+      failed: (error) => {
+        this.#events.push({ kind: 'failed', error });
+      },
+    });
+    const [controlPort, ...ports] = await this.#link.start([{ listen: BEHIND_THE_LINK, to }, ...routes]);
+    this.#controlAddress = { ...BEHIND_THE_LINK, port: controlPort! };
+    this.#pagePorts = ports.slice(0, connections);
+    this.#faultPort = ports[connections]!;
+  }
+
   #result(outcome: Outcome): MigrationResult {
     if (outcome.kind === 'failed') return outcome;
     const pages = this.#copiers.bytes;
@@ -252,6 +292,7 @@ export class OutgoingMigration {
     this.#timers.disarmAll();
     this.#hangUp();
     await Promise.all([this.#tracer.close(), this.#copiers.close(), this.#pageServer.close()]);
+    await this.#link?.close();
   }
 
   async #performAll(effects: readonly MigrationEffect[]): Promise<void> {
@@ -365,7 +406,7 @@ export class OutgoingMigration {
   // ---- The control connection ----------------------------------------------------------------------------------
 
   #dial(): void {
-    dial(this.#options.to, DIAL_MS).then(
+    dial(this.#controlAddress, DIAL_MS).then(
       (socket) => {
         if (this.#outcome !== undefined) {
           socket.destroy();
@@ -422,7 +463,7 @@ export class OutgoingMigration {
       name: 'PREPARE',
       guest: this.#machine.spec,
       mode: plan.mode,
-      pagePorts: this.#pagePorts,
+      pagePorts: [...this.#pagePorts],
       faultPort: this.#faultPort,
       audits: plan.audits,
       auditAfterMs,

@@ -452,7 +452,12 @@ function onHarvested(
   if (verdict.kind === 'switch-over' && verdict.why === 'round limit')
     return stop(state, nextRound, pagesFollow, verdict.why, noted);
   if (plan.onTimeout === 'throttle' && (isStuck || state.throttledShare > 0)) {
-    const share = throttleShare(state.throttledShare, rounds.at(-1)?.dirtyPages ?? dirtyPages, dirtyPages);
+    const share = throttleShare(
+      state.throttledShare,
+      rounds.at(-1)?.dirtyPages ?? dirtyPages,
+      dirtyPages,
+      rounds[0]?.dirtyPages ?? dirtyPages,
+    );
     // At its limit and still without progress it does not help: the rules below decide.
     if (!isStuck || share < THROTTLE_SHARE_MAX || state.throttledShare < THROTTLE_SHARE_MAX) {
       noted.push({ kind: 'throttle', share });

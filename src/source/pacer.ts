@@ -5,14 +5,19 @@ import { monotonicUs } from '../shared/clock.js';
 
 /** So much may go out at once after a pause; more would be a burst that a real link does not let through. */
 const BURST_MS = 4;
+/** Pieces are no smaller than this: each costs a timer. */
+const PIECE_BYTES_MIN = 16 * 1024;
 
 export class Pacer {
   readonly #bytesPerUs: number;
+  /** What is sent should be cut into pieces of at most so many bytes, each taken by itself. */
+  readonly pieceBytes: number;
   /** When everything taken so far will have gone out at the capped rate. */
   #clearAt = 0;
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerUs = bytesPerSecond / 1e6;
+    this.pieceBytes = Math.max(PIECE_BYTES_MIN, Math.floor((bytesPerSecond * BURST_MS) / 1000));
   }
 
   /** Resolves when `bytes` more may be sent. */
@@ -23,4 +28,14 @@ export class Pacer {
     const waitMs = (from - now) / 1000;
     if (waitMs > 0) await sleep(waitMs);
   }
+}
+
+/** `parts` cut into pieces of at most `bytesMax`, in order; nothing is copied. */
+export function piecesOf(parts: readonly Uint8Array[], bytesMax: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (const part of parts) {
+    for (let from = 0; from < part.length; from += bytesMax)
+      pieces.push(part.subarray(from, from + bytesMax));
+  }
+  return pieces;
 }

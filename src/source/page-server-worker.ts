@@ -9,11 +9,14 @@ import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/fram
 import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
 import { decodeMark, encodePageSent } from '../shared/wire/page-frames.js';
 import { listen, type Address } from '../shared/wire/sockets.js';
+import { Pacer } from './pacer.js';
 
 export interface PageServerWorkerData {
   readonly memory: MemoryHandle;
   readonly listen: Address;
   readonly migrationId: string;
+  /** Caps what the fault connection sends; undefined: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
 }
 
 export interface PageServerRequest {
@@ -40,6 +43,9 @@ const port = parentPort;
 assert(port !== null, 'page-server-worker.ts runs as a worker');
 const own = workerData as PageServerWorkerData;
 const views = viewMemory(own.memory);
+const pacer = own.bytesPerSecond === undefined ? undefined : new Pacer(own.bytesPerSecond);
+/** Answers that the bandwidth holds back, one after the other. */
+let pending = Promise.resolve();
 let current: Socket | undefined;
 let faults = 0;
 let control = 0;
@@ -125,7 +131,15 @@ function serve(socket: Socket, { header, body }: Frame): void {
   // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
   Atomics.and(views.dirtyWords, page >>> 5, ~(1 << (page & 31)));
   faults += FRAME_HEADER_BYTES + body.length + answer.length;
-  socket.write(answer);
+  if (pacer === undefined) {
+    socket.write(answer);
+    return;
+  }
+  pending = pending.then(async () => {
+    await pacer.take(answer.length);
+    // On a connection that was lost meanwhile the page is asked for again.
+    if (!socket.destroyed) socket.write(answer);
+  });
 }
 
 function lose(socket: Socket, reader: FrameReader, error: MicrostunError): void {

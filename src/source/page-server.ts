@@ -31,8 +31,13 @@ export class PageServer {
    * Starts listening; answers the port.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  start(machine: SharedMachine, listen: Address, migrationId: string): Promise<number> {
-    const workerData: PageServerWorkerData = { memory: machine.memory, listen, migrationId };
+  start(
+    machine: SharedMachine,
+    listen: Address,
+    migrationId: string,
+    bytesPerSecond: number | undefined,
+  ): Promise<number> {
+    const workerData: PageServerWorkerData = { memory: machine.memory, listen, migrationId, bytesPerSecond };
     return new Promise((resolve, reject) => {
       const entry = new URL('./page-server-worker.js', import.meta.url);
       this.#worker = new WorkerThread<PageServerRequest, PageServerMessage>(

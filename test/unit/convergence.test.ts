@@ -188,31 +188,39 @@ describe('a network that takes the budget alone', () => {
 });
 
 describe('the throttle', () => {
+  /** So many pages that none is likely to be written twice. */
+  const MANY = 1e12;
+
   it('lets a guest run that leaves what a round is to leave', () => {
-    expect(throttleShare(0, 1000, 600)).toBeCloseTo(0, 9);
-    expect(throttleShare(0.5, 1000, 600)).toBeCloseTo(0.5, 9);
+    expect(throttleShare(0, 1000, 600, MANY)).toBeCloseTo(0, 6);
+    expect(throttleShare(0.5, 1000, 600, MANY)).toBeCloseTo(0.5, 6);
   });
 
   it('takes as much of its time as brings the rounds to shrink', () => {
-    expect(throttleShare(0, 1000, 1200)).toBeCloseTo(0.5, 9);
-    expect(throttleShare(0.5, 1000, 1200)).toBeCloseTo(0.75, 9);
+    expect(throttleShare(0, 1000, 1200, MANY)).toBeCloseTo(0.5, 6);
+    expect(throttleShare(0.5, 1000, 1200, MANY)).toBeCloseTo(0.75, 6);
+  });
+
+  it('knows that a guest that dirtied everything wrote more than that', () => {
+    expect(throttleShare(0, 1000, 1000, 1000)).toBeGreaterThan(throttleShare(0, 1000, 1000, MANY));
+    expect(throttleShare(0, 1000, 1000, 1000)).toBeGreaterThan(0.85);
   });
 
   it('eases when the rounds shrink faster than they must, down to nothing', () => {
-    expect(throttleShare(0.5, 1000, 400)).toBeCloseTo(0.25, 9);
-    expect(throttleShare(0.5, 1000, 10)).toBe(0);
-    expect(throttleShare(0.9, 1000, 0)).toBe(0);
+    expect(throttleShare(0.5, 1000, 400, MANY)).toBeCloseTo(0.25, 6);
+    expect(throttleShare(0.5, 1000, 10, MANY)).toBe(0);
+    expect(throttleShare(0.9, 1000, 0, MANY)).toBe(0);
   });
 
   it('changes step by step and stays within its limit', () => {
-    expect(throttleShare(0, 10, 100_000)).toBeCloseTo(0.75, 9);
+    expect(throttleShare(0, 10, 100_000, MANY)).toBeCloseTo(1 - 1 / 16, 6);
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: THROTTLE_SHARE_MAX, noNaN: true }),
         fc.nat(1_000_000),
         fc.nat(1_000_000),
         (current, given, left) => {
-          const share = throttleShare(current, given, left);
+          const share = throttleShare(current, given, left, 1_000_000);
           expect(share).toBeGreaterThanOrEqual(0);
           expect(share).toBeLessThanOrEqual(THROTTLE_SHARE_MAX);
         },

@@ -73,6 +73,9 @@ export class LiveView {
   }
 
   #sample(machine: GuestMachine): void {
+    const phase = this.#migration?.snapshot.phase;
+    // What the guest does now, it does for its audit.
+    if (phase === 'ended') return;
     const { work, firstSliceAt } = machine.counters();
     const longestStallUs = this.#stalls.longestSince(machine.gapCounts());
     this.#history.note(
@@ -80,7 +83,6 @@ export class LiveView {
       !firstSliceAt.includes(0),
       this.#migration,
     );
-    const phase = this.#migration?.snapshot.phase;
     const isInStun = phase === 'stopping' || phase === 'handing-over';
     if (++this.#untold >= (isInStun ? SAMPLES_TOLD_IN_STUN : SAMPLES_TOLD)) this.#tell();
   }

@@ -1,7 +1,8 @@
 // The report as people read it in a terminal.
 // Pure: a report in, text out.
 import { formatBytes, formatCount, formatMs } from '../units.js';
-import type { FailureReport, MigrationReport, PostcopyReport, StunParts } from './report.js';
+import { forecastErrors } from './forecast-error.js';
+import type { FailureReport, GapHistogram, MigrationReport, PostcopyReport, StunParts } from './report.js';
 
 /** Names of the stun's parts, in the order in which they pass. */
 export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
@@ -30,10 +31,8 @@ export function renderReport(report: MigrationReport): string {
         'vCPUs stopped to trace',
         `${formatMs(report.trace.stoppedMs)} in all, ${formatMs(report.trace.longestStopMs)} at the longest`,
       ],
-      ...(report.trace.throttledMs > 0
-        ? [['throttled, all vCPUs together', formatMs(report.trace.throttledMs)] as const]
-        : []),
     ]),
+    section('The guest', guestLines(report)),
     ...(report.postcopy === null ? [] : [section('After the switch-over', postcopyLines(report.postcopy))]),
     section('Bytes', byteLines(report)),
     auditLine(report),
@@ -52,11 +51,17 @@ export function renderFailure({ error, phase, owner, safeNext }: FailureReport):
   ].join('\n\n');
 }
 
-function headline({ guest, mode, stun, totalMs, source, destination }: MigrationReport): string {
+function emulationOf({ delayMs, cuts }: NonNullable<MigrationReport['link']>): string {
+  const cut = cuts.length === 0 ? '' : `, cut after ${cuts.map(({ atMs }) => formatMs(atMs)).join(', ')}`;
+  return `The network was emulated: ${formatMs(delayMs)} added to each round trip${cut}.`;
+}
+
+function headline({ guest, mode, stun, totalMs, source, destination, link }: MigrationReport): string {
   return [
     `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
     ` from process ${source.pid} to process ${destination.pid} by ${mode} in ${formatMs(totalMs)}.`,
     ` Stun: ${formatMs(stun.stunMs)}.`,
+    ...(link === null ? [] : [`\n${emulationOf(link)}`]),
   ].join('');
 }
 
@@ -90,6 +95,34 @@ function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport):
   ];
 }
 
+function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
+  const { beforePagesPerSecond, duringPagesPerSecond, lostShare } = guestCost;
+  const rate = (pagesPerSecond: number | null): string =>
+    pagesPerSecond === null ? 'not sampled' : `${formatCount(pagesPerSecond)} pages/s`;
+  const rows: Row[] = [
+    ['throughput before', rate(beforePagesPerSecond)],
+    [
+      'throughput during the rounds',
+      lostShare === null
+        ? rate(duringPagesPerSecond)
+        : `${rate(duringPagesPerSecond)} (${(lostShare * 100).toFixed(1)} % lost)`,
+    ],
+  ];
+  if (trace.throttledMs > 0) rows.push(['throttled, all vCPUs together', formatMs(trace.throttledMs)]);
+  for (const [name, histogram] of Object.entries(gaps) as [string, GapHistogram | null][]) {
+    if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
+  }
+  rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);
+  if (guestCost.longestStallAfterStunMs !== null)
+    rows.push(['longest stall after it', formatMs(guestCost.longestStallAfterStunMs)]);
+  return rows;
+}
+
+function gapLine({ p50Us, p99Us, maxUs }: GapHistogram): string {
+  const us = (value: number): string => formatMs(value / 1000);
+  return `median ${us(p50Us)}, p99 ${us(p99Us)}, max ${us(maxUs)}`;
+}
+
 function bar(share: number): string {
   return '█'.repeat(Math.max(0, Math.round(share * 30))) || '▏';
 }
@@ -97,17 +130,28 @@ function bar(share: number): string {
 /** Rounds beyond this many are summed up: nobody reads hundreds. */
 const ROUNDS_SHOWN = 8;
 
-function roundLines({ rounds }: MigrationReport): Row[] {
+function roundLines(report: MigrationReport): Row[] {
+  const { rounds } = report;
   const shown = rounds.length <= ROUNDS_SHOWN ? rounds : [...rounds.slice(0, 3), ...rounds.slice(-4)];
-  const rows = shown.map(({ round, dirtyPages, zeroPages, sentBytes, durationMs }): Row => [
+  const rows = shown.map(({ round, dirtyPages, zeroPages, sentBytes, durationMs, throttledShare }): Row => [
     `round ${round}`,
     formatMs(durationMs),
     `${formatCount(dirtyPages)} pages, ${formatCount(zeroPages)} of them zero; ${formatBytes(sentBytes)} at ${formatBytes(
       durationMs > 0 ? (sentBytes / durationMs) * 1000 : 0,
-    )}/s`,
+    )}/s${throttledShare > 0 ? `; vCPUs asleep ${(throttledShare * 100).toFixed(1)} %` : ''}`,
   ]);
   if (shown.length < rounds.length)
     rows.splice(3, 0, ['…', '', `${rounds.length - shown.length} more rounds`]);
+  const [first] = forecastErrors(report);
+  if (first !== undefined) {
+    const { round, expected, came } = first;
+    rows.push([
+      'forecast',
+      '',
+      `before round ${round}: ${expected.rounds} rounds, ${formatMs(expected.totalMs)} in all, stun ${formatMs(expected.stunMs)}; ` +
+        `came: ${came.rounds} rounds, ${formatMs(came.totalMs)}, stun ${formatMs(came.stunMs)}`,
+    ]);
+  }
   return rows;
 }
 

@@ -9,6 +9,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** A relay only passes bytes on: each direction ends by itself, and faults of the lab are not for it. */
+export interface SocketUse {
+  readonly isRelay?: boolean;
+}
+
 /** "host:port", with brackets where IPv6 needs them. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -21,11 +26,12 @@ export function formatAddress({ host, port }: Address): string {
 export async function listen(
   address: Address,
   onConnection: (socket: Socket) => void,
+  { isRelay = false }: SocketUse = {},
 ): Promise<{ server: Server; address: Address }> {
   const server = createServer(
-    { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: isRelay },
     (socket) => {
-      connectThroughLab(socket);
+      if (!isRelay) connectThroughLab(socket);
       onConnection(socket);
     },
   );
@@ -47,13 +53,19 @@ const KEEP_ALIVE_MS = 5000;
  * Dials `address`. With `onread` the kernel's bytes go straight where it says.
  * @throws MicrostunError CONNECT_FAILED naming the address.
  */
-export function dial(address: Address, timeoutMs: number, onread?: OnReadOpts): Promise<Socket> {
+export function dial(
+  address: Address,
+  timeoutMs: number,
+  onread?: OnReadOpts,
+  { isRelay = false }: SocketUse = {},
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       ...address,
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_MS,
+      allowHalfOpen: isRelay,
       ...(onread && { onread }),
     });
     const fail = (why: string, cause?: Error): void => {
@@ -75,7 +87,7 @@ export function dial(address: Address, timeoutMs: number, onread?: OnReadOpts): 
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.off('error', onError);
-      connectThroughLab(socket);
+      if (!isRelay) connectThroughLab(socket);
       resolve(socket);
     });
   });

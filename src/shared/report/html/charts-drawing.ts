@@ -116,7 +116,7 @@ const microstunCharts = (() => {
         legend: { live: true, markers: { width: 0, fill: (plot, at) => colour(chart.series[at - 1].colour) } },
         hooks: { drawClear: [shade(shown)] },
         scales: {
-          x: { time: false, ...(isLines ? {} : { range: (plot, min, max) => [min - 0.6, max + 0.6] }) },
+          x: { time: false, ...(isLines ? {} : { range: () => [-0.6, Math.max(1, shown.chart.x.length) - 0.4] }) },
           y: isLog
             ? { distr: 3, log: 10, range: () => [shown.extent.floor, Math.max(shown.extent.floor * 100, shown.extent.highest * 1.3)] }
             : { range: (plot, min, max) => [0, (max > 0 ? max : 1) * (isLines ? 1.12 : 1.06)] },
@@ -141,7 +141,8 @@ const microstunCharts = (() => {
               stroke: () => colour('rule'), width: 1,
               filter: (plot, splits) => splits.map((one) => (isLog && Math.abs(Math.log10(one) % 1) > 1e-9 ? null : one)),
             },
-            values: (plot, splits) => splits.map((one) => (one === null || (isLog && one < 1) ? '' : compact.format(one))),
+            values: (plot, splits) =>
+              splits.map((one) => (one === null || (isLog && one < 1) || shown.chart.x.length === 0 ? '' : compact.format(one))),
           },
         ],
         series: seriesOf(shown),
