@@ -16,9 +16,9 @@ import {
   migrationOptions,
   once,
   refuseRepeatedFlags,
-  reportOptions,
   wholeNumber,
 } from './options.js';
+import { reportOptions } from './report-options.js';
 import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
 

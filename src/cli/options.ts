@@ -1,6 +1,4 @@
 // The flags that several commands share, with their units and their help. Values are parsed here and refused here.
-import { statSync } from 'node:fs';
-import path from 'node:path';
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
@@ -9,17 +7,9 @@ import { logLevels } from '../shared/logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoints.js';
-import {
-  formatBytes,
-  parseAddress,
-  parseBitRate,
-  parseDurationMs,
-  parseSize,
-  parseWriteRate,
-} from '../shared/units.js';
+import { formatBytes, parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
 import type { ScriptedCut } from '../shared/wire/emulated-link.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
-import { formatAddress, type Address } from '../shared/wire/sockets.js';
 
 /** Flags of every command. */
 export function commonOptions<T>(yargs: Argv<T>) {
@@ -205,29 +195,6 @@ export function migrationOptions<T>(yargs: Argv<T>) {
     });
 }
 
-/** Where the live view is when nothing else is said. */
-const DASHBOARD_DEFAULT = { host: '127.0.0.1', port: 7080 } as const;
-
-/** Flags of how a migration is shown, beside standard output. */
-export function reportOptions<T>(yargs: Argv<T>) {
-  return yargs
-    .option('report', {
-      type: 'string',
-      describe: 'Draw the report too, as one HTML file of this name',
-      coerce: once(parseNewFile),
-    })
-    .option('dashboard', {
-      type: 'string',
-      describe: `Serve a live view of the run, [host:]port (alone: ${formatAddress(DASHBOARD_DEFAULT)})`,
-      coerce: once(parseDashboard),
-    });
-}
-
-/** Nothing, a port of the loopback, or an address. */
-function parseDashboard(text: string): Address {
-  return text === '' ? DASHBOARD_DEFAULT : parseAddress(text, DASHBOARD_DEFAULT.host);
-}
-
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
 export function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
   return (value) => {
@@ -266,20 +233,6 @@ function parseCuts(text: string): CutScript {
     return { atMs: parseDurationMs(at), forMs: parseDurationMs(forTime) };
   });
   return { cuts };
-}
-
-/** Told now and not after the migration. */
-function parseNewFile(text: string): string {
-  const folder = path.dirname(path.resolve(text));
-  const isFolder = (name: string): boolean =>
-    statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (text === '' || isFolder(text) || !isFolder(folder)) {
-    throw new MicrostunError(
-      'USAGE',
-      `--report ${text} names no file that could be written; give a file name in a folder that is there`,
-    );
-  }
-  return text;
 }
 
 function parseMemory(text: string): number {

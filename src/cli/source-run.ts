@@ -24,7 +24,8 @@ export async function runSource(
   const view = await openLiveView(spec, args, progress);
   try {
     const status = await migrateFromHere(spec, to, listen, args, progress, view);
-    if (view !== undefined) await showToTheEnd(view, progress);
+    // Who cancels wants it over.
+    if (view !== undefined && status !== exitStatusOf('CANCELLED')) await showToTheEnd(view, progress);
     return status;
   } catch (error) {
     view?.abort(messageOf(error));

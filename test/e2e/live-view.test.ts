@@ -84,6 +84,17 @@ describe('a live view', () => {
     feed.close();
   });
 
+  it('ends at once when the migration is cancelled, whoever looks', async () => {
+    const source = startCli('source', '--to', '127.0.0.1:1', ...small(), ...anyPort);
+    const feed = await openFeed(await viewOf(source));
+    await source.said(/connecting to the destination/);
+    source.kill('SIGINT');
+    const { status, stderr } = await source.ended;
+    expect(status).toBe(130);
+    expect(stderr).not.toContain('the live view stays');
+    feed.close();
+  });
+
   it('answers neither another name nor another origin', async () => {
     const source = startCli('source', '--to', '127.0.0.1:1', ...small(), ...anyPort);
     const url = await viewOf(source);
