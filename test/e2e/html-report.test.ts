@@ -138,7 +138,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
       page.on('request', (request) => requests.push(request.url()));
       const address = pathToFileURL(inFolder('seen.html')).href;
       await page.goto(address);
-      await page.waitForSelector('html[data-drawn="4"]', { timeout: 10_000 });
+      await page.waitForSelector('html[data-drawn="5"]', { timeout: 10_000 });
 
       const figures = await page.evaluate<[string, string][]>(
         `[...document.querySelectorAll('data[data-field]')].map((one) => [one.dataset.field, one.value])`,
@@ -150,7 +150,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
       );
 
       // Every chart has ink on it, in the colours of this scheme.
-      for (const id of ['timeline', 'rounds', 'faults', 'gaps']) {
+      for (const id of ['timeline', 'stalls', 'rounds', 'faults', 'gaps']) {
         const colours = await page.$eval(`#chart-${id} canvas`, countColours);
         expect(colours, id).toBeGreaterThan(4);
       }
@@ -167,7 +167,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
   it('shows what lies under the pointer, and another scale at a click', async () => {
     const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
     await page.goto(pathToFileURL(inFolder('seen.html')).href);
-    await page.waitForSelector('html[data-drawn="4"]', { timeout: 10_000 });
+    await page.waitForSelector('html[data-drawn="5"]', { timeout: 10_000 });
     await page.hover('#bitmap-grid', { position: { x: 5, y: 5 } });
     expect(await page.textContent('#bitmap-cell')).toBe('at 0 MiB: 2 of 512 pages dirty');
     const toggle = page.locator('button[data-chart="rounds"]');
