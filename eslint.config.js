@@ -2,6 +2,15 @@
 // and the layering of the source tree (docs/decisions/0001-layout.md) as errors.
 import tseslint from 'typescript-eslint';
 
+const commandImport = {
+  selector: 'ImportDeclaration[source.value=/cli\\/main/]',
+  message: 'Nobody imports a command.',
+};
+const httpImport = {
+  selector: 'ImportDeclaration[source.value=/^(node:)?https?2?$|^@?hono($|.)/]',
+  message: 'Only src/cli/dashboard serves HTTP.',
+};
+
 export default tseslint.config(
   {
     ignores: ['test/support/*.mjs', 'dist/', 'dist-bench/', 'node_modules/', 'scripts/', 'eslint.config.js'],
@@ -42,10 +51,14 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     rules: {
-      'no-restricted-syntax': [
-        'error',
-        { selector: 'ImportDeclaration[source.value=/cli\\/main/]', message: 'Nobody imports a command.' },
-      ],
+      'no-restricted-syntax': ['error', commandImport, httpImport],
+    },
+  },
+  {
+    // The live view serves a browser and carries nothing of a migration; it is loaded only for those who ask for it.
+    files: ['src/cli/dashboard/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': ['error', commandImport],
     },
   },
   layer(

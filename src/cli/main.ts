@@ -15,12 +15,11 @@ import {
   guestOptions,
   guestSpecOf,
   migrationOptions,
-  newFile,
   once,
   refuseRepeatedFlags,
-  reportOptions,
   wholeNumber,
 } from './options.js';
+import { drawnOptions, newFile, reportOptions } from './report-options.js';
 import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
 
@@ -49,7 +48,7 @@ const parser = yargs(commandLine)
     'compare',
     'Migrate the same guest by different logics, in turn, and compare what each cost',
     (y) =>
-      reportOptions(commonOptions(migrationOptions(guestOptions(y))))
+      drawnOptions(commonOptions(migrationOptions(guestOptions(y))))
         .requiresArg(['runs', 'a', 'b', 'out'])
         .option('runs', {
           type: 'string',

@@ -43,6 +43,8 @@ export interface MigrationArguments {
   readonly inDoubtAfter: number;
   /** File that the HTML report goes to; only some commands have it. */
   readonly report?: string | undefined;
+  /** Where the live view is served; only some commands have it. */
+  readonly dashboard?: Address | undefined;
   readonly json: boolean;
   readonly logLevel: LogLevel;
 }
@@ -96,15 +98,17 @@ function emulationOf({ delay, cut }: MigrationArguments): Emulation | undefined 
     : { delayMs: delay ?? 0, cuts: cut?.cuts ?? [] };
 }
 
-/** Prints the report, or the failure, on standard output; answers the exit status. */
+/** Prints the report, or the failure, on standard output, and has `show` show it; answers the exit status. */
 export async function conclude(
   result: MigrationResult,
   machine: GuestMachine,
   { json, audit, report: htmlFile }: MigrationArguments,
+  show?: (document: MigrationReport | FailureReport) => void,
 ): Promise<number> {
   if (result.kind === 'completed') {
     const { report } = result;
     process.stdout.write(json ? `${reportText(report)}\n` : `${renderReport(report)}\n`);
+    show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
     return isDrawn ? 0 : exitStatusOf('USAGE');
@@ -120,6 +124,7 @@ export async function conclude(
     source: { pid: process.pid },
   };
   process.stdout.write(json ? `${reportText(failure)}\n` : `${renderFailure(failure)}\n`);
+  show?.(failure);
   if (htmlFile !== undefined)
     process.stderr.write(
       `microstun: ${htmlFile} was not written: only a migration that completed can be drawn\n`,

@@ -1,6 +1,4 @@
 // The flags that several commands share, with their units and their help. Values are parsed here and refused here.
-import { statSync } from 'node:fs';
-import path from 'node:path';
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
@@ -197,15 +195,6 @@ export function migrationOptions<T>(yargs: Argv<T>) {
     });
 }
 
-/** Flags of what becomes of a migration's report, beside standard output. */
-export function reportOptions<T>(yargs: Argv<T>) {
-  return yargs.option('report', {
-    type: 'string',
-    describe: 'Draw the report too, as one HTML file of this name',
-    coerce: once(newFile('--report')),
-  });
-}
-
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
 export function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
   return (value) => {
@@ -244,22 +233,6 @@ function parseCuts(text: string): CutScript {
     return { atMs: parseDurationMs(at), forMs: parseDurationMs(forTime) };
   });
   return { cuts };
-}
-
-/** The name of a file that `flag` will write: told now and not after the migration. */
-export function newFile(flag: string): (text: string) => string {
-  return (text) => {
-    const folder = path.dirname(path.resolve(text));
-    const isFolder = (name: string): boolean =>
-      statSync(name, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    if (text === '' || isFolder(text) || !isFolder(folder)) {
-      throw new MicrostunError(
-        'USAGE',
-        `${flag} ${text} names no file that could be written; give a file name in a folder that is there`,
-      );
-    }
-    return text;
-  };
 }
 
 function parseMemory(text: string): number {

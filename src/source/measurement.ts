@@ -83,6 +83,14 @@ export class Measurement {
     return this.#rounds;
   }
 
+  get phases(): readonly { readonly name: string; readonly fromUs: number }[] {
+    return this.#phases;
+  }
+
+  get forecastStunMs(): number | null {
+    return this.#forecast?.stunMs ?? null;
+  }
+
   noteClock(samples: readonly ClockSample[]): void {
     this.#clock = clockOffset(samples);
   }

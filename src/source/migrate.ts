@@ -10,7 +10,7 @@ import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { Command } from '../shared/memory/safepoints.js';
-import type { MigrationReport } from '../shared/report/report.js';
+import type { MigrationReport, RoundReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
@@ -64,6 +64,8 @@ export interface MigrationSnapshot {
   readonly sentBytes: number;
   /** What the last harvest found. */
   readonly dirtyPages: number;
+  /** As of the last round; null before there is one. */
+  readonly forecastStunMs: number | null;
 }
 
 /** How a migration ended: with its report, or with an error and the guest's owner. */
@@ -155,7 +157,18 @@ export class OutgoingMigration {
       roundPagesSent: pages - this.#roundStartPages,
       sentBytes: bytes,
       dirtyPages: this.#dirtyPages,
+      forecastStunMs: this.#measurement.forecastStunMs,
     };
+  }
+
+  /** The rounds that are over. */
+  get rounds(): readonly RoundReport[] {
+    return this.#measurement.rounds;
+  }
+
+  /** The phases so far, each from its beginning (`monotonicUs`) to that of the next. */
+  get phases(): readonly { readonly name: string; readonly fromUs: number }[] {
+    return this.#measurement.phases;
   }
 
   /** Asks to cancel; honoured until the hand-over is sent. */

@@ -1,36 +1,16 @@
 // The HTML report in a browser: what `report` and `demo --report` write is opened, read and photographed.
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatMs } from '../../src/shared/units.js';
+import { browserNote, countColours, executablePath, launchBrowser } from '../support/browser.js';
 import { fieldOf, fixtureReport } from '../support/report-fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
-
-const launchArguments = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-
-function findBrowser(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser']) {
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next name, or none.
-    }
-  }
-  return undefined;
-}
 
 interface Ended {
   readonly status: number;
@@ -130,14 +110,11 @@ describe('demo --report', () => {
   });
 });
 
-const executablePath = findBrowser();
-const where = executablePath === undefined ? ' (skipped: no chromium here; apt-get install chromium)' : '';
-
-describe.skipIf(executablePath === undefined)(`the HTML report in a browser${where}`, () => {
+describe.skipIf(executablePath === undefined)(`the HTML report in a browser${browserNote}`, () => {
   let browser: Browser;
 
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: executablePath!, args: launchArguments });
+    browser = await launchBrowser();
     await microstun('report', inFolder('run.json'), '--out', inFolder('seen.html'));
   });
 
@@ -201,18 +178,3 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${whe
     await page.close();
   });
 });
-
-/** Runs in the browser, where there are types that this program does not have. */
-function countColours(canvas: unknown): number {
-  interface Canvas {
-    readonly width: number;
-    readonly height: number;
-    getContext(kind: '2d'): { getImageData(...box: readonly number[]): { readonly data: Uint8Array } };
-  }
-  const { width, height } = canvas as Canvas;
-  const { data } = (canvas as Canvas).getContext('2d').getImageData(0, 0, width, height);
-  const colours = new Set<number>();
-  for (let at = 0; at < data.length; at += 4)
-    if (data[at + 3] === 255) colours.add(data[at]! * 65_536 + data[at + 1]! * 256 + data[at + 2]!);
-  return colours.size;
-}

@@ -77,6 +77,11 @@ export class CliProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** What is on standard output so far. */
+  get printed(): string {
+    return this.#text.stdout;
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

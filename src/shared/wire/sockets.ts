@@ -93,16 +93,17 @@ export function dial(
   });
 }
 
-function listenComplaint(address: Address, error: NodeJS.ErrnoException): string {
+/** Why `address` cannot be listened on, and what to do about it with the flag that named it. */
+export function listenComplaint(address: Address, error: NodeJS.ErrnoException, flag = '--listen'): string {
   const where = formatAddress(address);
   switch (error.code) {
     case 'EADDRINUSE':
-      return `${where} is in use by another program; stop it or choose another port with --listen`;
+      return `${where} is in use by another program; stop it or choose another port with ${flag}`;
     case 'EACCES':
-      return `this user may not listen on ${where}; choose a port above 1023 with --listen`;
+      return `this user may not listen on ${where}; choose a port above 1023 with ${flag}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${where} is no address of this host; choose one of its own, or 0.0.0.0 for all, with --listen`;
+      return `${where} is no address of this host; choose one of its own, or 0.0.0.0 for all, with ${flag}`;
     default:
       return `cannot listen on ${where}: ${error.message}`;
   }

@@ -1,9 +1,9 @@
-// What the page's script draws, as data: it becomes JSON in the page and charts-client.ts reads it there.
+// What a page's script draws, as data: it becomes JSON in the page and charts-drawing.ts reads it there.
 // Numbers and names only; no report, no HTML but the place where a chart goes.
 import { html, type Markup } from './markup.js';
 
 /** Names of colours in style.ts. */
-export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent';
+export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent' | 'stun';
 
 export interface ChartSeries {
   readonly label: string;
@@ -36,6 +36,8 @@ export interface Chart {
   readonly bands: readonly ChartBand[];
   /** Whether the y axis starts out logarithmic; bars can be switched. */
   readonly isLog: boolean;
+  /** Whether the values are worth more than whole numbers. */
+  readonly isFine?: boolean;
 }
 
 /** The place of a chart in the page. */

@@ -1,23 +1,20 @@
 // The report as one HTML file that needs nothing else: style, drawing library, numbers and script are all in it.
-// Pure but for reading the drawing library; a report in, a page out.
+// A report in, a page out; the page's frame is charts-page.ts's.
 import { formatMs } from '../../units.js';
 import type { MigrationReport } from '../report.js';
-import { plotAssets } from './assets.js';
 import { bitmapCells, bitmapSection } from './bitmap.js';
 import { chartsClient } from './charts-client.js';
 import { headline } from './headline.js';
 import { faultSection, gapSection } from './histograms.js';
-import { html, jsonIsland } from './markup.js';
-import { renderPage } from './page.js';
+import { html } from './markup.js';
+import { renderChartsPage } from './charts-page.js';
 import { roundsSection } from './rounds.js';
-import { pageStyle } from './style.js';
 import { stunSection } from './stun.js';
 import { ledgerSection, settingsSection } from './tables.js';
 import { timelineSection } from './timeline.js';
 
 /** The page of a completed migration. */
 export function renderHtml(report: MigrationReport): string {
-  const plot = plotAssets();
   const timeline = timelineSection(report);
   const rounds = roundsSection(report);
   const faults = faultSection(report);
@@ -26,16 +23,16 @@ export function renderHtml(report: MigrationReport): string {
   const charts = [timeline, rounds, faults, gaps].flatMap((section) => section.charts);
   // Two charts stand side by side; one without the other takes the width.
   const arePaired = faults.charts.length > 0 && gaps.charts.length > 0;
-  return renderPage({
+  return renderChartsPage({
     title: `microstun: ${report.guest.program}, stun ${formatMs(report.stun.stunMs)}`,
-    styles: [plot.style, pageStyle],
     body: html`${headline(report)} ${timeline.markup} ${stunSection(report)} ${rounds.markup}
       ${bitmapSection(report, cells)}
       <div class="${arePaired ? 'pair' : ''}">${faults.markup} ${gaps.markup}</div>
       ${ledgerSection(report)} ${settingsSection(report)}
       <noscript><p class="missing">Charts need JavaScript; every number is in the tables.</p></noscript>
       <footer>Made by microstun. Charts drawn by uPlot. This file loads nothing from anywhere.</footer>`,
-    islands: jsonIsland('charts', { charts, cells: cells ?? null }),
-    scripts: [plot.script, chartsClient],
+    island: { charts, cells: cells ?? null },
+    client: chartsClient,
+    connects: false,
   });
 }

@@ -12,14 +12,16 @@ export interface PageParts {
   readonly islands: Insert;
   /** Only these run, by their hash. */
   readonly scripts: readonly string[];
+  /** Whether the page may ask its own origin for more; no page may ask another. */
+  readonly connects?: boolean;
 }
 
-export function renderPage({ title, styles, body, islands, scripts }: PageParts): string {
+export function renderPage({ title, styles, body, islands, scripts, connects = false }: PageParts): string {
   const page = html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content="${contentPolicy(scripts)}" />
+        <meta http-equiv="Content-Security-Policy" content="${contentPolicy(scripts, connects)}" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
@@ -42,8 +44,9 @@ function scriptElement(script: string): Markup {
 }
 
 /** Nothing is loaded; of scripts, only those run that are named by their hash, whatever else got into the page. */
-function contentPolicy(scripts: readonly string[]): string {
+function contentPolicy(scripts: readonly string[], connects: boolean): string {
   const hashes = scripts.map((script) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`);
   const policy = `default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src`;
-  return `${policy} ${hashes.length === 0 ? `'none'` : hashes.join(' ')}`;
+  const allowed = hashes.length === 0 ? `'none'` : hashes.join(' ');
+  return `${policy} ${allowed}${connects ? `; connect-src 'self'` : ''}`;
 }

@@ -20,7 +20,7 @@ export function roundsSection({ rounds, trace }: MigrationReport): Section {
     const note = missing('No page was copied before the switch-over: there was no round.');
     return { markup: card('rounds', title, html`${note} ${tracing}`), charts: [] };
   }
-  const chart = chartOf(rounds);
+  const chart = roundsChart(rounds);
   return {
     charts: [chart],
     markup: card(
@@ -44,7 +44,10 @@ function story(rounds: readonly RoundReport[]): string {
   return `${begin}, the last of ${formatCount(rounds.length)} rounds ${formatCount(last.dirtyPages)}. Each bar is what was dirty; the light part of it needed no bytes, or went another way.`;
 }
 
-function chartOf(rounds: readonly RoundReport[]): Chart {
+/** Dirty and sent pages of each round, as bars. */
+export function roundsChart(
+  rounds: readonly Pick<RoundReport, 'round' | 'dirtyPages' | 'sentPages'>[],
+): Chart {
   return {
     id: 'rounds',
     kind: 'bars',

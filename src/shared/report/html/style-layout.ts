@@ -25,6 +25,13 @@ h3 { font-size: 14px; font-weight: 600; margin: 28px 0 10px; }
 .lede { margin: 0 0 18px; color: var(--soft); font-size: 15px; max-width: 72ch; text-wrap: pretty; }
 .hint { margin: 12px 0 0; color: var(--soft); font-size: 13px; }
 .missing { margin: 8px 0 0; padding: 18px; border: 1px dashed var(--rule); border-radius: 10px; color: var(--soft); font-size: 14px; text-align: center; }
+.notice { margin: 20px 0 0; padding: 12px 16px; border-radius: 10px; background: var(--warning-wash); color: var(--warning); font-size: 14px; }
+.is-failed .lede { margin: 20px 0 0; }
+.badge.is-live { background: var(--source-wash); color: var(--source); }
+.actions { margin: 22px 0 0; }
+.action { display: inline-block; padding: 10px 18px; border-radius: 99px; background: var(--source); color: var(--page); font-size: 14px; font-weight: 600; text-decoration: none; }
+.action:hover { background: color-mix(in srgb, var(--source) 85%, var(--ink)); }
+.action:focus-visible { outline: 2px solid var(--source); outline-offset: 2px; }
 .soft { color: var(--soft); }
 
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(180px, 1fr)); gap: 12px; margin: 32px 0 0; }
@@ -121,6 +128,7 @@ footer { margin-top: 32px; font-size: 13px; color: var(--soft); }
 @media (max-width: 560px) {
   .tiles:not(.is-small) { grid-template-columns: 1fr 1fr; gap: 10px; }
   .tiles:not(.is-small) > .is-main { grid-column: 1 / -1; }
+  .tiles:not(.is-small):not(:has(.is-main)) > :last-child:nth-child(odd) { grid-column: 1 / -1; }
   .tile { padding: 14px 16px; }
   .tile .value { font-size: 22px; }
   .tile.is-main .value { font-size: 34px; }

@@ -1,11 +1,12 @@
 // The page's style sheet: light and dark by the reader's preference, one column on a phone.
-// Colours have names here; charts-client.ts and the sections use the names.
+// Colours have names here; charts-drawing.ts and the sections use the names.
 import { layoutStyle } from './style-layout.js';
 
 const light = `
   --page: #f5f4f0; --card: #ffffff; --ink: #16181d; --soft: #5b6170; --rule: #e6e4dd; --well: #efeee9;
   --before: #9a9fac; --source: #2563d6; --source-wash: rgb(37 99 214 / .10); --destination: #c2570c; --destination-wash: rgb(194 87 12 / .10);
-  --stun: #cf2452; --good: #18794e; --good-wash: #ddf3e4; --bad: #c02634; --bad-wash: #fde3e3; --warning: #8a5a00; --warning-wash: #fff0c9;
+  --stun: #cf2452; --stun-wash: rgb(207 36 82 / .10);
+  --good: #18794e; --good-wash: #ddf3e4; --bad: #c02634; --bad-wash: #fde3e3; --warning: #8a5a00; --warning-wash: #fff0c9;
   --dirty: #bcd0f2; --sent: #2563d6;
   --tone-setup: rgb(100 105 120 / .09); --tone-trace: rgb(124 77 214 / .22); --tone-copy: rgb(37 99 214 / .11);
   --tone-copy-odd: rgb(37 99 214 / .19); --tone-stun: rgb(207 36 82 / .75); --tone-push: rgb(214 137 16 / .16); --tone-audit: rgb(24 121 78 / .10);
@@ -16,7 +17,8 @@ const light = `
 const dark = `
   --page: #0e1014; --card: #171a20; --ink: #eceef3; --soft: #9ba3b4; --rule: #2a2e38; --well: #20242c;
   --before: #7b8294; --source: #72a5ff; --source-wash: rgb(114 165 255 / .12); --destination: #ff9d57; --destination-wash: rgb(255 157 87 / .12);
-  --stun: #ff6487; --good: #6bd6a0; --good-wash: #14352a; --bad: #ff8d94; --bad-wash: #42191f; --warning: #f2c665; --warning-wash: #3a2d0c;
+  --stun: #ff6487; --stun-wash: rgb(255 100 135 / .12);
+  --good: #6bd6a0; --good-wash: #14352a; --bad: #ff8d94; --bad-wash: #42191f; --warning: #f2c665; --warning-wash: #3a2d0c;
   --dirty: #2e4670; --sent: #72a5ff;
   --tone-setup: rgb(160 168 190 / .08); --tone-trace: rgb(160 120 255 / .22); --tone-copy: rgb(114 165 255 / .09);
   --tone-copy-odd: rgb(114 165 255 / .16); --tone-stun: rgb(255 100 135 / .8); --tone-push: rgb(255 190 80 / .16); --tone-audit: rgb(107 214 160 / .11);

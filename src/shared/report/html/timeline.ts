@@ -130,7 +130,7 @@ function bandsOf(phases: TimelineReport['phases']): ChartBand[] {
 }
 
 /** A phase is shaded by what its name says; a name never heard of is shaded like the preparations. */
-function toneOf(name: string): Tone {
+export function toneOf(name: string): Tone {
   if (/stun|stop|hand|switch/i.test(name)) return 'stun';
   if (/trac|harvest/i.test(name)) return 'trace';
   if (/copy|round/i.test(name)) return 'copy';

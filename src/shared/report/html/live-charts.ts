@@ -1,0 +1,83 @@
+// The charts of a live page: as they stand in it, empty, and what is new in them.
+// Knows the history of a run; drawing is the page's script.
+import { ROUNDS_SHOWN, type LiveHistory, type LivePoint } from '../live-history.js';
+import type { Chart, ChartSeries } from './charts.js';
+import type { ChartPatch } from './live-feed.js';
+import { roundsChart } from './rounds.js';
+
+const MEBIBYTE = 1024 ** 2;
+
+interface LiveLines {
+  readonly chart: Chart;
+  readonly valueOf: (point: LivePoint) => number | null;
+  /** Names of the phases are on one chart; the others have their shades. */
+  readonly isLabelled: boolean;
+}
+
+const lines: readonly LiveLines[] = [
+  {
+    chart: linesChart('throughput', 'pages written a second', { label: 'source', colour: 'source' }),
+    valueOf: ({ pagesPerSecond }) => pagesPerSecond,
+    isLabelled: true,
+  },
+  {
+    chart: linesChart('stalls', 'µs', { label: 'longest stall', colour: 'stun' }),
+    valueOf: ({ longestStallUs }) => longestStallUs,
+    isLabelled: false,
+  },
+  {
+    chart: linesChart('bandwidth', 'MiB a second', { label: 'sent', colour: 'source' }),
+    valueOf: ({ bytesPerSecond }) => Math.round((100 * bytesPerSecond) / MEBIBYTE) / 100,
+    isLabelled: false,
+  },
+];
+
+function linesChart(id: string, yTitle: string, series: Pick<ChartSeries, 'label' | 'colour'>): Chart {
+  return {
+    id,
+    kind: 'lines',
+    x: [],
+    xLabels: 'ms',
+    xTitle: '',
+    yTitle,
+    isLog: false,
+    isFine: true,
+    bands: [],
+    series: [{ ...series, values: [] }],
+  };
+}
+
+/** The charts by their ids, empty. */
+export const liveCharts = {
+  throughput: lines[0]!.chart,
+  stalls: lines[1]!.chart,
+  bandwidth: lines[2]!.chart,
+  rounds: { ...roundsChart([]), isLog: true },
+} as const;
+
+/** What the charts show from the point at `from` on. Rounds are few and come whole. */
+export function chartPatches(history: LiveHistory, from: number): ChartPatch[] {
+  const points = history.pointsFrom(from);
+  const x = points.map(({ atMs }) => atMs);
+  const { bands } = history;
+  const unlabelled = bands.map((band) => ({ ...band, label: '' }));
+  const rounds = roundsChart(history.rounds.slice(-ROUNDS_SHOWN));
+  return [
+    ...lines.map(({ chart, valueOf, isLabelled }): ChartPatch => ({
+      id: chart.id,
+      from,
+      x,
+      xLabels: 'ms',
+      values: [points.map(valueOf)],
+      bands: isLabelled ? bands : unlabelled,
+    })),
+    {
+      id: rounds.id,
+      from: 0,
+      x: rounds.x,
+      xLabels: rounds.xLabels,
+      values: rounds.series.map(({ values }) => values),
+      bands: [],
+    },
+  ];
+}

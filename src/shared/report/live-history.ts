@@ -1,0 +1,227 @@
+// The history of a run that is watched live: the guest and its migration, sampled from outside, at a bounded size.
+// Pure; knows neither threads nor pages. Who looks late gets all of it, who looks on gets what is new.
+import type { ChartBand, Tone } from './html/charts.js';
+import { toneOf } from './html/timeline.js';
+import type { ProgressFacts } from './progress-lines.js';
+import type { RoundReport } from './report.js';
+
+/** More rows than this are thinned to half of them. */
+export const ROWS_MAX = 1200;
+/** Rounds beyond so many leave the history, the oldest first. */
+export const ROUNDS_SHOWN = 48;
+/** More stretches than this are merged with their neighbours. */
+export const STRETCHES_MAX = 160;
+
+/** The guest at an instant (`monotonicUs`). */
+export interface GuestSample {
+  readonly atUs: number;
+  /** Pages that all vCPUs have written here so far. */
+  readonly pages: number;
+  /** The longest that a vCPU stood between two slices, in what ended since the sample before. */
+  readonly longestStallUs: number;
+}
+
+export interface LiveProgress extends ProgressFacts {
+  readonly forecastStunMs: number | null;
+}
+
+/** A migration as it can be watched. */
+export interface WatchedMigration {
+  readonly snapshot: LiveProgress;
+  readonly rounds: readonly RoundBar[];
+  /** Each ends where the next begins. */
+  readonly phases: readonly { readonly name: string; readonly fromUs: number }[];
+}
+
+/** What lies between two samples, at the later one's instant. */
+export interface LivePoint {
+  readonly atMs: number;
+  /** null once the guest runs elsewhere. */
+  readonly pagesPerSecond: number | null;
+  readonly longestStallUs: number | null;
+  readonly bytesPerSecond: number;
+}
+
+export type RoundBar = Pick<RoundReport, 'round' | 'dirtyPages' | 'sentPages'>;
+
+interface Row {
+  readonly atMs: number;
+  readonly pages: number;
+  readonly sentBytes: number;
+  readonly longestStallUs: number;
+  readonly isHere: boolean;
+}
+
+/** From an instant to where the next one begins; without a tone nothing is shaded. */
+interface Stretch {
+  readonly label: string;
+  readonly fromMs: number;
+  readonly tone: Tone | undefined;
+}
+
+export class LiveHistory {
+  readonly #beganAtUs: number;
+  #rows: Row[] = [];
+  #rounds: RoundBar[] = [];
+  #roundsSeen = 0;
+  #stretches: Stretch[] = [{ label: 'booting', fromMs: 0, tone: 'setup' }];
+  #phasesSeen = 0;
+  #copies = 0;
+  #progress: LiveProgress | undefined;
+  #migrationFromMs: number | undefined;
+  #isBooted = false;
+  #isAway = false;
+  #longestStallUs = 0;
+  #generation = 0;
+
+  /** `beganAtUs`: where its time begins. */
+  constructor(beganAtUs: number) {
+    this.#beganAtUs = beganAtUs;
+  }
+
+  /** Another number when points that were given out count no more. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The guest has begun to run. */
+  get isBooted(): boolean {
+    return this.#isBooted;
+  }
+
+  /** The guest runs at the destination. */
+  get isAway(): boolean {
+    return this.#isAway;
+  }
+
+  /** Where the migration stands; undefined before there is one. */
+  get progress(): LiveProgress | undefined {
+    return this.#progress;
+  }
+
+  /** How long the migration has run; undefined before there is one. */
+  get migratingMs(): number | undefined {
+    const from = this.#migrationFromMs;
+    return from === undefined ? undefined : Math.max(0, this.#lastMs - from);
+  }
+
+  /** Of all samples. */
+  get longestStallUs(): number {
+    return this.#longestStallUs;
+  }
+
+  get pointCount(): number {
+    return Math.max(0, this.#rows.length - 1);
+  }
+
+  /** The points from the one at `index` on. */
+  pointsFrom(index: number): LivePoint[] {
+    return this.#rows.slice(index + 1).map((row, at) => pointOf(this.#rows[index + at]!, row));
+  }
+
+  /** The last rounds, with the one that is under way. */
+  get rounds(): readonly RoundBar[] {
+    const { phase, round, roundPages, roundPagesSent } = this.#progress ?? NO_PROGRESS;
+    const isUnderWay = (phase === 'copying' || phase === 'pushing') && round >= this.#roundsSeen;
+    if (!isUnderWay) return this.#rounds;
+    const sentPages = Math.min(roundPages, Math.max(0, roundPagesSent));
+    return [...this.#rounds, { round, dirtyPages: roundPages, sentPages }];
+  }
+
+  get bands(): readonly ChartBand[] {
+    return this.#stretches.flatMap(({ label, fromMs, tone }, at) => {
+      const to = Math.max(fromMs, this.#stretches[at + 1]?.fromMs ?? this.#lastMs);
+      return tone === undefined ? [] : [{ label, from: fromMs, to, tone }];
+    });
+  }
+
+  note(sample: GuestSample, isRunning: boolean, migration: WatchedMigration | undefined): void {
+    const atMs = this.#msOf(sample.atUs);
+    if (isRunning && !this.#isBooted) {
+      this.#isBooted = true;
+      this.#stretches.push({ label: '', fromMs: atMs, tone: undefined });
+    }
+    this.#progress = migration?.snapshot;
+    if (migration !== undefined) this.#noteMigration(migration);
+    this.#longestStallUs = Math.max(this.#longestStallUs, sample.longestStallUs);
+    const { phase, sentBytes } = this.#progress ?? NO_PROGRESS;
+    // Where the guest was when the migration ended, there it is.
+    if (phase !== 'ended') this.#isAway = phase === 'pushing' || phase === 'awaiting-audit';
+    this.#rows.push({
+      atMs,
+      pages: sample.pages,
+      longestStallUs: sample.longestStallUs,
+      sentBytes,
+      isHere: !this.#isAway,
+    });
+    if (this.#rows.length > ROWS_MAX) this.#thinRows();
+  }
+
+  #noteMigration({ phases, rounds }: WatchedMigration): void {
+    for (const { name, fromUs } of phases.slice(this.#phasesSeen)) {
+      const fromMs = this.#msOf(fromUs);
+      this.#migrationFromMs ??= fromMs;
+      const tone = name === 'ended' ? undefined : toneOf(name);
+      // Rounds stand side by side: every other one is a shade lighter.
+      const isOdd = tone === 'copy' && this.#copies++ % 2 === 1;
+      this.#stretches.push({ label: name, fromMs, tone: isOdd ? 'copy-odd' : tone });
+    }
+    this.#phasesSeen = phases.length;
+    if (this.#stretches.length > STRETCHES_MAX) this.#mergeStretches();
+    for (const { round, dirtyPages, sentPages } of rounds.slice(this.#roundsSeen))
+      this.#rounds.push({ round, dirtyPages, sentPages });
+    this.#roundsSeen = rounds.length;
+    this.#rounds = this.#rounds.slice(-ROUNDS_SHOWN);
+  }
+
+  // Keeps every other row, with the longer stall of two: sums stay exact, and any length fits.
+  #thinRows(): void {
+    const rows = this.#rows;
+    this.#rows = rows.flatMap((row, at) => {
+      if (at % 2 === 1) return [];
+      const between = rows[at - 1]?.longestStallUs ?? 0;
+      return [{ ...row, longestStallUs: Math.max(row.longestStallUs, between) }];
+    });
+    this.#generation++;
+  }
+
+  // A harvest joins its round; rounds that are still too many join each other. What is left out belongs to the one before.
+  #mergeStretches(): void {
+    const isCopy = ({ tone }: Stretch): boolean => tone === 'copy' || tone === 'copy-odd';
+    const before = (all: readonly Stretch[], at: number): boolean => at > 0 && isCopy(all[at - 1]!);
+    this.#stretches = this.#stretches.filter(({ tone }, at, all) => tone !== 'trace' || !before(all, at));
+    if (this.#stretches.length <= STRETCHES_MAX / 2) return;
+    this.#stretches = this.#stretches.filter(
+      (one, at, all) => !isCopy(one) || !before(all, at) || at % 2 === 0,
+    );
+  }
+
+  get #lastMs(): number {
+    return this.#rows.at(-1)?.atMs ?? 0;
+  }
+
+  #msOf(us: number): number {
+    return Math.round((us - this.#beganAtUs) / 100) / 10;
+  }
+}
+
+const NO_PROGRESS: LiveProgress = {
+  phase: '',
+  round: 0,
+  roundPages: 0,
+  roundPagesSent: 0,
+  sentBytes: 0,
+  dirtyPages: 0,
+  forecastStunMs: null,
+};
+
+function pointOf(before: Row, row: Row): LivePoint {
+  const seconds = (row.atMs - before.atMs) / 1000;
+  const rate = (from: number, to: number): number => (seconds > 0 ? Math.max(0, to - from) / seconds : 0);
+  return {
+    atMs: row.atMs,
+    pagesPerSecond: row.isHere ? Math.round(rate(before.pages, row.pages)) : null,
+    longestStallUs: row.isHere ? Math.round(row.longestStallUs * 10) / 10 : null,
+    bytesPerSecond: Math.round(rate(before.sentBytes, row.sentBytes)),
+  };
+}

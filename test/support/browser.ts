@@ -1,0 +1,51 @@
+// A headless browser for tests that look at pages, and what a page complains of.
+// Knows where a browser may be; a machine without one skips those tests and says so.
+import { execFileSync } from 'node:child_process';
+import { chromium, type Browser } from 'playwright-core';
+
+const launchArguments = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Where the browser is, if there is one. */
+export const executablePath = findBrowser();
+
+/** For the name of what is skipped without one. */
+export const browserNote =
+  executablePath === undefined ? ' (skipped: no chromium here; apt-get install chromium)' : '';
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: executablePath!, args: launchArguments });
+}
+
+function findBrowser(): string | undefined {
+  for (const name of ['chromium', 'chromium-browser']) {
+    try {
+      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
+    } catch {
+      // The next name, or none.
+    }
+  }
+  return undefined;
+}
+
+/** Runs in the browser, where there are types that this program does not have: how many colours a canvas has on it. */
+export function countColours(canvas: unknown): number {
+  interface Canvas {
+    readonly width: number;
+    readonly height: number;
+    getContext(kind: '2d'): { getImageData(...box: readonly number[]): { readonly data: Uint8Array } };
+  }
+  const { width, height } = canvas as Canvas;
+  const { data } = (canvas as Canvas).getContext('2d').getImageData(0, 0, width, height);
+  const colours = new Set<number>();
+  for (let at = 0; at < data.length; at += 4)
+    if (data[at + 3] === 255) colours.add(data[at]! * 65_536 + data[at + 1]! * 256 + data[at + 2]!);
+  return colours.size;
+}
