@@ -380,9 +380,12 @@ export class IncomingMigration {
     machine.restore(handOver);
     await machine.resume();
     const answeredAt = monotonicUs();
-    if (lackingPages > 0) this.#watchForStall(machine);
-    if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
-    machine.startSampling();
+    // All that can wait does so until the answer is on its way.
+    setImmediate(() => {
+      machine.startSampling();
+      if (lackingPages > 0) this.#watchForStall(machine);
+      if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
+    });
     return {
       kind: 'resumed',
       answer: {

@@ -185,7 +185,7 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
       return onSettled(stage, event.answer);
     case 'validated':
       if (stage.name !== 'validating') return same(stage);
-      return tryResume(stage, event.validated);
+      return tryResume(limits, stage, event.validated);
     case 'resumed':
       return onResumed(stage, event.answer);
     case 'audited': {
@@ -356,10 +356,7 @@ function onHandOver(
       const { prepare, arePagesLost, placed } = stage;
       return {
         stage: { name: 'validating', prepare, arePagesLost, handOver, placed },
-        effects: [
-          { kind: 'validate', prepare, handOver, receivedAt },
-          { kind: 'arm', timer: 'placement', ms: limits.placementMs },
-        ],
+        effects: [{ kind: 'validate', prepare, handOver, receivedAt }],
       };
     }
     case 'validating':
@@ -391,11 +388,15 @@ function onRoundPlaced(stage: Stage, placed: Placed): ReceptionStep {
 }
 
 function tryResume(
+  limits: ReceptionLimits,
   { prepare, arePagesLost, handOver, placed }: Extract<Stage, { name: 'validating' }>,
   validated: Validated,
 ): ReceptionStep {
   if (handOver.pagesFollow) return resume(prepare, handOver);
-  return resumeIfWhole({ name: 'placing', prepare, arePagesLost, handOver, validated }, placed);
+  const placing: Stage = { name: 'placing', prepare, arePagesLost, handOver, validated };
+  const step = resumeIfWhole(placing, placed);
+  if (step.stage !== placing) return step;
+  return { stage: placing, effects: [{ kind: 'arm', timer: 'placement', ms: limits.placementMs }] };
 }
 
 // The last round of a pre-copy must have brought exactly the pages that the bitmap says were missing.

@@ -4,8 +4,8 @@ import { putCheckpoint } from '../shared/guest/checkpoint.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from '../shared/guest/guest-program.js';
 import { allocateMachine, type SharedMachine } from '../shared/guest/shared-machine.js';
 import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
-import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
 import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
@@ -13,7 +13,7 @@ import { checkHandOver } from './hand-over-check.js';
 import { stepReception, type ReceptionLimits, type Stage } from './reception.js';
 
 /** Enough for the engine to compile all of it well. */
-const FULL_TURNS = 150;
+const FULL_TURNS = 400;
 /** Between rounds, to keep it so: well under a millisecond. */
 const REFRESHING_TURNS = 3;
 
@@ -33,13 +33,14 @@ export class ReceptionRehearsal {
   readonly #handOvers: readonly Buffer[];
   #turn = 0;
 
-  constructor(guest: GuestSpec) {
+  /** `spec`: of the guest to come, but for its memory. */
+  constructor(spec: GuestSpec) {
+    const pageCount = REHEARSED_PAGES;
+    const guest = { ...spec, memoryBytes: pageCount * PAGE_BYTES };
     this.#guest = guest;
     this.#machine = allocateMachine({ ...guest, memoryBytes: PAGE_BYTES });
-    const pageCount = guest.memoryBytes / PAGE_BYTES;
     this.#pageTable = new Uint8Array(new SharedArrayBuffer(pageCount));
-    const missing = new PageBitmap(pageCount);
-    for (let page = 0; page < pageCount; page += 7) missing.add(page);
+    const missing = rehearsedPages();
     const registers = Array.from({ length: guest.vcpus }, () =>
       new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
     );

@@ -17,7 +17,7 @@ import {
 import { stepMigration, type MigrationPlan, type MigrationState } from './migration.js';
 
 /** Enough for the engine to compile all of it well. */
-const FULL_TURNS = 150;
+const FULL_TURNS = 400;
 /** Between rounds, to keep it so: well under a millisecond. */
 const REFRESHING_TURNS = 3;
 

@@ -5,7 +5,7 @@ import { assert, unreachable } from '../shared/errors.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
-import { Tracer, warmUpTracer, type Harvest, type LastHarvest, type TraceMode } from './tracer.js';
+import { Tracer, TracerRehearsal, type Harvest, type LastHarvest, type TraceMode } from './tracer.js';
 
 export interface TracerWorkerData {
   readonly machine: SharedMachine;
@@ -28,7 +28,8 @@ export type TracerMessage =
 const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
 const { machine, mode } = workerData as TracerWorkerData;
-warmUpTracer();
+const rehearsal = new TracerRehearsal();
+rehearsal.rehearse();
 const tracer = new Tracer(machine.memory, new SafepointControl(machine.safepointWords), mode);
 
 port.on('message', (request: TracerRequest) => {
@@ -41,6 +42,8 @@ function answer(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessag
     case 'install':
       return { kind: 'installed', installMs: tracer.installTraces() };
     case 'harvest':
+      // The last one may come next, and its code should not be cold by then.
+      rehearsal.refresh();
       return { kind: 'harvested', harvest: tracer.harvest() };
     case 'take-last':
       return { kind: 'taken', last: tracer.takeLast(request.format, request.everything) };

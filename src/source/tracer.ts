@@ -5,7 +5,8 @@ import { encodeBitmap, type BitmapFormat } from '../shared/memory/compacted-bitm
 import { allocateMemory, viewMemory, type MemoryHandle, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
-import type { SafepointControl } from '../shared/memory/safepoints.js';
+import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
+import { allocateSafepointWords, SafepointControl } from '../shared/memory/safepoints.js';
 import { readRegion, tableWordsOf, takeRegion, takeSummary, TraceWork } from '../shared/memory/tracing.js';
 
 /** What the tracer needs of the vCPUs; a test passes one that is broken on purpose. */
@@ -128,22 +129,45 @@ export class Tracer {
   }
 }
 
-const WARM_UP_TURNS = 100;
-const WARM_UP_PAGES = 2000;
+const FULL_TURNS = 200;
+const REFRESHING_TURNS = 2;
 
 /** Runs the tracer's code on scratch memory before it counts: cold code would lengthen the stun. */
-export function warmUpTracer(): void {
-  const memory = allocateMemory(WARM_UP_PAGES * PAGE_BYTES);
-  const { pageTable, summary } = viewMemory(memory);
-  const tracer = new Tracer(memory, {
-    waitForGracePeriod: () => undefined,
-    waitUntilParked: () => undefined,
-  });
-  tracer.installTraces();
-  for (let turn = 0; turn < WARM_UP_TURNS; turn++) {
-    for (let page = turn % 3; page < WARM_UP_PAGES; page += 3) pageTable[page] = PageState.PRESENT;
+export class TracerRehearsal {
+  readonly #views: MemoryViews;
+  readonly #tracer: Tracer;
+  readonly #pages = rehearsedPages();
+
+  constructor() {
+    const memory = allocateMemory(REHEARSED_PAGES * PAGE_BYTES);
+    this.#views = viewMemory(memory);
+    // Its one vCPU never runs, so nothing waits.
+    this.#tracer = new Tracer(memory, new SafepointControl(allocateSafepointWords(1)));
+  }
+
+  /** All of it. */
+  rehearse(): void {
+    this.#tracer.installTraces();
+    for (let turn = 0; turn < FULL_TURNS; turn++) this.#turn(turn % 8 === 0 ? 'raw' : 'compacted');
+  }
+
+  /** A little of it, before a harvest: well under a millisecond. */
+  refresh(): void {
+    for (let turn = 0; turn < REFRESHING_TURNS; turn++) this.#turn('compacted');
+  }
+
+  #turn(format: BitmapFormat): void {
+    this.#dirtyPages();
+    this.#tracer.harvest();
+    this.#dirtyPages();
+    this.#tracer.takeLast(format, false);
+  }
+
+  #dirtyPages(): void {
+    const { pageTable, summary } = this.#views;
+    for (let page = this.#pages.nextSet(0); page < REHEARSED_PAGES; page = this.#pages.nextSet(page + 1)) {
+      pageTable[page] = PageState.PRESENT;
+    }
     summary.fill(1);
-    if (turn % 2 === 0) tracer.harvest();
-    tracer.takeLast(turn % 4 === 0 ? 'raw' : 'compacted', false);
   }
 }

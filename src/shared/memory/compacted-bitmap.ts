@@ -43,8 +43,10 @@ export function compact(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
   writeHeader(encoded, RUNS, bitmap.pageCount);
   let at = BITMAP_HEADER_BYTES;
   let cursor = 0;
-  for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(cursor)) {
-    const [first, pastLast] = run;
+  const { pageCount } = bitmap;
+  // Nothing is allocated in here: this is the stun's path, and a collection of garbage would be part of it.
+  for (let first = bitmap.nextSet(0); first < pageCount; first = bitmap.nextSet(cursor)) {
+    const pastLast = bitmap.nextClear(first);
     const clearBytes = varintBytes(first - cursor);
     const setBytes = varintBytes(pastLast - first);
     if (at + clearBytes + setBytes > limit) return encodeRaw(bitmap);

@@ -46,13 +46,23 @@ export class PageBitmap {
     from: PageNumber,
     end: PageNumber = this.pageCount,
   ): [first: PageNumber, pastLast: PageNumber] | undefined {
-    const first = this.#next(from, end, 0);
+    const first = this.nextSet(from, end);
     if (first >= end) return undefined;
-    return [first, this.#next(first, end, -1)];
+    return [first, this.nextClear(first, end)];
   }
 
-  // First page in [from, end) whose bit differs from `skip` (0: the first set one; -1: the first clear one).
-  #next(from: number, end: number, skip: 0 | -1): number {
+  /** The first set page at or after `from` and before `end`; `end` when there is none. Allocates nothing. */
+  nextSet(from: PageNumber, end: PageNumber = this.pageCount): PageNumber {
+    return this.#nextThatDiffers(from, end, 0);
+  }
+
+  /** The first clear page at or after `from` and before `end`; `end` when there is none. Allocates nothing. */
+  nextClear(from: PageNumber, end: PageNumber = this.pageCount): PageNumber {
+    return this.#nextThatDiffers(from, end, -1);
+  }
+
+  // First page in [from, end) whose bit differs from `skip`.
+  #nextThatDiffers(from: number, end: number, skip: 0 | -1): number {
     let page = from;
     while (page < end) {
       const differing = (this.words[page >>> 5]! ^ skip) >>> (page & 31);
