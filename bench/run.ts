@@ -3,16 +3,19 @@ import { cpus, loadavg, release } from 'node:os';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { benchCopy, renderCopy } from './copy.js';
+import { benchForecast, renderForecast } from './forecast.js';
 import { benchMemory, renderMemory } from './memory.js';
 import { benchStore, renderStore, storeSink } from './store.js';
 import { benchStun, renderStun } from './stun.js';
 
-const parts = ['store', 'memory', 'copy', 'stun'] as const;
+const parts = ['store', 'memory', 'copy', 'stun', 'forecast'] as const;
 type Part = (typeof parts)[number];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
-  .usage('$0\n\nMeasures the copy rate, the stun, the store path, and the memory beyond the guest.')
+  .usage(
+    '$0\n\nMeasures the copy rate, the stun, the forecasts, the store path, and the memory beyond the guest.',
+  )
   .option('only', { choices: parts, describe: 'Measure this alone' })
   .option('runs', { type: 'number', describe: 'Repetitions (default: its own for each)' })
   .option('json', { type: 'boolean', default: false, describe: 'Print one JSON document, nothing else' })
@@ -46,6 +49,10 @@ async function measure(part: Part, runs: number | undefined): Promise<Outcome> {
     case 'stun': {
       const figures = await benchStun(runs);
       return { figures, text: renderStun(figures) };
+    }
+    case 'forecast': {
+      const figures = await benchForecast(runs);
+      return { figures, text: renderForecast(figures) };
     }
   }
 }

@@ -52,8 +52,8 @@ export type SwitchOverReason =
 const PROGRESS_SHARE = 0.9;
 /** So many rounds in a row without progress end the copying. */
 const STALLED_ROUNDS = 2;
-/** Parking, harvest, compaction, validation and resume on a quiet machine; the network's share is measured. */
-const FIXED_STUN_MS = 1;
+/** All but the network and the pages, and what two busy hosts add to a round trip; measured, docs/decisions/0014. */
+const FIXED_STUN_MS = 2;
 
 /** Where the network alone takes the budget, copying may add this share of it to the stun. */
 const COPY_SHARE_OF_FIXED = 0.1;
@@ -63,10 +63,35 @@ const FORECAST_ROUNDS_MAX = 1000;
 /** Bytes of a page with its share of the window's head. */
 const PAGE_WIRE_BYTES = 4096 + 8;
 
+/** What the rounds tell of the link. */
+interface LinkModel {
+  readonly bandwidthBytesPerSecond: number;
+  /** What a round takes beyond its bytes: waking the copiers, the network, the acknowledgement. */
+  readonly roundCostMs: number;
+}
+
 /**
- * What a switch-over would cost now: the fixed costs, two crossings of the network, and the remaining pages at the
- * bandwidth of the best of the last three rounds and, from the fourth on, of round 0: short rounds measure latency more
- * than bandwidth.
+ * Bandwidth: the best of the last three rounds and, from the fourth on, of round 0; short rounds measure their own cost
+ * more than the bandwidth. That cost: the median of what the last three took beyond their bytes.
+ */
+function linkOf(rounds: readonly RoundFacts[]): LinkModel {
+  const recent = rounds.slice(-3);
+  const bandwidthBytesPerSecond = Math.max(
+    0,
+    ...recent.map(bandwidthOf),
+    rounds.length > 3 ? bandwidthOf(rounds[0]!) : 0,
+  );
+  const costsMs = recent
+    .map(({ sentBytes, durationMs }) => durationMs - (sentBytes / bandwidthBytesPerSecond) * 1000)
+    .filter(Number.isFinite)
+    .sort((one, other) => one - other);
+  // Of two, the lower is that of the round that the bandwidth was taken from: none.
+  return { bandwidthBytesPerSecond, roundCostMs: Math.max(0, costsMs[costsMs.length >> 1] ?? 0) };
+}
+
+/**
+ * What a switch-over would cost now: the fixed costs, two crossings of the network, and in a pre-copy a last round of
+ * the remaining pages, whose way back is one of the crossings.
  */
 export function forecastStun(
   rounds: readonly RoundFacts[],
@@ -74,16 +99,14 @@ export function forecastStun(
   roundTripMs: number,
   pagesFollow = false,
 ): Forecast {
-  const bandwidth = Math.max(
-    0,
-    ...rounds.slice(-3).map(bandwidthOf),
-    rounds.length > 3 ? bandwidthOf(rounds[0]!) : 0,
-  );
-  const copyMs = remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidth) * 1000;
+  const { bandwidthBytesPerSecond, roundCostMs } = linkOf(rounds);
+  const transferMs =
+    remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidthBytesPerSecond) * 1000;
+  const copyMs = remainingPages === 0 ? 0 : transferMs + Math.max(0, roundCostMs - roundTripMs);
   return {
     stunMs: FIXED_STUN_MS + roundTripMs + (pagesFollow ? 0 : copyMs),
-    copyMs,
-    bandwidthBytesPerSecond: bandwidth,
+    copyMs: pagesFollow ? transferMs : copyMs,
+    bandwidthBytesPerSecond,
     remainingPages,
   };
 }
@@ -119,8 +142,9 @@ function fits(copyMs: number, roundTripMs: number, limits: ConvergenceLimits): S
 }
 
 /**
- * Plays the rounds to come by the same rules: each is copied at the measured bandwidth and a round trip, and meanwhile
- * the guest dirties pages at the rate at which it did in the last round.
+ * Plays the rounds to come by the same rules: each takes its bytes at the measured bandwidth and what a round costs, and
+ * meanwhile the guest dirties pages as it did: so many in so much time, and in less time less, but not in proportion,
+ * because it writes some pages again and again.
  */
 export function forecastCourse(
   rounds: readonly RoundFacts[],
@@ -129,54 +153,40 @@ export function forecastCourse(
   limits: ConvergenceLimits,
 ): Course {
   const last = rounds.at(-1);
-  const dirtyPerMs = last === undefined || last.durationMs <= 0 ? 0 : remainingPages / last.durationMs;
-  const { bandwidthBytesPerSecond } = forecastStun(rounds, remainingPages, roundTripMs);
+  const { bandwidthBytesPerSecond, roundCostMs } = linkOf(rounds);
+  const exponent = dirtyingExponent(rounds, remainingPages);
   const played = [...rounds];
   let pages = remainingPages;
   let remainingMs = 0;
   while (played.length < Math.min(limits.roundsMax, rounds.length + FORECAST_ROUNDS_MAX)) {
-    const sentBytes = pages * PAGE_WIRE_BYTES;
-    const copyMs = (sentBytes / bandwidthBytesPerSecond) * 1000;
+    const { copyMs } = forecastStun(rounds, pages, roundTripMs, limits.pagesFollow);
     if (fits(copyMs, roundTripMs, limits) !== undefined || hasStalled(played, pages)) break;
-    const durationMs = copyMs + roundTripMs;
+    const sentBytes = pages * PAGE_WIRE_BYTES;
+    const durationMs = (sentBytes / bandwidthBytesPerSecond) * 1000 + Math.max(roundTripMs, roundCostMs);
     played.push({ dirtyPages: pages, sentBytes, durationMs });
     remainingMs += durationMs;
-    pages = dirtyPerMs * durationMs;
+    pages =
+      last === undefined || last.durationMs <= 0
+        ? 0
+        : remainingPages * Math.min(1, durationMs / last.durationMs) ** exponent;
   }
   const { stunMs } = forecastStun(rounds, pages, roundTripMs, limits.pagesFollow);
   return { rounds: played.length, remainingMs: remainingMs + stunMs, stunMs };
 }
 
-/** Sleep that the throttle aims at, as a share of each vCPU's time; beyond the limit it gives up. */
-export const THROTTLE_SHARE_MAX = 0.995;
-/** Throttled rounds are to leave this share of what they were given. */
-const THROTTLE_TARGET = 0.6;
-/** A round changes the guest's share by this factor at the most. */
-const THROTTLE_STEP_MAX = 16;
+/** With one round known: between a guest that writes each page once and one that writes few pages over and over. */
+const DIRTYING_EXPONENT = 0.7;
+/** Two rounds whose times differ by less than this factor say little about that. */
+const TELLING_RATIO = 1.3;
 
-// Random writes that leave so many of all pages dirty: a page that is written again is dirty only once, so a guest that
-// dirtied everything wrote several times as much.
-function writesFor(dirtyPages: number, pageCount: number): number {
-  return -pageCount * Math.log1p(-Math.min(dirtyPages, pageCount - 0.5) / pageCount);
-}
-
-/**
- * The share of its time that each vCPU is to sleep in the next round, from the share in the last one and what that
- * round left: as much as makes the rounds shrink, and no more; less again when they shrink faster than they must.
- * The next round takes longer or shorter as its pages are more or fewer, and is to leave THROTTLE_TARGET of them.
- */
-export function throttleShare(
-  current: number,
-  givenPages: number,
-  leftPages: number,
-  pageCount: number,
-): number {
-  if (leftPages === 0) return 0;
-  const allowed = writesFor(THROTTLE_TARGET * leftPages, pageCount) / leftPages;
-  const found = writesFor(leftPages, pageCount) / Math.max(1, givenPages);
-  const step = allowed / found;
-  const runs = (1 - current) * Math.min(THROTTLE_STEP_MAX, Math.max(1 / THROTTLE_STEP_MAX, step));
-  return Math.min(THROTTLE_SHARE_MAX, Math.max(0, 1 - runs));
+// Dirty pages grow as a power of time: fitted to the last two rounds, where they are far enough apart.
+function dirtyingExponent(rounds: readonly RoundFacts[], remainingPages: number): number {
+  const [before, last] = rounds.slice(-2);
+  if (before === undefined || last === undefined || remainingPages === 0) return DIRTYING_EXPONENT;
+  const times = Math.log(before.durationMs / last.durationMs);
+  if (!(Math.abs(times) > Math.log(TELLING_RATIO))) return DIRTYING_EXPONENT;
+  const exponent = Math.log(last.dirtyPages / remainingPages) / times;
+  return Number.isFinite(exponent) ? Math.min(1, Math.max(0, exponent)) : DIRTYING_EXPONENT;
 }
 
 function hasStalled(rounds: readonly RoundFacts[], remainingPages: number): boolean {

@@ -73,7 +73,7 @@ export class Copier {
   ) {
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
-    this.#writer = new WindowWriter(views);
+    this.#writer = new WindowWriter(views, QUEUED_BYTES_MAX);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#onLost = onLost;
   }

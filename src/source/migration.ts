@@ -6,14 +6,13 @@ import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import { refusalError, versionComplaint } from '../shared/wire/refusal.js';
 import {
   judge,
-  throttleShare,
-  THROTTLE_SHARE_MAX,
   type Course,
   type Forecast,
   type RoundFacts,
   type SwitchOverReason,
   type Verdict,
 } from './convergence.js';
+import { throttleShare, THROTTLE_SHARE_MAX } from './throttle.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
 
 /** When the rounds take too long: give up, move on to post-copy, or slow the guest down until they converge. */

@@ -25,12 +25,25 @@ const DIRECT_RUN_PAGES = 16;
 
 const WINDOW_WORDS = WINDOW_MAP_BYTES / 4;
 
+/** A frame gathers so many bytes at the most. */
+const GATHERED_BYTES_MAX = REGION_PAGES * PAGE_BYTES;
+
 export class WindowWriter {
   readonly #views: MemoryViews;
   readonly #words: Int32Array;
+  /** Gathered pages lie here, one frame's after the other's and round and round. */
+  readonly #ring: Buffer;
+  #ringAt = 0;
 
-  constructor(views: MemoryViews) {
+  /**
+   * `queuedBytesMax`: no frame is made while more than so many bytes of earlier ones wait to be sent. What a frame
+   * gathered stays as it is for that long.
+   */
+  constructor(views: MemoryViews, queuedBytesMax: number) {
     this.#views = views;
+    // Fresh memory for each frame would cost a page fault for each page. Room for what waits, for the frame that is
+    // written, for the one that is made, and for what is left at the ring's end.
+    this.#ring = Buffer.allocUnsafeSlow(queuedBytesMax + 3 * GATHERED_BYTES_MAX).fill(0);
     this.#words = new Int32Array(views.buffer, views.pagesOffset, views.memoryBytes >>> 2);
   }
 
@@ -55,13 +68,13 @@ export class WindowWriter {
     const sentPages = countPages(sent);
     if (sentPages + zeroPages === 0) return undefined;
     const head = encodeWindowHead({ round, window, sent, zero }, flags);
-    const bodies = this.#pageParts(firstPage, sent, sentPages);
+    const bodies = this.#pageParts(firstPage, sent);
     const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
     return { parts, frameBytes: parts.reduce((total, part) => total + part.length, 0), sentPages, zeroPages };
   }
 
   // Long runs as views of guest memory; everything between two of them in one gathered copy.
-  #pageParts(firstPage: number, sent: Int32Array, sentPages: number): Uint8Array[] {
+  #pageParts(firstPage: number, sent: Int32Array): Uint8Array[] {
     const { bytes } = this.#views;
     const parts: Uint8Array[] = [];
     const runs = runsOf(sent);
@@ -69,7 +82,7 @@ export class WindowWriter {
       (total, [from, to]) => (to - from < DIRECT_RUN_PAGES ? total + to - from : total),
       0,
     );
-    const gathered = Buffer.allocUnsafeSlow(Math.min(gatheredPages, sentPages) * PAGE_BYTES);
+    const gathered = this.#takeRing(gatheredPages * PAGE_BYTES);
     let gatheredFrom = 0;
     let gatheredTo = 0;
     const flush = (): void => {
@@ -88,6 +101,13 @@ export class WindowWriter {
     }
     flush();
     return parts;
+  }
+
+  #takeRing(bytes: number): Buffer {
+    if (this.#ringAt + bytes > this.#ring.length) this.#ringAt = 0;
+    const from = this.#ringAt;
+    this.#ringAt += bytes;
+    return this.#ring.subarray(from, this.#ringAt);
   }
 
   // Most pages that are not zero differ from it in their first words.

@@ -1,17 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  forecastCourse,
-  forecastStun,
-  judge,
-  throttleShare,
-  THROTTLE_SHARE_MAX,
-  type RoundFacts,
-} from '../../src/source/convergence.js';
+import { forecastCourse, forecastStun, judge, type RoundFacts } from '../../src/source/convergence.js';
+import { throttleShare, THROTTLE_SHARE_MAX } from '../../src/source/throttle.js';
 
 /** Bytes of a page with its share of the window's head. */
 const PAGE_WIRE_BYTES = 4104;
-const FIXED_STUN_MS = 1;
+const FIXED_STUN_MS = 2;
 
 /** A round of `dirtyPages` pages at `mibPerSecond`. */
 function round(dirtyPages: number, bytesPerSecond: number): RoundFacts {
@@ -93,9 +87,9 @@ describe('the judgement after a harvest', () => {
 
   it('is to switch over when the forecast fits the budget exactly (rule 1)', () => {
     const rounds = [round(100_000, 4.104 * MILLION)]; // A page a millisecond.
-    const atBudget = judge(rounds, 0, 9, limits);
+    const atBudget = judge(rounds, 0, 8, limits);
     expect(atBudget).toMatchObject({ kind: 'switch-over', why: 'stun within budget' });
-    expect(judge(rounds, 0, 9.001, limits)).toMatchObject({ why: 'network beyond budget' });
+    expect(judge(rounds, 0, 8.001, limits)).toMatchObject({ why: 'network beyond budget' });
     expect(judge(rounds, 10, 0, limits).kind).toBe('go-on');
     expect(judge(rounds, 8, 0, limits).kind).toBe('switch-over');
   });
@@ -153,11 +147,22 @@ describe('the course that is forecast', () => {
   });
 
   it('plays the rounds to come: each leaves what is dirtied while it is copied', () => {
-    // 1000 pages took 100 ms and left 500; then 500 leave 250 and so on, down to 62 that fit the budget.
-    const course = forecastCourse([round(1000, rate)], 500, 0, preCopy);
-    expect(course.rounds).toBe(4);
+    // 2000 pages took 200 ms and left 1000, those 100 ms and 500: then 500 leave 250 and so on, down to 62 that fit.
+    const course = forecastCourse([round(2000, rate), round(1000, rate)], 500, 0, preCopy);
+    expect(course.rounds).toBe(5);
     expect(course.stunMs).toBeCloseTo(FIXED_STUN_MS + 6.25, 6);
     expect(course.remainingMs).toBeCloseTo(50 + 25 + 12.5 + course.stunMs, 6);
+  });
+
+  it('knows a guest that writes few pages again and again: a shorter round leaves nearly as much', () => {
+    const again = forecastCourse([round(2000, rate), round(1000, rate)], 950, 0, preCopy);
+    expect(again.stunMs).toBeGreaterThan(FIXED_STUN_MS + 85);
+  });
+
+  it('adds what a short round takes beyond its bytes', () => {
+    const slow = { ...round(1000, rate), durationMs: 120 };
+    const { stunMs } = forecastStun([round(10_000, rate), slow, slow], 100, 5);
+    expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 5 + 10 + (20 - 5), 6);
   });
 
   it('ends where the rounds stop to shrink, and where they are limited', () => {

@@ -41,7 +41,7 @@ export function somePages(pageCount: number, ...pages: readonly number[]): PageB
 
 /** The PAGES frames of `pages` as they would cross the wire now. */
 export function windowsOf(source: MemoryViews, pages: PageBitmap, round: number, flags = 0): Buffer {
-  const writer = new WindowWriter(source);
+  const writer = new WindowWriter(source, 8 << 20);
   const parts: Uint8Array[] = [];
   for (let window = 0; window < regionCountOf(source.pageCount); window++) {
     parts.push(...(writer.frame(pages, round, window, flags)?.parts ?? []));
