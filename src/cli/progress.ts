@@ -1,6 +1,7 @@
 // Progress on standard error: a live block on a terminal, plain lines elsewhere. Shows; decides nothing.
 import { createLogUpdate } from 'log-update';
-import { renderLive, renderPhaseChange } from '../shared/report/progress-lines.js';
+import { renderLive, renderPhaseChange, timeLeft } from '../shared/report/progress-lines.js';
+import type { Band } from '../shared/report/remaining-time.js';
 import type { MigrationSnapshot } from '../source/migrate.js';
 
 const REFRESH_MS = 100;
@@ -10,6 +11,7 @@ export class Progress {
   readonly #live = createLogUpdate(process.stderr);
   readonly #beganAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
+  #shownLeft: { readonly band: Band; readonly at: number } | undefined;
   #previous: { snapshot: MigrationSnapshot; at: number } | undefined;
 
   /** A line that stays. */
@@ -48,9 +50,24 @@ export class Progress {
     if (this.#isTerminal) {
       const seconds = this.#previous === undefined ? 0 : (at - this.#previous.at) / 1000;
       const bytes = before === undefined ? 0 : snapshot.sentBytes - before.sentBytes;
-      this.#live(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0));
+      this.#live(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0, this.#left(snapshot)));
     }
     this.#previous = { snapshot, at };
+  }
+
+  // Never goes up: what was promised is not taken back, it runs out.
+  #left(snapshot: MigrationSnapshot): Band | undefined {
+    const now = timeLeft(snapshot);
+    const at = performance.now();
+    const before = this.#shownLeft;
+    if (now === undefined) return undefined;
+    const passedMs = before === undefined ? 0 : at - before.at;
+    const band = {
+      lowMs: Math.max(0, Math.min(now.lowMs, (before?.band.lowMs ?? Infinity) - passedMs)),
+      highMs: Math.max(0, Math.min(now.highMs, (before?.band.highMs ?? Infinity) - passedMs)),
+    };
+    this.#shownLeft = { band, at };
+    return band;
   }
 
   #elapsed(): string {

@@ -66,6 +66,11 @@ export interface MigrationSnapshot {
   readonly dirtyPages: number;
   /** As of the last round; null before there is one. */
   readonly forecastStunMs: number | null;
+  /** Pages that the round before had to bring; 0 in round 0. */
+  readonly previousRoundPages: number;
+  readonly roundElapsedMs: number;
+  /** From the beginning of this round until the guest runs at the destination; null without a forecast. */
+  readonly expectedMs: number | null;
 }
 
 /** How a migration ended: with its report, or with an error and the guest's owner. */
@@ -109,6 +114,7 @@ export class OutgoingMigration {
   #roundPages = 0;
   #roundStartPages = 0;
   #roundFrom = 0;
+  #expectedMs: number | null = null;
 
   constructor(machine: GuestMachine, options: MigrateOptions) {
     this.#machine = machine;
@@ -158,6 +164,9 @@ export class OutgoingMigration {
       sentBytes: bytes,
       dirtyPages: this.#dirtyPages,
       forecastStunMs: this.#measurement.forecastStunMs,
+      previousRoundPages: this.#measurement.rounds.at(-1)?.dirtyPages ?? 0,
+      roundElapsedMs: this.#roundFrom === 0 ? 0 : (monotonicUs() - this.#roundFrom) / 1000,
+      expectedMs: this.#expectedMs,
     };
   }
 
@@ -348,6 +357,7 @@ export class OutgoingMigration {
         return;
       case 'note-forecast':
         this.#measurement.noteForecast(effect.forecast, effect.course);
+        this.#expectedMs = effect.course?.remainingMs ?? null;
         return;
       case 'stop-guest':
         this.#start(this.#stopGuest(effect.round, effect.pagesFollow, effect.why));
