@@ -382,6 +382,7 @@ export class IncomingMigration {
     const answeredAt = monotonicUs();
     // All that can wait does so until the answer is on its way.
     setImmediate(() => {
+      if (this.#ending !== undefined) return;
       machine.startSampling();
       if (lackingPages > 0) this.#watchForStall(machine);
       if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });

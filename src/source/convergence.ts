@@ -99,7 +99,15 @@ export function forecastStun(
   roundTripMs: number,
   pagesFollow = false,
 ): Forecast {
-  const { bandwidthBytesPerSecond, roundCostMs } = linkOf(rounds);
+  return forecastOver(linkOf(rounds), remainingPages, roundTripMs, pagesFollow);
+}
+
+function forecastOver(
+  { bandwidthBytesPerSecond, roundCostMs }: LinkModel,
+  remainingPages: number,
+  roundTripMs: number,
+  pagesFollow: boolean,
+): Forecast {
   const transferMs =
     remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidthBytesPerSecond) * 1000;
   const copyMs = remainingPages === 0 ? 0 : transferMs + Math.max(0, roundCostMs - roundTripMs);
@@ -153,13 +161,16 @@ export function forecastCourse(
   limits: ConvergenceLimits,
 ): Course {
   const last = rounds.at(-1);
-  const { bandwidthBytesPerSecond, roundCostMs } = linkOf(rounds);
+  const link = linkOf(rounds);
+  const { bandwidthBytesPerSecond, roundCostMs } = link;
+  const forecastOf = (pagesLeft: number): Forecast =>
+    forecastOver(link, pagesLeft, roundTripMs, limits.pagesFollow ?? false);
   const exponent = dirtyingExponent(rounds, remainingPages);
   const played = [...rounds];
   let pages = remainingPages;
   let remainingMs = 0;
   while (played.length < Math.min(limits.roundsMax, rounds.length + FORECAST_ROUNDS_MAX)) {
-    const { copyMs } = forecastStun(rounds, pages, roundTripMs, limits.pagesFollow);
+    const { copyMs } = forecastOf(pages);
     if (fits(copyMs, roundTripMs, limits) !== undefined || hasStalled(played, pages)) break;
     const sentBytes = pages * PAGE_WIRE_BYTES;
     const durationMs = (sentBytes / bandwidthBytesPerSecond) * 1000 + Math.max(roundTripMs, roundCostMs);
@@ -170,7 +181,7 @@ export function forecastCourse(
         ? 0
         : remainingPages * Math.min(1, durationMs / last.durationMs) ** exponent;
   }
-  const { stunMs } = forecastStun(rounds, pages, roundTripMs, limits.pagesFollow);
+  const { stunMs } = forecastOf(pages);
   return { rounds: played.length, remainingMs: remainingMs + stunMs, stunMs };
 }
 

@@ -1,14 +1,13 @@
 // `compare` end to end: whole migrations in turn, what it writes and draws, and what it does when one fails or a user stops it.
-import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Comparison } from '../../src/shared/report/comparison.js';
 import type { MigrationReport } from '../../src/shared/report/report.js';
+import { browserNote, executablePath, launchBrowser, watchPage } from '../support/browser.js';
 import { endAll, runCli, startCli, type Ended } from '../support/cli.js';
 import { fieldOf } from '../support/report-fixture.js';
 
@@ -77,33 +76,17 @@ describe('two settings compared', () => {
     expect(readFileSync(inFolder('again.html'), 'utf8')).toBe(readFileSync(inFolder('all.html'), 'utf8'));
   });
 
-  const executablePath = findBrowser();
-  const where = executablePath === undefined ? ' (skipped: no chromium here; apt-get install chromium)' : '';
-
   it.skipIf(executablePath === undefined).each([
     ['light', 'light', 1280],
     ['dark', 'dark', 1280],
     ['phone', 'light', 390],
   ] as const)(
-    `are a page that asks for nothing and complains of nothing: %s${where}`,
+    `are a page that asks for nothing and complains of nothing: %s${browserNote}`,
     async (name, colorScheme, width) => {
-      const browser = await chromium.launch({
-        executablePath: executablePath!,
-        args: [
-          '--no-sandbox',
-          '--disable-gpu',
-          '--disable-quic',
-          '--no-first-run',
-          '--disable-background-networking',
-        ],
-      });
+      const browser = await launchBrowser();
       try {
         const page = await browser.newPage({ colorScheme, viewport: { width, height: 860 } });
-        const complaints: string[] = [];
-        const requests: string[] = [];
-        page.on('console', (message) => complaints.push(message.text()));
-        page.on('pageerror', (error) => complaints.push(String(error)));
-        page.on('request', (request) => requests.push(request.url()));
+        const { complaints, requests } = watchPage(page);
         const address = pathToFileURL(inFolder('all.html')).href;
         await page.goto(address);
         const figures = await page.evaluate<[string, string][]>(
@@ -221,14 +204,3 @@ describe('an interrupt', () => {
     expect(existsSync(inFolder('none.json'))).toBe(false);
   });
 });
-
-function findBrowser(): string | undefined {
-  for (const name of ['chromium', 'chromium-browser']) {
-    try {
-      return execFileSync('which', [name], { encoding: 'utf8' }).trim();
-    } catch {
-      // The next name, or none.
-    }
-  }
-  return undefined;
-}

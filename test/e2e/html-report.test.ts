@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { formatMs } from '../../src/shared/units.js';
-import { browserNote, countColours, executablePath, launchBrowser } from '../support/browser.js';
+import { browserNote, countColours, executablePath, launchBrowser, watchPage } from '../support/browser.js';
 import { fieldOf, fixtureReport } from '../support/report-fixture.js';
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -131,11 +131,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
     '%s: it draws all, asks for nothing, complains of nothing',
     async (name, colorScheme, width) => {
       const page = await browser.newPage({ colorScheme, viewport: { width, height: 860 } });
-      const complaints: string[] = [];
-      const requests: string[] = [];
-      page.on('console', (message) => complaints.push(message.text()));
-      page.on('pageerror', (error) => complaints.push(String(error)));
-      page.on('request', (request) => requests.push(request.url()));
+      const { complaints, requests } = watchPage(page);
       const address = pathToFileURL(inFolder('seen.html')).href;
       await page.goto(address);
       await page.waitForSelector('html[data-drawn="5"]', { timeout: 10_000 });

@@ -1,7 +1,7 @@
 // A headless browser for tests that look at pages, and what a page complains of.
 // Knows where a browser may be; a machine without one skips those tests and says so.
 import { execFileSync } from 'node:child_process';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 const launchArguments = [
   '--no-sandbox',
@@ -22,6 +22,16 @@ export const browserNote =
 
 export function launchBrowser(): Promise<Browser> {
   return chromium.launch({ executablePath: executablePath!, args: launchArguments });
+}
+
+/** What a page says on its console or throws, and what it asks for, from now on. */
+export function watchPage(page: Page): { readonly complaints: string[]; readonly requests: string[] } {
+  const complaints: string[] = [];
+  const requests: string[] = [];
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('request', (request) => requests.push(request.url()));
+  return { complaints, requests };
 }
 
 function findBrowser(): string | undefined {

@@ -36,7 +36,6 @@ export interface MachineCounters {
   readonly faultBuckets: readonly number[];
   /** Per vCPU. */
   readonly firstSliceAt: readonly number[];
-  readonly lastSliceEndAt: readonly number[];
 }
 
 export interface MachineEvents {
@@ -231,7 +230,6 @@ export class GuestMachine {
         sum(Counter.FAULT_BUCKETS_FROM + bucket),
       ),
       firstSliceAt: all.map((one) => one[Counter.FIRST_SLICE_AT]!),
-      lastSliceEndAt: all.map((one) => one[Counter.LAST_SLICE_END_AT]!),
     };
   }
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { monotonicUs } from '../clock.js';
 
 /** Bytes on their way, at the most: more are left to the sender's socket, as in a network whose buffers are full. */
-export const UNDER_WAY_BYTES_MAX = 64 << 20;
+const UNDER_WAY_BYTES_MAX = 64 << 20;
 
 interface Parcel {
   readonly dueAt: number;
