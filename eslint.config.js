@@ -10,6 +10,21 @@ const httpImport = {
   selector: 'ImportDeclaration[source.value=/^(node:)?https?2?$|^@?hono($|.)/]',
   message: 'Only src/cli/dashboard serves HTTP.',
 };
+const promisedTimerImport = {
+  selector: 'ImportDeclaration[source.value=/^(node:)?timers(\\/promises)?$/]',
+  message: 'A timer above 2^31 ms elapses at once: sleep with src/shared/timers.ts.',
+};
+
+/** Timers of a constant time that is not anybody's to choose; all others are src/shared/timers.ts's. */
+const constantTimers = [
+  'src/shared/timers.ts',
+  'src/shared/worker-thread.ts',
+  'src/shared/wire/greeting.ts',
+  'src/shared/wire/sockets.ts',
+  'src/destination/receiver-worker.ts',
+  'src/destination/fetcher-worker.ts',
+  'src/shared/report/html/*-client.ts',
+];
 
 export default tseslint.config(
   {
@@ -51,14 +66,27 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts'],
     rules: {
-      'no-restricted-syntax': ['error', commandImport, httpImport],
+      'no-restricted-syntax': ['error', commandImport, httpImport, promisedTimerImport],
     },
   },
   {
     // The live view serves a browser and carries nothing of a migration; it is loaded only for those who ask for it.
     files: ['src/cli/dashboard/**/*.ts'],
     rules: {
-      'no-restricted-syntax': ['error', commandImport],
+      'no-restricted-syntax': ['error', commandImport, promisedTimerImport],
+    },
+  },
+  {
+    files: ['src/**/*.ts'],
+    ignores: constantTimers,
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        {
+          name: 'setTimeout',
+          message: 'A timer above 2^31 ms elapses at once: use after() or sleep() of src/shared/timers.ts.',
+        },
+      ],
     },
   },
   layer(

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { finished } from 'node:stream/promises';
 import type { Readable } from 'node:stream';
 import { messageOf } from '../shared/errors.js';
+import { after, type Timer } from '../shared/timers.js';
 
 /** How long a process that was asked to end may take to clean up. */
 const END_MS = 10_000;
@@ -43,12 +44,14 @@ export async function runChild(
     }),
   ];
   let why: ChildEnd['why'] = 'ended';
-  let killer: NodeJS.Timeout | undefined;
+  let killer: Timer | undefined;
   const stop = (reason: ChildEnd['why'], politely: boolean): void => {
     if (why !== 'ended') return;
     why = reason;
     if (politely) child.kill('SIGINT');
-    killer = setTimeout(killGroup, politely ? END_MS : 0, child);
+    killer = after(politely ? END_MS : 0, () => {
+      killGroup(child);
+    });
   };
   const onAbort = (): void => {
     stop('interrupted', true);
@@ -56,25 +59,27 @@ export async function runChild(
   const onExit = (): void => {
     killGroup(child);
   };
-  const limit = setTimeout(stop, msMax, 'took too long', false);
+  const limit = after(msMax, () => {
+    stop('took too long', false);
+  });
   signal.addEventListener('abort', onAbort, { once: true });
   process.once('exit', onExit);
   try {
     const status = await ended(child);
     // Whatever it started holds its streams; it may have to be killed before they end.
     const rest = Promise.all(streams);
-    const stuck = setTimeout(() => {
+    const stuck = after(END_MS, () => {
       child.stdout.destroy();
       child.stderr.destroy();
-    }, END_MS);
+    });
     await rest;
-    clearTimeout(stuck);
+    stuck.cancel();
     return { status, ...said, why };
   } catch (error) {
     return { status: null, stdout: '', stderr: messageOf(error), why: 'could not be started' };
   } finally {
-    clearTimeout(limit);
-    clearTimeout(killer);
+    limit.cancel();
+    killer?.cancel();
     signal.removeEventListener('abort', onAbort);
     process.off('exit', onExit);
   }

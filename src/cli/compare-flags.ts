@@ -59,9 +59,6 @@ export function settingsOf(a: string | undefined, b: string | undefined): readon
 /** Slack of a run's upper time: a machine that is busy, memory that is slow, connections that are made again. */
 const RUN_SLACK_MS = 10 * 60_000;
 
-/** What a timer can wait. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
-
 /**
  * How long a run with these flags may take before it counts as stuck: several times what its own limits allow.
  * @throws MicrostunError USAGE where the flags make no sense together; `name` says of which setting.
@@ -90,5 +87,5 @@ export function runMsMax(flags: readonly string[], name: string): number {
     args.reconnectTimeout +
     2 * (args.inDoubtAfter + args.timeLimit + Math.max(...onceThroughMs)) +
     (args.cut?.cuts ?? []).reduce((sum, { atMs, forMs }) => sum + atMs + forMs, 0);
-  return Math.min(TIMER_MS_MAX, RUN_SLACK_MS + allowedMs);
+  return RUN_SLACK_MS + allowedMs;
 }

@@ -1,10 +1,10 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Destination } from '../destination/destination.js';
 import type { Reception } from '../destination/receive.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { createLogger } from '../shared/logger.js';
+import { sleepUnless } from '../shared/timers.js';
 import { releaseUnusedMemory } from '../shared/unused-memory.js';
 import { formatBytes, formatCount } from '../shared/units.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
@@ -211,14 +211,6 @@ function describeArrival({ machine, isSourceGone }: Extract<Reception, { kind: '
   return `guest "${program}" runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;
 }
 
-async function sleepUnless(signal: AbortSignal, ms: number): Promise<void> {
-  try {
-    await sleep(ms, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await sleepUnless(signal, 2 ** 31 - 1);
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return sleepUnless(signal, Infinity);
 }

@@ -1,10 +1,10 @@
 // Runs a source: boots the guest, lets it run, migrates it, prints the report. Shared by `source` and the demo.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import { createLogger } from '../shared/logger.js';
+import { sleep } from '../shared/timers.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/migrate.js';
@@ -68,7 +68,7 @@ async function migrateFromHere(
       logger.warn(error.message);
     });
     machine.startSampling();
-    await sleep(args.migrateAfter, undefined, { signal: interrupted.signal });
+    await sleep(args.migrateAfter, interrupted.signal);
     migration = planMigration(machine, to, listen, args, logger);
     progress.follow(migration);
     view?.follow(migration);

@@ -43,6 +43,9 @@ export function parseSize(text: string): number {
   return bytes;
 }
 
+/** A year: longer than any run, and all that a time may be, here and on the wire. More is a slip of the pen. */
+export const DURATION_MS_MAX = 8760 * 3_600_000;
+
 /** "10ms" in milliseconds. */
 export function parseDurationMs(text: string): number {
   const ms = parseQuantity(text, TIME_UNITS_MS);
@@ -50,6 +53,12 @@ export function parseDurationMs(text: string): number {
     throw new MicrostunError(
       'USAGE',
       `"${text}" is no time; write a number with a unit, such as 500us, 10ms or 2s`,
+    );
+  }
+  if (ms > DURATION_MS_MAX) {
+    throw new MicrostunError(
+      'USAGE',
+      `"${text}" is too long; give at most a year, ${DURATION_MS_MAX / 3_600_000}h`,
     );
   }
   return ms;

@@ -1,7 +1,7 @@
 // Caps a connection's bandwidth smoothly: a token bucket that fills at the capped rate and holds little.
 // Knows time and bytes only.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { monotonicUs } from '../shared/clock.js';
+import { sleep } from '../shared/timers.js';
 
 /** So much may go out at once after a pause; more would be a burst that a real link does not let through. */
 const BURST_MS = 4;

@@ -1,5 +1,6 @@
 // The front door of a simulation's destination process: does what destination.ts does, over a fake network.
 // Takes one guest at a time; what becomes of it is simulated-reception.ts.
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { RefusalCode } from '../../src/shared/wire/messages.js';
 import type { End, Network } from './simulated-network.js';
 import { SimulatedReception, type ReceptionOptions } from './simulated-reception.js';
@@ -71,7 +72,7 @@ export class SimulatedDestination {
 
   // A caller is welcomed before it is refused: it must know who refuses, and whether that one was restarted.
   #admit(end: End, migrationId: string): void {
-    end.send({ name: 'WELCOME', version: 1, instanceId: this.instanceId, pid: 1 });
+    end.send({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1 });
     if (this.#refused.has(migrationId)) {
       this.#refuse(end, 'CANCELLED');
       return;
@@ -82,7 +83,7 @@ export class SimulatedDestination {
   }
 
   #refuse(end: End, code: RefusalCode): void {
-    end.send({ name: 'REFUSAL', version: 1, code, reason: 'refused at the door' });
+    end.send({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: 'refused at the door' });
     end.close();
   }
 

@@ -1,6 +1,7 @@
 // A source process of a simulation: does what migrate.ts does, with a fake clock, a fake network and no workers.
 // Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginMigration,
@@ -167,7 +168,13 @@ export class SimulatedMigration {
         this.#hangUp();
         return;
       case 'greet':
-        this.#send({ name: 'HELLO', version: 1, role: 'control', migrationId: this.id, ...NO_WINDOWS });
+        this.#send({
+          name: 'HELLO',
+          version: PROTOCOL_VERSION,
+          role: 'control',
+          migrationId: this.id,
+          ...NO_WINDOWS,
+        });
         return;
       case 'send-prepare':
         this.#send(this.#prepare());

@@ -7,6 +7,7 @@ import {
   type Stage,
 } from '../../src/destination/reception.js';
 import { MicrostunError } from '../../src/shared/errors.js';
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
   stepMigration,
@@ -80,7 +81,7 @@ describe('the source', () => {
   const kindsOf = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
 
   it('does not take the guest back on a refusal that no welcome came before', () => {
-    const refusal = received({ name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'busy' });
+    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'BUSY', reason: 'busy' });
     const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
     const step = stepFrom(handingOver, greeting, refusal);
     expect(step.state.phase.name).toBe('handing-over');

@@ -2,6 +2,7 @@
 // Knows the fields, not what they mean.
 import { GAP_BUCKETS } from '../../src/shared/guest/gap-buckets.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../../src/shared/guest/samples.js';
+import { DURATION_MS_MAX } from '../../src/shared/units.js';
 import { refusalCodes, type MessageName, type MessageOf } from '../../src/shared/wire/messages.js';
 
 type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...MessageOf<Name>[]] };
@@ -55,7 +56,7 @@ export const examples: Examples = {
       pagePorts: Array<number>(16).fill(65_535),
       faultPort: 1,
       audits: false,
-      auditAfterMs: 0,
+      auditAfterMs: DURATION_MS_MAX,
     },
     {
       name: 'PREPARE',

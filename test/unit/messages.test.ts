@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { encodeBody } from '../../src/shared/wire/fields.js';
+import { DURATION_MS_MAX } from '../../src/shared/units.js';
 import { decodeHeader, FrameReader, FrameType } from '../../src/shared/wire/frames.js';
 import { decodeMessage, encodeMessage, type MessageName } from '../../src/shared/wire/messages.js';
 import { bodyAround, bodyOf, decode, decodeFields, fieldsOf, isRefused, plain } from './message-bodies.js';
@@ -218,4 +219,14 @@ describe.each(messageNames)('%s', (name) => {
       { numRuns: 300 },
     );
   });
+});
+
+describe('the time until an audit', () => {
+  it.each([DURATION_MS_MAX + 1, 2 ** 60, Number.MAX_VALUE])(
+    'is refused beyond a year: %d ms',
+    (auditAfterMs) => {
+      const fields = fieldsOf(examples.PREPARE[0]);
+      expect(() => decodeFields('PREPARE', { ...fields, auditAfterMs })).toThrow(/auditAfterMs/);
+    },
+  );
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
 import {
+  DURATION_MS_MAX,
   formatBytes,
   formatCount,
   formatMs,
@@ -86,6 +87,12 @@ describe('a time', () => {
 
   it.each(['', '10', 'ms', '-1ms', '1d', '10 m s', '1k'])('is refused when it is written "%s"', (text) => {
     expectUsage(parseDurationMs, text, /10ms/);
+  });
+
+  it('of a year is the longest', () => {
+    expect(parseDurationMs('8760h')).toBe(DURATION_MS_MAX);
+    for (const text of ['8760.1h', '99999999h', '999999999999999999s'])
+      expectUsage(parseDurationMs, text, /at most a year, 8760h/);
   });
 });
 

@@ -1,5 +1,6 @@
 // A number that grows whenever there is something new, and a way to wait for it to grow.
-// A leaf: whoever waits looks for itself what is new.
+// Whoever waits looks for itself what is new.
+import { after } from '../../shared/timers.js';
 
 export class Bulletin {
   readonly #waiting = new Set<() => void>();
@@ -20,11 +21,11 @@ export class Bulletin {
     if (this.#issue !== seen) return;
     await new Promise<void>((resolve) => {
       const wake = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         this.#waiting.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, msMax);
+      const timer = after(msMax, wake);
       this.#waiting.add(wake);
     });
   }

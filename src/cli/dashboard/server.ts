@@ -6,6 +6,7 @@ import { Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import { streamSSE } from 'hono/streaming';
 import { MicrostunError } from '../../shared/errors.js';
+import { after } from '../../shared/timers.js';
 import { listenComplaint, type Address } from '../../shared/wire/sockets.js';
 import type { LiveCursor, LivePatch } from '../../shared/report/html/live-feed.js';
 import type { Bulletin } from './bulletin.js';
@@ -164,12 +165,12 @@ export class LiveServer {
         resolve();
       });
     });
-    const cut = setTimeout(() => {
+    const cut = after(CLOSE_MS, () => {
       this.#server.closeAllConnections();
-    }, CLOSE_MS);
+    });
     await Promise.allSettled(this.#feeds);
     this.#server.closeIdleConnections();
     await closed;
-    clearTimeout(cut);
+    cut.cancel();
   }
 }

@@ -1,5 +1,6 @@
 // Who looks at the live view: how many at most, who is too slow, and when the last of them has gone.
 // Knows neither HTTP nor what they look at.
+import { after } from '../../shared/timers.js';
 
 /** More pages than this are turned away. */
 export const VIEWERS_MAX = 16;
@@ -20,11 +21,11 @@ export class Viewer {
 
   /** Waits until something was taken, but not longer than a viewer may need: then its connection is cut. */
   async takes(sending: Promise<unknown>): Promise<void> {
-    const timer = setTimeout(this.#drop, STALLED_MS_MAX);
+    const timer = after(STALLED_MS_MAX, this.#drop);
     try {
       await sending;
     } finally {
-      clearTimeout(timer);
+      timer.cancel();
     }
   }
 
@@ -73,7 +74,7 @@ export class Viewers {
   #change(patienceMs: number | undefined, signal: AbortSignal): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (hasChanged: boolean): void => {
-        clearTimeout(timer);
+        timer?.cancel();
         this.#waiting.delete(onChange);
         signal.removeEventListener('abort', onAbort);
         resolve(hasChanged);
@@ -84,7 +85,7 @@ export class Viewers {
       const onAbort = (): void => {
         settle(false);
       };
-      const timer = patienceMs === undefined ? undefined : setTimeout(onAbort, patienceMs);
+      const timer = patienceMs === undefined ? undefined : after(patienceMs, onAbort);
       this.#waiting.add(onChange);
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();

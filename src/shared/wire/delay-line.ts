@@ -2,6 +2,7 @@
 // Knows bytes and a clock only.
 import type { Socket } from 'node:net';
 import { monotonicUs } from '../clock.js';
+import { after, type Timer } from '../timers.js';
 
 /** Bytes on their way, at the most: more are left to the sender's socket, as in a network whose buffers are full. */
 const UNDER_WAY_BYTES_MAX = 64 << 20;
@@ -16,7 +17,7 @@ interface Parcel {
 export function delayLine(from: Socket, to: Socket, delayMs: number): void {
   const parcels: Parcel[] = [];
   let underWayBytes = 0;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   let isBlocked = false;
 
   const deliver = (): void => {
@@ -36,13 +37,13 @@ export function delayLine(from: Socket, to: Socket, delayMs: number): void {
     parcels.splice(0, due);
     if (from.isPaused() && underWayBytes < UNDER_WAY_BYTES_MAX / 2) from.resume();
     const next = parcels[0];
-    if (next !== undefined && !isBlocked) timer = setTimeout(deliver, (next.dueAt - now) / 1000);
+    if (next !== undefined && !isBlocked) timer = after((next.dueAt - now) / 1000, deliver);
   };
   const take = (chunk: Buffer | undefined): void => {
     parcels.push({ dueAt: monotonicUs() + delayMs * 1000, chunk });
     underWayBytes += chunk?.length ?? 0;
     if (underWayBytes >= UNDER_WAY_BYTES_MAX) from.pause();
-    if (timer === undefined && !isBlocked) timer = setTimeout(deliver, delayMs);
+    if (timer === undefined && !isBlocked) timer = after(delayMs, deliver);
   };
 
   from.on('data', take);
@@ -54,7 +55,7 @@ export function delayLine(from: Socket, to: Socket, delayMs: number): void {
     if (timer === undefined) deliver();
   });
   to.on('close', () => {
-    clearTimeout(timer);
+    timer?.cancel();
     timer = undefined;
     parcels.length = 0;
   });

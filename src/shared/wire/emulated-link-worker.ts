@@ -4,6 +4,7 @@ import type { Server, Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../clock.js';
 import { assert, messageOf } from '../errors.js';
+import { after } from '../timers.js';
 import { delayLine } from './delay-line.js';
 import type { Emulation, LinkRoute } from './emulated-link.js';
 import { dial, listen, type Address } from './sockets.js';
@@ -46,17 +47,17 @@ for (const { listen: where, to } of routes) {
   ports.push(address.port);
 }
 const timers = cuts.map(({ atMs, forMs }) =>
-  setTimeout(() => {
+  after(atMs, () => {
     const now = monotonicUs();
     downUntil = Math.max(downUntil, now + forMs * 1000);
     for (const socket of sockets) socket.destroy();
     tell({ kind: 'cut', atMs: (now - beganAt) / 1000, forMs });
-  }, atMs),
+  }),
 );
 tell({ kind: 'listening', ports });
 
 port.on('message', () => {
-  for (const timer of timers) clearTimeout(timer);
+  for (const timer of timers) timer.cancel();
   for (const server of servers) server.close();
   port.close();
 });

@@ -27,11 +27,14 @@ export function integer(min: number, max: number): Field<number> {
   );
 }
 
-/** A finite number of at least `min`. */
-export function real(min = -Infinity): Field<number> {
+/** A finite number from `min` to `max`. */
+export function real(min = -Infinity, max = Infinity): Field<number> {
+  const from = min === -Infinity ? '' : ` of at least ${min}`;
+  const to = max === Infinity ? '' : ` and at most ${max}`;
   return field(
-    min === -Infinity ? 'a finite number' : `a finite number of at least ${min}`,
-    (value): value is number => typeof value === 'number' && Number.isFinite(value) && value >= min,
+    `a finite number${from}${to}`,
+    (value): value is number =>
+      typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max,
   );
 }
 

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /**
  * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of

@@ -8,6 +8,7 @@ import { SENT_SAMPLE_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoints.js';
+import { DURATION_MS_MAX } from '../units.js';
 import {
   decodeBody,
   doubles,
@@ -81,7 +82,7 @@ const bodies = {
     faultPort: portField,
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
-    auditAfterMs: milliseconds,
+    auditAfterMs: real(0, DURATION_MS_MAX),
   }),
   PREPARED: record({ preparedMs: milliseconds }),
   PING: record({ sentAt: instant }),
