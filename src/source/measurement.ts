@@ -28,8 +28,9 @@ import type { Emulation, ScriptedCut } from '../shared/wire/emulated-link.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
-import type { ClockSample, MigrationPlan } from './migration.js';
-import { clockOffset, stunOf, type ClockOffset } from './stun.js';
+import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
+import type { MigrationPlan } from './migration.js';
+import { stunOf } from './stun.js';
 import type { LastHarvest } from './tracer.js';
 
 /** What was asked for, as far as the report says so. */
@@ -50,7 +51,7 @@ export class Measurement {
   readonly #plan: MigrationPlan;
   readonly #beganAt = monotonicUs();
   readonly #rounds: RoundReport[] = [];
-  #clock: ClockOffset = { offsetUs: 0, errorUs: 0 };
+  readonly #clockSamples = new ClockSamples();
   #forecast: Forecast | undefined;
   #roundForecast: RoundForecast | null = null;
   #throttledShare = 0;
@@ -91,8 +92,8 @@ export class Measurement {
     return this.#forecast?.stunMs ?? null;
   }
 
-  noteClock(samples: readonly ClockSample[]): void {
-    this.#clock = clockOffset(samples);
+  noteClock(sample: ClockSample): void {
+    this.#clockSamples.note(sample);
   }
 
   /** Made before a round, or before the stop: then there is no course. */
@@ -148,6 +149,7 @@ export class Measurement {
   }
 
   noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
+    this.#clockSamples.noteResumed();
     this.#resumed = { message, receivedAt };
     this.#totalMs = (receivedAt - this.#beganAt) / 1000;
   }
@@ -316,9 +318,14 @@ export class Measurement {
       destination: timelineOf(
         this.#audit?.samples ?? new Float64Array(0),
         vcpus,
-        this.#beganAt + this.#clock.offsetUs,
+        this.#beganAt + this.#clock().offsetUs,
       ),
     };
+  }
+
+  // At the instants of the stun; of a long stun the samples on either side are further away, and the error larger.
+  #clock(): ClockOffset {
+    return offsetWithin(this.#clockSamples.all, this.#stopAt, this.#resumed?.receivedAt ?? this.#stopAt);
   }
 
   #dirtyPerRegion(pageCount: number): number[] {
@@ -358,7 +365,7 @@ export class Measurement {
       sentAt: this.#sentAt,
       answer: resumed.message,
       answerReceivedAt: resumed.receivedAt,
-      clock: this.#clock,
+      clock: this.#clock(),
     });
   }
 }

@@ -22,6 +22,7 @@ import { Measurement } from './measurement.js';
 import {
   beginMigration,
   stepMigration,
+  wantsHeartbeat,
   type MigrationEffect,
   type MigrationEvent,
   type MigrationPlan,
@@ -107,6 +108,8 @@ export class OutgoingMigration {
   #channelSentBytes = 0;
   #heartbeat: NodeJS.Timeout | undefined;
   #outcome: Outcome | undefined;
+  /** When the stop was decided. */
+  #stoppingFrom = 0;
   /** Control connections so far, and how many of them were cut. */
   #connections = 0;
   #cuts = 0;
@@ -207,10 +210,9 @@ export class OutgoingMigration {
       };
     }
     this.#heartbeat = setInterval(() => {
-      // Asks for a sign of life; PONGs outside of the clock's measurement are nothing but that.
-      if (this.#state.link.name === 'up' && this.#state.phase.name !== 'measuring-clock') {
-        this.#send({ name: 'PING', sentAt: monotonicUs() });
-      }
+      // Asks for a sign of life, and compares the clocks.
+      const sinceStopMs = (monotonicUs() - this.#stoppingFrom) / 1000;
+      if (wantsHeartbeat(this.#state, sinceStopMs)) this.#send({ name: 'PING', sentAt: monotonicUs() });
     }, HEARTBEAT_MS);
     this.#machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
       this.#logger.warn(error.message);
@@ -227,6 +229,7 @@ export class OutgoingMigration {
       const after = step.state.phase.name;
       if (after !== before) {
         this.#measurement.notePhase(after);
+        if (after === 'stopping') this.#stoppingFrom = monotonicUs();
         this.#logger.debug({ phase: after, event: event.kind }, 'phase');
       }
       await this.#performAll(step.effects);
@@ -340,7 +343,7 @@ export class OutgoingMigration {
         this.#send(effect.message);
         return;
       case 'note-clock':
-        this.#measurement.noteClock(effect.samples);
+        this.#measurement.noteClock(effect.sample);
         return;
       case 'install-traces':
         this.#machine.watchGaps();

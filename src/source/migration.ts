@@ -12,6 +12,7 @@ import {
   type SwitchOverReason,
   type Verdict,
 } from './convergence.js';
+import type { ClockSample } from './clock-offset.js';
 import { throttleShare, THROTTLE_SHARE_MAX } from './throttle.js';
 import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
 
@@ -45,15 +46,11 @@ export interface MigrationPlan {
 /** A pre-copy that makes no progress switches over all the same if its stun stays below what vMotion promises. */
 const TOLERABLE_STUN_MS = 1000;
 
-/** Clock exchanges before the migration; the best one counts. */
+/** Clock exchanges before the migration; the shortest round trip of them goes into the forecasts. */
 export const CLOCK_SAMPLES = 12;
 
-/** One PING and its PONG, instants in microseconds of the clock of whoever took them. */
-export interface ClockSample {
-  readonly sentAt: number;
-  readonly answeredAt: number;
-  readonly receivedAt: number;
-}
+/** PINGs at once when the guest has been resumed: the clocks are compared on both sides of the stun. */
+export const CLOCK_SAMPLES_AFTER = 3;
 
 export type Owner = 'source' | 'destination' | 'in doubt' | 'lost';
 
@@ -132,7 +129,7 @@ export type MigrationEffect =
   | { readonly kind: 'send-prepare' }
   | { readonly kind: 'ping' }
   | { readonly kind: 'send'; readonly message: Message }
-  | { readonly kind: 'note-clock'; readonly samples: readonly ClockSample[] }
+  | { readonly kind: 'note-clock'; readonly sample: ClockSample }
   | { readonly kind: 'install-traces' }
   | { readonly kind: 'copy-round'; readonly round: number }
   | { readonly kind: 'harvest' }
@@ -308,13 +305,17 @@ function onPrepared(state: MigrationState, phase: Extract<Phase, { name: 'prepar
 }
 
 function onPong(plan: MigrationPlan, state: MigrationState, sample: ClockSample): Step {
-  if (state.phase.name !== 'measuring-clock') return { state, effects: [] };
+  // Clocks run apart: every exchange counts, at whatever time, and those next to the stun count most.
+  const noted: MigrationEffect = { kind: 'note-clock', sample };
+  if (state.phase.name !== 'measuring-clock') return { state, effects: [noted] };
   const samples = [...state.phase.samples, sample];
   if (samples.length < CLOCK_SAMPLES) {
-    return { state: { ...state, phase: { name: 'measuring-clock', samples } }, effects: [{ kind: 'ping' }] };
+    return {
+      state: { ...state, phase: { name: 'measuring-clock', samples } },
+      effects: [noted, { kind: 'ping' }],
+    };
   }
   const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
-  const noted: MigrationEffect = { kind: 'note-clock', samples };
   if (plan.mode === 'post-copy') {
     return stop(state, 0, true, 'post-copy', [noted]);
   }
@@ -334,6 +335,9 @@ function onResumed(
     { kind: 'disarm', timer: 'doubt' },
     { kind: 'note-resumed', message, receivedAt },
   ];
+  // Before the push fills the link; a migration that is over has nothing more to ask.
+  if (handOver.pagesFollow || plan.audits)
+    noted.push(...Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({ kind: 'ping' }) as const));
   if (!handOver.pagesFollow) return awaitAudit(plan, state, noted);
   const round = handOver.finalRound;
   return enter(state, { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined }, [
@@ -725,6 +729,24 @@ function withPagesDown(state: MigrationState): MigrationState {
   return state.phase.name === 'preparing'
     ? { ...state, phase: { ...state.phase, arePagesUp: false } }
     : state;
+}
+
+/** So long after the stop nothing but the hand-over is sent; less than a peer may go without a sign of life. */
+export const STUN_QUIET_MS = 2000;
+
+/** Whether a sign of life is asked for now: never within a stun, but for one that lasts so long that it has to be. */
+export function wantsHeartbeat({ link, phase }: MigrationState, sinceStopMs: number): boolean {
+  if (link.name !== 'up') return false;
+  switch (phase.name) {
+    // It sends PINGs of its own.
+    case 'measuring-clock':
+      return false;
+    case 'stopping':
+    case 'handing-over':
+      return sinceStopMs > STUN_QUIET_MS;
+    default:
+      return true;
+  }
 }
 
 /** Whether the guest is the source's beyond doubt. */

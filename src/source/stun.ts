@@ -3,28 +3,11 @@
 import { MicrostunError } from '../shared/errors.js';
 import type { StunReport } from '../shared/report/report.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import type { ClockSample } from './migration.js';
+import type { ClockOffset } from './clock-offset.js';
 import type { LastHarvest } from './tracer.js';
 
 /** A slice is well under this (docs/guests.md): what two views of the same stun may differ by beside the clocks. */
 const SLICE_US = 100;
-
-/** How far the destination's clock is ahead, and how wrong that may be. */
-export interface ClockOffset {
-  readonly offsetUs: number;
-  readonly errorUs: number;
-}
-
-/** The best clock exchange. */
-export function clockOffset(samples: readonly ClockSample[]): ClockOffset {
-  const best = samples.reduce((one, other) =>
-    other.receivedAt - other.sentAt < one.receivedAt - one.sentAt ? other : one,
-  );
-  return {
-    offsetUs: best.answeredAt - (best.sentAt + best.receivedAt) / 2,
-    errorUs: (best.receivedAt - best.sentAt) / 2,
-  };
-}
 
 /** What a stun is made of. */
 export interface StunInstants {

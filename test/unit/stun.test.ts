@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { clockOffset, stunOf, type StunInstants } from '../../src/source/stun.js';
+import { stunOf, type StunInstants } from '../../src/source/stun.js';
 
 /** The destination's clock is so far ahead. */
 const AHEAD_US = 7_000_000;
@@ -57,17 +57,5 @@ describe('two views of a stun', () => {
     expect(() => stunOf({ ...instants(), clock: { offsetUs: AHEAD_US + us, errorUs: 50 } })).toThrow(
       expect.objectContaining({ code: 'MEASUREMENT' }) as Error,
     );
-  });
-});
-
-describe("the clocks' offset", () => {
-  it('is that of the quickest exchange, and at most half its time wrong', () => {
-    expect(
-      clockOffset([
-        { sentAt: 0, answeredAt: 5000, receivedAt: 900 },
-        { sentAt: 1000, answeredAt: 6050, receivedAt: 1100 },
-        { sentAt: 2000, answeredAt: 9000, receivedAt: 2400 },
-      ]),
-    ).toEqual({ offsetUs: 5000, errorUs: 50 });
   });
 });
