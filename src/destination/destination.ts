@@ -2,11 +2,13 @@
 // Takes one guest at a time; a refused or cancelled migration frees the place for the next.
 import type { Server, Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { messageOf } from '../shared/errors.js';
+import { messageOf, unreachable } from '../shared/errors.js';
 import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
 import { listen, type Address } from '../shared/wire/sockets.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message } from '../shared/wire/messages.js';
+import { AnswerBook } from './answer-book.js';
+import { admit, type Admission } from './door.js';
 import { IncomingMigration, type ReceiveOptions, type Reception } from './receive.js';
 
 export class Destination {
@@ -17,7 +19,7 @@ export class Destination {
   /** Settles when the current migration has ended. */
   #ended: Promise<void> = Promise.resolve();
   /** Migrations that have ended are remembered: what was answered is said again to a source that asks. */
-  readonly #answered = new Map<string, readonly Message[]>();
+  readonly #answered = new AnswerBook();
   readonly #onEnded: (reception: Reception, migration: IncomingMigration) => void;
 
   /** `onEnded` hears of each migration's end; after one whose guest runs here, all others are refused. */
@@ -62,42 +64,68 @@ export class Destination {
   }
 
   async #accept(socket: Socket): Promise<void> {
-    const { role, migrationId } = await readHello(socket);
+    const { role, migrationId, welcomedBy } = await readHello(socket);
     if (role !== 'control') {
       refuse(socket, 'PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
       return;
     }
-    const answers = this.#answered.get(migrationId);
-    if (answers !== undefined) {
-      repeat(socket, answers);
-      return;
-    }
-    if (this.#current !== undefined && this.#current.id !== migrationId && this.#current.isAbandoned) {
-      this.#current.cancel('its source went away, and another migration took its place');
+    let admission = this.#admit(migrationId, welcomedBy);
+    while (admission === 'make-way') {
+      this.#current?.cancel('its source went away, and another migration took its place');
       await this.#ended;
+      admission = this.#admit(migrationId, welcomedBy);
     }
-    if (this.#current === undefined) this.#begin(migrationId);
-    const current = this.#current;
-    if (current?.id !== migrationId) {
-      // Welcomed first, so that the source knows which process it is that refuses.
-      welcome(socket);
-      refuse(
-        socket,
-        'BUSY',
-        'this destination has a guest already; choose another destination, or end that one',
-      );
-      return;
-    }
+    // Whoever is refused is welcomed first, so that it knows which process it is that refuses.
     welcome(socket);
-    current.attach(socket);
+    switch (admission) {
+      case 'repeat':
+        repeat(socket, this.#answered.find(migrationId) ?? []);
+        return;
+      case 'begin':
+        this.#begin(migrationId).attach(socket);
+        return;
+      case 'attach':
+        this.#current?.attach(socket);
+        return;
+      case 'forgotten':
+        refuse(
+          socket,
+          'UNKNOWN_MIGRATION',
+          'this destination does not remember that migration; if its guest runs at its source, migrate it again',
+        );
+        return;
+      case 'busy':
+        refuse(
+          socket,
+          'BUSY',
+          'this destination has a guest already; choose another destination, or end that one',
+        );
+        return;
+      default:
+        unreachable(admission);
+    }
   }
 
-  #begin(migrationId: string): void {
+  #admit(migrationId: string, welcomedBy: string): Admission {
+    const current = this.#current;
+    return admit(
+      {
+        isAnswered: this.#answered.find(migrationId) !== undefined,
+        current: current && {
+          isCallers: current.id === migrationId,
+          isAbandoned: current.isAbandoned,
+        },
+      },
+      welcomedBy,
+    );
+  }
+
+  #begin(migrationId: string): IncomingMigration {
     const migration = new IncomingMigration(migrationId, this.#options);
     this.#current = migration;
     this.#ended = migration.run().then(
       (reception) => {
-        this.#remember(migrationId, migration.lastMessages);
+        this.#answered.remember(migrationId, migration.lastMessages);
         if (reception.kind === 'refused') this.#current = undefined;
         this.#onEnded(reception, migration);
       },
@@ -106,21 +134,12 @@ export class Destination {
         throw error;
       },
     );
-  }
-
-  #remember(migrationId: string, answers: readonly Message[]): void {
-    this.#answered.set(migrationId, answers);
-    const oldest = this.#answered.keys().next();
-    if (this.#answered.size > MIGRATIONS_REMEMBERED && !oldest.done) this.#answered.delete(oldest.value);
+    return migration;
   }
 }
 
-/** Migration ids are random and never reused, so only those whose source may still ask matter. */
-const MIGRATIONS_REMEMBERED = 1000;
-
 // Says what was answered once more. Whatever the source asks now, there is no other answer; it hangs up when it knows.
 function repeat(socket: Socket, answers: readonly Message[]): void {
-  welcome(socket);
   const channel = new Channel(socket, { received: () => undefined, closed: () => undefined });
   for (const answer of answers) channel.send(answer);
   channel.expectLife(SILENCE_MS_MAX);

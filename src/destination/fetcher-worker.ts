@@ -122,6 +122,7 @@ async function connectToSource(): Promise<void> {
     version: PROTOCOL_VERSION,
     role: 'faults',
     migrationId,
+    welcomedBy: '',
     index: 0,
     round: 0,
     windows: 0,

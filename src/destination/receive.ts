@@ -23,7 +23,7 @@ import { ReceiverPool } from './receivers.js';
 import { ReceptionRehearsal } from './rehearsal.js';
 import {
   beginReception,
-  isHandedOver,
+  isRefusable,
   lastMessages,
   stepReception,
   type Ending,
@@ -98,7 +98,7 @@ export class IncomingMigration {
 
   /** Whether its source went away before the hand-over: it may come back, but another migration may take the place. */
   get isAbandoned(): boolean {
-    return this.#channel === undefined && !isHandedOver(this.#stage);
+    return this.#channel === undefined && isRefusable(this.#stage);
   }
 
   /** Takes a greeted and welcomed control connection, the first one or a new one; the old one is dropped. */

@@ -144,6 +144,7 @@ async function connectToSource(): Promise<void> {
     version: PROTOCOL_VERSION,
     role: 'pages',
     migrationId: own.migrationId,
+    welcomedBy: '',
     index: own.index,
     round: receiver.placedWindows > 0 ? receiver.round : nextRound,
     windows: receiver.placedWindows,

@@ -3,6 +3,7 @@
 import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import {
+  cancelOf,
   clipReason,
   type Message,
   type MessageName,
@@ -263,11 +264,15 @@ function lastWords({ ending, answers }: Extract<Stage, { name: 'ended' }>): Rece
     case 'pages-lost':
       return [
         ...again,
-        cancelled('pages were lost with the source; the guest is parked'),
+        cancelled(new MicrostunError('PAGES_LOST', 'pages were lost with the source; the guest is parked')),
         { kind: 'hang-up' },
       ];
     case 'failed':
-      return [...again, cancelled(`the guest cannot go on: ${ending.error.message}`), { kind: 'hang-up' }];
+      return [
+        ...again,
+        cancelled(new MicrostunError(ending.error.code, `the guest cannot go on: ${ending.error.message}`)),
+        { kind: 'hang-up' },
+      ];
     default:
       return unreachable(ending);
   }
@@ -280,8 +285,8 @@ export function lastMessages(stage: Stage): Message[] {
     : [];
 }
 
-function cancelled(reason: string): ReceptionEffect {
-  return { kind: 'send', message: { name: 'CANCEL', reason: clipReason(reason) } };
+function cancelled(error: MicrostunError): ReceptionEffect {
+  return { kind: 'send', message: cancelOf(error) };
 }
 
 function onControlLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
@@ -564,6 +569,11 @@ function goodbye({ ending }: Extract<Stage, { name: 'ended' }>): ReceptionEffect
 
 function same(stage: Stage): ReceptionStep {
   return { stage, effects: [] };
+}
+
+/** Whether nothing but time keeps another migration from its place: it has no source, and its guest never came. */
+export function isRefusable(stage: Stage): boolean {
+  return mayRefuse(stage) || (stage.name === 'ended' && stage.ending.kind === 'refused');
 }
 
 /** Whether the guest may still be refused: no slice of it has run here, and none has been allowed. */

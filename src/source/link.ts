@@ -32,7 +32,8 @@ export type LinkEvent =
 
 export type LinkEffect =
   | { readonly kind: 'dial' }
-  | { readonly kind: 'greet' }
+  /** `welcomedBy`: the instance that welcomed this migration before, empty when none did. */
+  | { readonly kind: 'greet'; readonly welcomedBy: string }
   | { readonly kind: 'arm'; readonly timer: 'link-retry' | 'link-limit'; readonly ms: number };
 
 export interface LinkStep {
@@ -48,7 +49,10 @@ export function stepLink(
   switch (event.kind) {
     case 'dialled':
       if (link.name !== 'dialling') return { link, effects: [] };
-      return { link: { ...link, name: 'greeting' }, effects: [{ kind: 'greet' }] };
+      return {
+        link: { ...link, name: 'greeting' },
+        effects: [{ kind: 'greet', welcomedBy: link.instanceId ?? '' }],
+      };
     case 'dial-failed':
     case 'link-lost':
       return lostLink(limits, link, event.error);

@@ -328,6 +328,7 @@ export class OutgoingMigration {
           version: PROTOCOL_VERSION,
           role: 'control',
           migrationId: this.id,
+          welcomedBy: effect.welcomedBy,
           index: 0,
           round: 0,
           windows: 0,

@@ -1,9 +1,9 @@
 // The source's state machine: data, one exhaustive step, no I/O. docs/protocol.md shows it as a table.
 // Clock, sockets, workers and the guest are the driver's (migrate.ts); the simulation drives it without any of them.
 import { MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
-import { clipReason, type Message, type MessageName, type MessageOf } from '../shared/wire/messages.js';
+import { cancelOf, type Message, type MessageName, type MessageOf } from '../shared/wire/messages.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
-import { refusalError, versionComplaint } from '../shared/wire/refusal.js';
+import { isAnswerToHandOver, refusalError, versionComplaint } from '../shared/wire/refusal.js';
 import {
   judge,
   type Course,
@@ -14,7 +14,7 @@ import {
 } from './convergence.js';
 import type { ClockSample } from './clock-offset.js';
 import { throttleShare, THROTTLE_SHARE_MAX } from './throttle.js';
-import { lostLink, stepLink, type Link, type LinkEvent, type LinkLimits } from './link.js';
+import { lostLink, stepLink, type Link, type LinkEffect, type LinkEvent, type LinkLimits } from './link.js';
 
 /** When the rounds take too long: give up, move on to post-copy, or slow the guest down until they converge. */
 export type TimeoutStrategy = 'abort' | 'post-copy' | 'throttle';
@@ -125,7 +125,7 @@ export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages
 export type MigrationEffect =
   | { readonly kind: 'dial' }
   | { readonly kind: 'hang-up' }
-  | { readonly kind: 'greet' }
+  | Extract<LinkEffect, { kind: 'greet' }>
   | { readonly kind: 'send-prepare' }
   | { readonly kind: 'ping' }
   | { readonly kind: 'send'; readonly message: Message }
@@ -270,7 +270,7 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
     case 'REFUSAL':
       return onRefusal(plan, state, message);
     case 'CANCEL':
-      return onCancelled(state, message.reason);
+      return onCancelled(state, message);
     case 'PREPARED':
       if (state.phase.name !== 'preparing') return { state, effects: [] };
       return onPrepared(state, { ...state.phase, isPrepared: true });
@@ -368,14 +368,20 @@ function onPushed(
 // before it, it may be another's, started since, whose word says nothing about what the first one did.
 function onRefusal(plan: MigrationPlan, state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
   const error = refusalError(message);
+  if (state.phase.name === 'handing-over' && state.link.name === 'up' && !isAnswerToHandOver(message.code))
+    return end(
+      state,
+      doubtError('the destination does not remember this migration and cannot tell its outcome'),
+      'in doubt',
+    );
   return isBeforeHandOver(state.phase) || state.link.name === 'up'
     ? fail(state, error, { isRefused: true })
     : askAnew(plan, state, error);
 }
 
 // The destination cannot go on with a guest that it took over. That is no refusal: the guest has run there.
-function onCancelled(state: MigrationState, reason: string): Step {
-  const error = new MicrostunError('CANCELLED', `the destination cancelled: ${reason}`);
+function onCancelled(state: MigrationState, { code, reason }: MessageOf<'CANCEL'>): Step {
+  const error = new MicrostunError(code, `the destination cancelled: ${reason}`);
   return state.phase.name === 'pushing' || state.phase.name === 'awaiting-audit'
     ? end(state, error, 'lost')
     : fail(state, error);
@@ -663,9 +669,7 @@ function fail(state: MigrationState, error: MicrostunError, { isRefused = false 
   const { phase } = state;
   if (isBeforeHandOver(phase) || (phase.name === 'handing-over' && isRefused)) {
     const farewell: MigrationEffect[] =
-      isRefused || state.link.name !== 'up'
-        ? []
-        : [{ kind: 'send', message: { name: 'CANCEL', reason: clipReason(error.message) } }];
+      isRefused || state.link.name !== 'up' ? [] : [{ kind: 'send', message: cancelOf(error) }];
     const ended = end(state, error, 'source');
     return { state: ended.state, effects: [...farewell, { kind: 'release-guest' }, ...ended.effects] };
   }

@@ -135,6 +135,7 @@ describe('a peer of a destination', () => {
         version,
         role: 'control',
         migrationId: randomUUID(),
+        welcomedBy: '',
         index: 0,
         round: 0,
         windows: 0,

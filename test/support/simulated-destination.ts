@@ -1,5 +1,6 @@
 // The front door of a simulation's destination process: does what destination.ts does, over a fake network.
 // Takes one guest at a time; what becomes of it is simulated-reception.ts.
+import type { admit } from '../../src/destination/door.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { RefusalCode } from '../../src/shared/wire/messages.js';
 import type { End, Network } from './simulated-network.js';
@@ -10,6 +11,7 @@ import type { Witness } from './simulated-witness.js';
 export interface DestinationOptions extends Omit<ReceptionOptions, 'instanceId'> {
   /** Started anew as another version of the program: it refuses whoever asks, without a welcome. */
   readonly isOfAnotherVersion: boolean;
+  readonly admit: typeof admit;
 }
 
 export class SimulatedDestination {
@@ -34,7 +36,7 @@ export class SimulatedDestination {
     end.received = (hello) => {
       if (hello.name !== 'HELLO') return;
       if (this.#options.isOfAnotherVersion) this.#refuse(end, 'VERSION_MISMATCH');
-      else this.#greet(end, hello.migrationId);
+      else this.#greet(end, hello.migrationId, hello.welcomedBy);
     };
   }
 
@@ -52,34 +54,52 @@ export class SimulatedDestination {
     this.#witness.destinationDies(this.instanceId);
   }
 
-  #greet(end: End, migrationId: string): void {
-    const { current } = this;
-    if (!this.#refused.has(migrationId) && current !== undefined && current.id !== migrationId) {
-      if (current.isAbandoned) {
-        // The caller waits for its welcome; what it says before that breaks the protocol.
-        end.received = () => {
-          end.close();
-        };
-        current.cancel('another migration took its place');
-        current.whenFinished(() => {
-          this.#admit(end, migrationId);
-        });
-        return;
-      }
-    }
-    this.#admit(end, migrationId);
+  // What was answered goes, as it does in time, and with it a guest that came and has gone on to somewhere else.
+  forget(): void {
+    this.#refused.clear();
+    if (this.current?.isFinished === true) this.current = undefined;
   }
 
-  // A caller is welcomed before it is refused: it must know who refuses, and whether that one was restarted.
-  #admit(end: End, migrationId: string): void {
-    end.send({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1 });
-    if (this.#refused.has(migrationId)) {
-      this.#refuse(end, 'CANCELLED');
+  #greet(end: End, migrationId: string, welcomedBy: string): void {
+    const { current } = this;
+    const isAnswered = this.#refused.has(migrationId);
+    const admission = this.#options.admit(
+      {
+        isAnswered,
+        current: current && { isCallers: current.id === migrationId, isAbandoned: current.isAbandoned },
+      },
+      welcomedBy,
+    );
+    if (admission === 'make-way') {
+      // The caller waits for its welcome; what it says before that breaks the protocol.
+      end.received = () => {
+        end.close();
+      };
+      current?.cancel('another migration took its place');
+      current?.whenFinished(() => {
+        this.#greet(end, migrationId, welcomedBy);
+      });
       return;
     }
-    this.current ??= this.#begin(migrationId);
-    if (this.current.id === migrationId) this.current.attach(end);
-    else this.#refuse(end, 'BUSY');
+    // A caller is welcomed before it is refused: it must know who refuses, and whether that one was restarted.
+    end.send({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1 });
+    switch (admission) {
+      case 'repeat':
+        this.#refuse(end, 'CANCELLED');
+        return;
+      case 'begin':
+        this.current = this.#begin(migrationId);
+        this.current.attach(end);
+        return;
+      case 'attach':
+        current?.attach(end);
+        return;
+      case 'forgotten':
+        this.#refuse(end, 'UNKNOWN_MIGRATION');
+        return;
+      case 'busy':
+        this.#refuse(end, 'BUSY');
+    }
   }
 
   #refuse(end: End, code: RefusalCode): void {

@@ -20,6 +20,7 @@ const misfortunes = [
   'kill destination',
   'worker fails at source',
   'worker fails at destination',
+  'destination forgets',
 ] as const;
 export type Misfortune = (typeof misfortunes)[number];
 

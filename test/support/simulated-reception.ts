@@ -4,7 +4,7 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginReception,
-  isHandedOver,
+  isRefusable,
   type Ending,
   type ReceptionEffect,
   type ReceptionEvent,
@@ -104,11 +104,15 @@ export class SimulatedReception {
   }
 
   get isAbandoned(): boolean {
-    return this.#end === undefined && !isHandedOver(this.stage);
+    return this.#end === undefined && isRefusable(this.stage);
   }
 
   get hasEnded(): boolean {
     return this.#ending !== undefined;
+  }
+
+  get isFinished(): boolean {
+    return this.#isFinished;
   }
 
   whenFinished(listener: (ending: Ending) => void): void {

@@ -173,6 +173,7 @@ export class SimulatedMigration {
           version: PROTOCOL_VERSION,
           role: 'control',
           migrationId: this.id,
+          welcomedBy: effect.welcomedBy,
           ...NO_WINDOWS,
         });
         return;

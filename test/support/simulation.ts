@@ -1,5 +1,6 @@
 // Whole migrations under seeded misfortune: sources and a destination with their real state machines, and everything
 // that can go wrong between them. One seed is one story; the same seed is the same story.
+import { admit } from '../../src/destination/door.js';
 import { stepReception } from '../../src/destination/reception.js';
 import {
   stepMigration,
@@ -19,9 +20,10 @@ import { Witness, type Guest, type MigrationRecord } from './simulated-witness.j
 export interface Machines {
   readonly stepMigration: StepMigration;
   readonly stepReception: StepReception;
+  readonly admit: typeof admit;
 }
 
-const REAL: Machines = { stepMigration, stepReception };
+export const REAL: Machines = { stepMigration, stepReception, admit };
 
 export interface Story {
   readonly seed: number;
@@ -99,6 +101,7 @@ class Scenario {
           failureShare: this.#failureShare,
           isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
           step: this.#machines.stepReception,
+          admit: this.#machines.admit,
         },
       );
   }
@@ -240,6 +243,9 @@ class Scenario {
         return;
       case 'worker fails at destination':
         if (destination?.process.isAlive === true) destination.fail();
+        return;
+      case 'destination forgets':
+        destination?.forget();
         return;
     }
   }

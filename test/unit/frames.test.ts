@@ -110,7 +110,7 @@ describe('the check of a frame', () => {
   });
 
   it('finds every bit that was flipped: no frame with one is ever answered', () => {
-    const frame = Buffer.concat(encodeMessage({ name: 'CANCEL', reason: 'no' }));
+    const frame = Buffer.concat(encodeMessage({ name: 'CANCEL', code: 'CANCELLED', reason: 'no' }));
     for (let bit = 0; bit < frame.length * 8; bit++) {
       const damaged = Buffer.from(frame);
       damaged[bit >>> 3]! ^= 1 << (bit & 7);

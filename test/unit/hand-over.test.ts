@@ -8,7 +8,7 @@ import {
 } from '../../src/destination/reception.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
-import type { MessageOf } from '../../src/shared/wire/messages.js';
+import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
 import {
   stepMigration,
   type MigrationEvent,
@@ -81,12 +81,32 @@ describe('the source', () => {
   const kindsOf = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
 
   it('does not take the guest back on a refusal that no welcome came before', () => {
-    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'BUSY', reason: 'busy' });
+    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' });
     const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
     const step = stepFrom(handingOver, greeting, refusal);
     expect(step.state.phase.name).toBe('handing-over');
     expect(kindsOf(step)).toEqual(['hang-up', 'arm']);
     expect(kindsOf(stepFrom(handingOver, up, refusal))).toContain('release-guest');
+  });
+
+  it.each(['UNKNOWN_MIGRATION', 'BUSY'] as const)(
+    'does not take the guest back from a destination that does not know its hand-over (%s)',
+    (code) => {
+      const unknown = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: 'who?' });
+      const step = stepFrom(handingOver, up, unknown);
+      expect(kindsOf(step)).not.toContain('release-guest');
+      expect(step.state.phase).toMatchObject({ outcome: { owner: 'in doubt' } });
+      // Before the hand-over it is a failure like any other.
+      expect(kindsOf(stepFrom({ name: 'connecting' }, up, unknown))).toContain('release-guest');
+    },
+  );
+
+  it('says who welcomed it before when it greets again', () => {
+    const dialled: MigrationEvent = { kind: 'dialled' };
+    const first = stepFrom({ name: 'connecting' }, { name: 'dialling', attempts: 1 }, dialled);
+    expect(first.effects).toEqual([{ kind: 'greet', welcomedBy: '' }]);
+    const again = stepFrom(handingOver, { name: 'dialling', attempts: 1, instanceId: 'first' }, dialled);
+    expect(again.effects).toEqual([{ kind: 'greet', welcomedBy: 'first' }]);
   });
 
   it.each([handingOver, pushing])('lets lost page connections end nothing while $name', (phase) => {
@@ -144,9 +164,20 @@ describe('the source', () => {
   });
 
   it('calls a guest lost that the destination took over and cannot go on with', () => {
-    const step = stepFrom(pushing, up, received({ name: 'CANCEL', reason: 'pages were lost' }));
+    const step = stepFrom(
+      pushing,
+      up,
+      received({ name: 'CANCEL', code: 'PAGES_LOST', reason: 'pages were lost' }),
+    );
     expect(step.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'lost' } });
     expect(kindsOf(step)).not.toContain('release-guest');
+  });
+
+  it('reports what the destination says went wrong as what it was', () => {
+    for (const code of cancelCodes) {
+      const step = stepFrom(pushing, up, received({ name: 'CANCEL', code, reason: 'why' }));
+      expect(step.state.phase).toMatchObject({ outcome: { error: { code } } });
+    }
   });
 });
 

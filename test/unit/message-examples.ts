@@ -3,7 +3,12 @@
 import { GAP_BUCKETS } from '../../src/shared/guest/gap-buckets.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../../src/shared/guest/samples.js';
 import { DURATION_MS_MAX } from '../../src/shared/units.js';
-import { refusalCodes, type MessageName, type MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  cancelCodes,
+  refusalCodes,
+  type MessageName,
+  type MessageOf,
+} from '../../src/shared/wire/messages.js';
 
 type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...MessageOf<Name>[]] };
 
@@ -18,13 +23,32 @@ const guest = {
 /** The first of each kind fills every list with something; the others go to the limits of what is allowed. */
 export const examples: Examples = {
   HELLO: [
-    { name: 'HELLO', version: 1, role: 'pages', migrationId: 'm-1', index: 3, round: 2, windows: 77 },
-    { name: 'HELLO', version: 0, role: 'control', migrationId: '', index: 0, round: 0, windows: 0 },
+    {
+      name: 'HELLO',
+      version: 1,
+      role: 'pages',
+      migrationId: 'm-1',
+      welcomedBy: 'f2b5',
+      index: 3,
+      round: 2,
+      windows: 77,
+    },
+    {
+      name: 'HELLO',
+      version: 0,
+      role: 'control',
+      migrationId: '',
+      welcomedBy: '',
+      index: 0,
+      round: 0,
+      windows: 0,
+    },
     {
       name: 'HELLO',
       version: 9,
       role: 'faults',
       migrationId: 'é'.repeat(64),
+      welcomedBy: 'ü'.repeat(64),
       index: 15,
       round: 1e6,
       windows: 1,
@@ -163,8 +187,8 @@ export const examples: Examples = {
     },
   ],
   CANCEL: [
-    { name: 'CANCEL', reason: 'the user pressed Ctrl-C' },
-    { name: 'CANCEL', reason: '' },
+    { name: 'CANCEL', code: 'CANCELLED', reason: 'the user pressed Ctrl-C' },
+    ...cancelCodes.map((code) => ({ name: 'CANCEL', code, reason: '' }) as const),
   ],
   FAREWELL: [{ name: 'FAREWELL' }],
 };

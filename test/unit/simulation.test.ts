@@ -1,14 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { admit } from '../../src/destination/door.js';
 import { stepReception } from '../../src/destination/reception.js';
 import { stepMigration } from '../../src/source/migration.js';
-import { simulate, type Machines, type Story } from '../support/simulation.js';
+import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
 const oneSeed = process.env['SIM_SEED'];
 const seeds = Number(process.env['SIM_COUNT'] ?? 20_000);
 const PLANTED_SEEDS_MAX = 20_000;
 
-const real: Machines = { stepMigration, stepReception };
 const traceLimit = Error.stackTraceLimit;
 
 beforeAll(() => {
@@ -66,7 +66,7 @@ describe.runIf(oneSeed === undefined)('the simulation', () => {
 describe.runIf(oneSeed === undefined)('the simulation of a planted bug', () => {
   /** Expects some seed to find out, and its violation to be what the bug does. */
   function expectFound(planted: Partial<Machines>, reason: RegExp): void {
-    const machines = { ...real, ...planted };
+    const machines = { ...REAL, ...planted };
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
       const { violation } = simulate(seed, { machines });
       if (violation !== undefined && reason.test(violation)) return;
@@ -99,6 +99,27 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', () => {
             : stepMigration(plan, state, event),
       },
       /that the destination has resumed/,
+    );
+  });
+
+  it('finds a source that takes a destination that forgot its hand-over for one that refused it', () => {
+    expectFound(
+      {
+        stepMigration: (plan, state, event) =>
+          event.kind === 'received' &&
+          event.message.name === 'REFUSAL' &&
+          event.message.code === 'UNKNOWN_MIGRATION'
+            ? stepMigration(plan, state, { ...event, message: { ...event.message, code: 'CANCELLED' } })
+            : stepMigration(plan, state, event),
+      },
+      /that the destination has resumed/,
+    );
+  });
+
+  it('finds a destination that begins anew with a migration that it has forgotten', () => {
+    expectFound(
+      { admit: (door, welcomedBy) => (welcomedBy === '' ? admit(door, welcomedBy) : admit(door, '')) },
+      /refused after it was resumed/,
     );
   });
 

@@ -1,6 +1,6 @@
 // The messages of the control connection and the greetings of all connections: their fields and limits, one table.
 // Pure; what they mean and in what order they come is docs/protocol.md and the two state machines.
-import { ProtocolError } from '../errors.js';
+import { ProtocolError, type MicrostunError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { GAP_BUCKETS } from '../guest/gap-buckets.js';
@@ -51,6 +51,19 @@ export const refusalCodes = [
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
+/** Why a side gives a migration up, as the peer's report and exit status say it. */
+export const cancelCodes = [
+  'CANCELLED',
+  'CONNECT_FAILED',
+  'CONNECTION_LOST',
+  'PROTOCOL',
+  'TIMEOUT',
+  'GUEST_FAILED',
+  'WORKER_FAILED',
+  'PAGES_LOST',
+] as const;
+export type CancelCode = (typeof cancelCodes)[number];
+
 const guestSpec = record({
   program: text(200),
   memoryBytes: integer(PAGE_BYTES, MEMORY_BYTES_MAX),
@@ -65,6 +78,8 @@ const bodies = {
     version: u32,
     role: oneOf('control', 'pages', 'faults'),
     migrationId: text(64),
+    /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
+    welcomedBy: text(64),
     index: integer(0, CONNECTIONS_MAX - 1),
     /** Pages: the round and how many of its windows this connection placed before it was cut; else 0. */
     round: integer(0, ROUNDS_MAX),
@@ -129,7 +144,7 @@ const bodies = {
     /** The longest that a vCPU stood between two slices, or waited for a page. */
     longestStallUs: real(0),
   }),
-  CANCEL: record({ reason: text(REASON_CHARACTERS_MAX) }),
+  CANCEL: record({ code: oneOf(...cancelCodes), reason: text(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),
 } as const satisfies Partial<Record<FrameName, Field<object>>>;
 
@@ -149,6 +164,12 @@ export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName];
 
 /** Frames that are messages: those of a control connection. */
 export const messageNames = Object.keys(bodies) as MessageName[];
+
+/** A CANCEL that says why: the code crosses the wire, so that both sides report the same kind of failure. */
+export function cancelOf({ code, message }: MicrostunError): MessageOf<'CANCEL'> {
+  const known = cancelCodes.find((one) => one === code);
+  return { name: 'CANCEL', code: known ?? 'CANCELLED', reason: clipReason(message) };
+}
 
 /** Room for the longest text that a message may carry. */
 export function clipReason(reason: string): string {

@@ -2,13 +2,21 @@
 // Pure; shared by both sides' state machines.
 import { MicrostunError } from '../errors.js';
 import { PROTOCOL_VERSION } from './frames.js';
-import type { MessageOf } from './messages.js';
+import type { MessageOf, RefusalCode } from './messages.js';
 
 /** The error that a REFUSAL stands for. */
 export function refusalError({ code, reason, version }: MessageOf<'REFUSAL'>): MicrostunError {
   if (code === 'VERSION_MISMATCH') return new MicrostunError('VERSION_MISMATCH', versionComplaint(version));
   if (code === 'INSUFFICIENT_MEMORY') return new MicrostunError('INSUFFICIENT_MEMORY', reason);
   return new MicrostunError('REFUSED', `the destination refused: ${reason}`);
+}
+
+/**
+ * Whether a REFUSAL with `code` says what became of a hand-over. One that knows of no such migration says nothing about
+ * it: it may have taken the guest over, and forgotten that.
+ */
+export function isAnswerToHandOver(code: RefusalCode): boolean {
+  return code !== 'UNKNOWN_MIGRATION' && code !== 'BUSY';
 }
 
 export function versionComplaint(offered: number): string {
