@@ -1,12 +1,9 @@
 // The destination node's front door: listens for control connections and leads each to its migration.
 // Takes one guest at a time; a refused or cancelled migration frees the place for the next.
-import type { Server, Socket } from 'node:net';
 import type { Logger } from 'pino';
-import { messageOf, unreachable } from '../shared/errors.js';
-import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
-import { listen, type Address } from '../shared/wire/sockets.js';
-import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
-import type { Message } from '../shared/wire/messages.js';
+import { unreachable } from '../shared/errors.js';
+import { Door, type Caller } from '../shared/wire/door.js';
+import type { Address } from '../shared/wire/sockets.js';
 import { AnswerBook } from './answer-book.js';
 import { admit, type Admission } from './door.js';
 import { IncomingMigration, type ReceiveOptions, type Reception } from './receive.js';
@@ -14,7 +11,7 @@ import { IncomingMigration, type ReceiveOptions, type Reception } from './receiv
 export class Destination {
   readonly #options: ReceiveOptions;
   readonly #logger: Logger;
-  #server: Server | undefined;
+  readonly #door: Door;
   #current: IncomingMigration | undefined;
   /** Settles when the current migration has ended. */
   #ended: Promise<void> = Promise.resolve();
@@ -30,20 +27,20 @@ export class Destination {
     this.#options = options;
     this.#logger = options.logger;
     this.#onEnded = onEnded;
+    this.#door = new Door({
+      called: (caller) => this.#hear(caller),
+      dropped: (error, from) => {
+        this.#logger.warn({ from }, `a connection was dropped: ${error.message}`);
+      },
+    });
   }
 
   /**
    * Starts listening; answers where.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async listen(where: Address): Promise<Address> {
-    const { server, address } = await listen(where, (socket) => {
-      this.#accept(socket).catch((error: unknown) => {
-        this.#logger.warn({ from: socket.remoteAddress }, `a connection was dropped: ${messageOf(error)}`);
-      });
-    });
-    this.#server = server;
-    return address;
+  listen(where: Address): Promise<Address> {
+    return this.#door.open(where);
   }
 
   get migration(): IncomingMigration | undefined {
@@ -60,43 +57,41 @@ export class Destination {
   }
 
   close(): void {
-    this.#server?.close();
+    this.#door.close();
   }
 
-  async #accept(socket: Socket): Promise<void> {
-    const { role, migrationId, welcomedBy } = await readHello(socket);
+  async #hear(caller: Caller): Promise<void> {
+    const { role, migrationId, welcomedBy } = caller.hello;
     if (role !== 'control') {
-      refuse(socket, 'PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
+      caller.refuse('PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
       return;
     }
     let admission = this.#admit(migrationId, welcomedBy);
     while (admission === 'make-way') {
       this.#current?.cancel('its source went away, and another migration took its place');
       await this.#ended;
+      if (caller.isGone) return;
       admission = this.#admit(migrationId, welcomedBy);
     }
     // Whoever is refused is welcomed first, so that it knows which process it is that refuses.
-    welcome(socket);
     switch (admission) {
       case 'repeat':
-        repeat(socket, this.#answered.find(migrationId) ?? []);
+        caller.welcomeAndTell(this.#answered.find(migrationId) ?? []);
         return;
       case 'begin':
-        this.#begin(migrationId).attach(socket);
+        this.#begin(migrationId).attach(caller.welcome().socket);
         return;
       case 'attach':
-        this.#current?.attach(socket);
+        this.#current?.attach(caller.welcome().socket);
         return;
       case 'forgotten':
-        refuse(
-          socket,
+        caller.welcomeAndRefuse(
           'UNKNOWN_MIGRATION',
           'this destination does not remember that migration; if its guest runs at its source, migrate it again',
         );
         return;
       case 'busy':
-        refuse(
-          socket,
+        caller.welcomeAndRefuse(
           'BUSY',
           'this destination has a guest already; choose another destination, or end that one',
         );
@@ -136,12 +131,4 @@ export class Destination {
     );
     return migration;
   }
-}
-
-// Says what was answered once more. Whatever the source asks now, there is no other answer; it hangs up when it knows.
-function repeat(socket: Socket, answers: readonly Message[]): void {
-  const channel = new Channel(socket, { received: () => undefined, closed: () => undefined });
-  for (const answer of answers) channel.send(answer);
-  channel.expectLife(SILENCE_MS_MAX);
-  socket.resume();
 }

@@ -108,6 +108,7 @@ export class IncomingMigration {
       received: ({ message, receivedAt }) => {
         if (this.#channel === channel) this.#events.push({ kind: 'received', message, receivedAt });
       },
+      backlog: () => this.#events.length,
       closed: (error) => {
         if (this.#channel !== channel) return;
         this.#channel = undefined;

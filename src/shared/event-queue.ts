@@ -12,6 +12,11 @@ export class EventQueue<Event> {
     this.#wake = undefined;
   }
 
+  /** Events that nobody has taken yet. */
+  get length(): number {
+    return this.#events.length;
+  }
+
   /** The oldest event; waits for one. One taker at a time. */
   async next(): Promise<Event> {
     for (;;) {

@@ -1,11 +1,10 @@
 // Entry of a copier's worker: listens for its page connection, greets it, and copies the rounds it is told to.
 // Nobody imports this file; migration-workers.ts starts it.
-import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
-import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
-import { listen, type Address } from '../shared/wire/sockets.js';
+import { Door, type Caller } from '../shared/wire/door.js';
+import type { Address } from '../shared/wire/sockets.js';
 import { Copier, type ConnectionBytes, type RoundShare } from './copier.js';
 
 export interface CopierWorkerData {
@@ -53,17 +52,14 @@ const lose = (error: MicrostunError): void => {
 
 const copier = new Copier(views, bytesPerSecond, lose);
 
-const { server, address } = await listen(where, (socket) => {
-  accept(socket).catch(() => {
-    socket.destroy();
-  });
-});
+const door = new Door({ called: admit });
+const address = await door.open(where);
 tell({ kind: 'listening', port: address.port });
 
 port.on('message', (request: CopierRequest) => {
   if (request.kind === 'exit') {
     copier.end();
-    server.close();
+    door.close();
     port.close();
     return;
   }
@@ -82,17 +78,16 @@ port.on('message', (request: CopierRequest) => {
     );
 });
 
-async function accept(socket: Socket): Promise<void> {
-  const hello = await readHello(socket);
+function admit(caller: Caller): void {
+  const { hello } = caller;
   if (hello.role !== 'pages' || hello.migrationId !== migrationId || hello.index !== index) {
-    refuse(
-      socket,
+    caller.refuse(
       'UNKNOWN_MIGRATION',
       `no page connection ${hello.index} of migration ${hello.migrationId} is expected here`,
     );
     return;
   }
-  const helloBytes = socket.bytesRead;
-  copier.attach(socket, hello, helloBytes + welcome(socket));
+  const { socket, greetingBytes } = caller.welcome();
+  copier.attach(socket, hello, greetingBytes);
   tell({ kind: 'connected' });
 }

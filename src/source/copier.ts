@@ -10,6 +10,7 @@ import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
+import { endSocket } from '../shared/wire/sockets.js';
 import { Pacer, piecesOf } from './pacer.js';
 import { WindowWriter } from './window-writer.js';
 
@@ -240,7 +241,7 @@ export class Copier {
   end(): void {
     const connection = this.#connection;
     this.#connection = undefined;
-    connection?.socket.end();
+    if (connection !== undefined) endSocket(connection.socket);
   }
 
   async #connected(): Promise<Connection> {

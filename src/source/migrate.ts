@@ -434,6 +434,7 @@ export class OutgoingMigration {
             if (message.name === 'WELCOME') this.#measurement.destinationPid = message.pid;
             this.#events.push({ kind: 'received', message, receivedAt });
           },
+          backlog: () => this.#events.length,
           closed: (error) => {
             if (this.#channel !== channel) return;
             this.#events.push({

@@ -6,9 +6,9 @@ import { assert, asMicrostunError, MicrostunError, messageOf, ProtocolError } fr
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
-import { readHello, refuse, welcome } from '../shared/wire/greeting.js';
+import { Door, type Caller } from '../shared/wire/door.js';
 import { decodeMark, encodePageSent } from '../shared/wire/page-frames.js';
-import { listen, type Address } from '../shared/wire/sockets.js';
+import { endSocket, type Address } from '../shared/wire/sockets.js';
 import { Pacer } from './pacer.js';
 
 export interface PageServerWorkerData {
@@ -58,28 +58,24 @@ const tell = (message: PageServerMessage): void => {
   port.postMessage(message);
 };
 
-const { server, address } = await listen(own.listen, (socket) => {
-  accept(socket).catch(() => {
-    socket.destroy();
-  });
-});
+const door = new Door({ called: admit });
+const address = await door.open(own.listen);
 tell({ kind: 'listening', port: address.port });
 
 port.on('message', () => {
   const last = current;
   drop();
-  last?.end();
+  if (last !== undefined) endSocket(last);
   const cuts = Math.max(0, connections - 1) + (wasCutShort ? 1 : 0);
   tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes, cuts } });
-  server.close();
+  door.close();
   port.close();
 });
 
-async function accept(socket: Socket): Promise<void> {
-  const hello = await readHello(socket);
+function admit(caller: Caller): void {
+  const { hello } = caller;
   if (hello.role !== 'faults' || hello.migrationId !== own.migrationId) {
-    refuse(
-      socket,
+    caller.refuse(
       'UNKNOWN_MIGRATION',
       `no fault connection of migration ${hello.migrationId} is expected here`,
     );
@@ -90,6 +86,7 @@ async function accept(socket: Socket): Promise<void> {
   wasCutShort = false;
   current?.destroy();
   drop();
+  const { socket, greetingBytes } = caller.welcome();
   current = socket;
   const reader = new FrameReader(['PAGE_WANTED']);
   socket.on('data', (chunk: Buffer) => {
@@ -115,7 +112,7 @@ async function accept(socket: Socket): Promise<void> {
       new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'),
     );
   });
-  control += socket.bytesRead + welcome(socket);
+  control += greetingBytes;
   socket.resume();
   tell({ kind: 'connected' });
 }

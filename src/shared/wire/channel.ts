@@ -3,12 +3,24 @@
 import type { Socket } from 'node:net';
 import { monotonicUs } from '../clock.js';
 import { MicrostunError, ProtocolError, asMicrostunError, messageOf } from '../errors.js';
-import { FRAME_HEADER_BYTES, FrameReader } from './frames.js';
+import { after } from '../timers.js';
+import { FRAME_HEADER_BYTES, FrameReader, type Frame } from './frames.js';
 import { decodeMessage, encodeMessage, messageNames, type Message } from './messages.js';
+import { endSocket } from './sockets.js';
 
 /** Pause between signs of life, and how long a peer may go without one. */
 export const HEARTBEAT_MS = 1000;
 export const SILENCE_MS_MAX = 5000;
+
+/** Bytes that the peer was sent and has not taken, beyond which nothing more of it is read: it may only ask, not read. */
+const QUEUED_BYTES_MAX = 1 << 20;
+
+/** Messages that are told in one turn of the event loop, so that their answers are counted before more are told. */
+const MESSAGES_A_TURN_MAX = 16;
+
+/** Messages that the owner has not looked at, beyond which it is told of no more for a while. */
+const BACKLOG_MAX = 64;
+const BACKLOG_PAUSE_MS = 5;
 
 /** A message and when its last byte was read, in `monotonicUs`. */
 export interface Received {
@@ -19,6 +31,8 @@ export interface Received {
 /** What a channel tells its owner; `closed` comes exactly once, last, with the reason if it was not asked for. */
 export interface ChannelEvents {
   received(received: Received): void;
+  /** Messages that its owner was told of and has not looked at yet. */
+  backlog?(): number;
   closed(error: MicrostunError | undefined): void;
 }
 
@@ -29,6 +43,9 @@ export class Channel {
   #isClosed = false;
   #watch: NodeJS.Timeout | undefined;
   #lastReceivedAt = 0;
+  /** Frames that came and that the owner was not told of yet; of one chunk, since no more is read until they are told. */
+  #untold: { readonly frame: Frame; readonly receivedAt: number }[] = [];
+  #isHeldUp = false;
   /** Bytes of whole frames that came in. */
   receivedBytes = 0;
 
@@ -38,6 +55,8 @@ export class Channel {
     socket.on('data', this.#onData);
     socket.on('error', this.#onError);
     socket.on('close', this.#onClose);
+    // One that was lost before it had an owner tells nobody any more.
+    if (socket.destroyed) setImmediate(this.#onClose);
   }
 
   /**
@@ -64,10 +83,10 @@ export class Channel {
     }, ms / 4);
   }
 
-  /** Sends what is queued and closes; the peer sees an orderly end. */
+  /** Sends what is queued and closes; the peer sees an orderly end, and is not waited for without end. */
   end(): void {
     this.#finish(undefined);
-    this.socket.end();
+    endSocket(this.socket);
   }
 
   /** Closes at once. */
@@ -83,13 +102,64 @@ export class Channel {
     try {
       for (const frame of this.#reader.consume(chunk)) {
         this.receivedBytes += FRAME_HEADER_BYTES + frame.body.length;
-        this.#events.received({ message: decodeMessage(frame), receivedAt });
+        this.#untold.push({ frame, receivedAt });
       }
+      if (!this.#isHeldUp) this.#tell();
     } catch (error) {
-      this.#finish(asMicrostunError(error, 'PROTOCOL'));
-      this.socket.destroy();
+      this.#giveUp(error);
     }
   };
+
+  // Tells what came, so much of it a turn, while the peer takes its answers and the owner keeps up; else reads no more.
+  #tell(): void {
+    for (let told = 0; told < MESSAGES_A_TURN_MAX; told++) {
+      if (this.socket.writableLength > QUEUED_BYTES_MAX) {
+        this.#holdUp();
+        this.socket.once('drain', this.#goOn);
+        return;
+      }
+      if ((this.#events.backlog?.() ?? 0) > BACKLOG_MAX) {
+        this.#holdUp();
+        after(BACKLOG_PAUSE_MS, this.#goOn);
+        // It is not the peer that is slow.
+        this.#lastReceivedAt = monotonicUs();
+        return;
+      }
+      if (!this.#tellNext()) return;
+    }
+    if (this.#untold.length === 0) return;
+    this.#holdUp();
+    setImmediate(this.#goOn);
+  }
+
+  // Answers whether there was one.
+  #tellNext(): boolean {
+    const next = this.#isClosed ? undefined : this.#untold.shift();
+    if (next === undefined) return false;
+    this.#events.received({ message: decodeMessage(next.frame), receivedAt: next.receivedAt });
+    return true;
+  }
+
+  #holdUp(): void {
+    this.#isHeldUp = true;
+    this.socket.pause();
+  }
+
+  readonly #goOn = (): void => {
+    if (this.#isClosed) return;
+    this.#isHeldUp = false;
+    this.socket.resume();
+    try {
+      this.#tell();
+    } catch (error) {
+      this.#giveUp(error);
+    }
+  };
+
+  #giveUp(error: unknown): void {
+    this.#finish(asMicrostunError(error, 'PROTOCOL'));
+    this.socket.destroy();
+  }
 
   readonly #onError = (error: Error): void => {
     this.#finish(
@@ -98,6 +168,13 @@ export class Channel {
   };
 
   readonly #onClose = (): void => {
+    try {
+      // What it said before it went counts; no answer to it is kept any more.
+      let isMore = true;
+      while (isMore) isMore = this.#tellNext();
+    } catch (error) {
+      this.#giveUp(error);
+    }
     const pending = this.#reader.pendingBytes;
     this.#finish(
       pending > 0
@@ -112,6 +189,7 @@ export class Channel {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearInterval(this.#watch);
+    this.#untold = [];
     this.#events.closed(error);
   }
 }

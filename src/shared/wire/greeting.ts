@@ -1,5 +1,5 @@
-// The first exchange on a connection that somebody dialled to us: HELLO, then WELCOME or REFUSAL.
-// Knows one socket; hands it on untouched by anything but the greeting.
+// The words of the first exchange on a connection that somebody dialled to us: HELLO, then WELCOME or REFUSAL.
+// Knows one socket; who may come in is door.ts and its owners.
 import type { Socket } from 'node:net';
 import { MicrostunError, ProtocolError, asMicrostunError } from '../errors.js';
 import { FrameReader, PROTOCOL_VERSION } from './frames.js';
@@ -12,9 +12,10 @@ import {
   type RefusalCode,
 } from './messages.js';
 import { versionComplaint } from './refusal.js';
+import { endSocket } from './sockets.js';
 
 /** A caller that says nothing for this long is dropped. */
-const GREETING_MS_MAX = 10_000;
+export const GREETING_MS_MAX = 10_000;
 
 /** Which process this is; a restarted one has another. */
 export const instanceId = crypto.randomUUID();
@@ -47,7 +48,7 @@ export function welcome(socket: Socket): number {
 /** Declines a connection and closes it once the peer can have read why. */
 export function refuse(socket: Socket, code: RefusalCode, reason: string): void {
   sendParts(socket, { name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: clipReason(reason) });
-  socket.end();
+  endSocket(socket);
 }
 
 function sendParts(socket: Socket, message: Message): number {

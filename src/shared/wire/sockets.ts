@@ -31,12 +31,14 @@ export async function listen(
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: isRelay },
     (socket) => {
+      ownErrors(socket);
       if (!isRelay) connectThroughLab(socket);
       onConnection(socket);
     },
   );
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
+    // Stays: once it listens, a connection that cannot be accepted (no descriptor is free) is its caller's loss.
+    server.on('error', (error: NodeJS.ErrnoException) => {
       reject(new MicrostunError('LISTEN_FAILED', listenComplaint(address, error), { cause: error }));
     });
     server.listen(address.port, address.host, resolve);
@@ -44,6 +46,29 @@ export async function listen(
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no address');
   return { server, address: { host: bound.address, port: bound.port } };
+}
+
+// A socket has an owner of its errors from here to its close, whoever holds it in between: without a listener, a peer
+// that resets a connection which was only refused ends the process. What an error means, its close tells as well.
+function ownErrors(socket: Socket): void {
+  socket.on('error', () => undefined);
+}
+
+/** A socket that was ended, and whose peer does not close it, is destroyed after this: a goodbye waits for nobody. */
+export const ENDED_MS_MAX = 5000;
+
+/** Sends what is queued and ends the socket in order, for `msMax` at the most; what still comes is thrown away. */
+export function endSocket(socket: Socket, msMax = ENDED_MS_MAX): void {
+  if (socket.destroyed) return;
+  const timer = setTimeout(() => {
+    socket.destroy();
+  }, msMax);
+  socket.once('close', () => {
+    clearTimeout(timer);
+  });
+  socket.end();
+  // A close with unread bytes would be a reset, which may overtake our last words; and a paused socket sees no end.
+  socket.resume();
 }
 
 /** A peer that vanished without a word is noticed after this long by the operating system's keep-alive. */
@@ -68,6 +93,7 @@ export function dial(
       allowHalfOpen: isRelay,
       ...(onread && { onread }),
     });
+    ownErrors(socket);
     const fail = (why: string, cause?: Error): void => {
       socket.destroy();
       reject(
