@@ -6,7 +6,7 @@ import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
 import { logLevels } from '../shared/logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
-import { VCPUS_MAX } from '../shared/memory/safepoints.js';
+import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { formatBytes, parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
 import type { ScriptedCut } from '../shared/wire/emulated-link.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';

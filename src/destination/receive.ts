@@ -13,7 +13,7 @@ import { viewMemory } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
-import { Command } from '../shared/memory/safepoints.js';
+import { Command } from '../shared/memory/safepoint-words.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';

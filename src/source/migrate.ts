@@ -9,7 +9,7 @@ import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
-import { Command } from '../shared/memory/safepoints.js';
+import { Command } from '../shared/memory/safepoint-words.js';
 import type { MigrationReport, RoundReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';

@@ -6,8 +6,16 @@ import { allocateMemory, viewMemory, type MemoryHandle, type MemoryViews } from 
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
-import { allocateSafepointWords, SafepointControl } from '../shared/memory/safepoints.js';
-import { readRegion, tableWordsOf, takeRegion, takeSummary, TraceWork } from '../shared/memory/tracing.js';
+import { allocateSafepointWords } from '../shared/memory/safepoint-words.js';
+import { SafepointControl } from '../shared/memory/safepoints.js';
+import {
+  readRegion,
+  removeTraces,
+  tableWordsOf,
+  takeRegion,
+  takeSummary,
+  TraceWork,
+} from '../shared/memory/tracing.js';
 
 /** What the tracer needs of the vCPUs; a test passes one that is broken on purpose. */
 export type Safepoints = Pick<SafepointControl, 'waitForGracePeriod' | 'waitUntilParked'> &
@@ -70,8 +78,7 @@ export class Tracer {
 
   /** Removes all traces: no store fires any more. For a guest that stays. */
   removeTraces(): void {
-    this.#views.pageTable.fill(PageState.PRESENT, 0, this.#views.pageCount);
-    this.#views.summary.fill(0);
+    removeTraces(this.#views);
   }
 
   /**
@@ -114,8 +121,6 @@ export class Tracer {
     return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
   }
 
-  // Work that another command ended early is not missed: the vCPUs are told to park or to exit only by a migration that
-  // takes back its traces.
   #stopAndTrace(work: TraceWork): void {
     this.#safepoints.stopAndTrace?.(work);
   }

@@ -4,7 +4,8 @@ import { GuestMachine } from '../../src/shared/guest/machine.js';
 import { allocateMachine } from '../../src/shared/guest/shared-machine.js';
 import { expand } from '../../src/shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
-import { Command, SafepointControl } from '../../src/shared/memory/safepoints.js';
+import { Command } from '../../src/shared/memory/safepoint-words.js';
+import { SafepointControl } from '../../src/shared/memory/safepoints.js';
 import { TracerThread } from '../../src/source/migration-workers.js';
 import type { LastHarvest, TraceMode } from '../../src/source/tracer.js';
 import { DestinationCopy } from '../support/destination-copy.js';
@@ -191,7 +192,7 @@ describe('a test notices', () => {
     // The last harvest re-sends what the one before it took; a harvest in between leaves it nothing to hide behind.
     await tracer.ask({ kind: 'harvest' });
     destination.copy();
-    control.command(Command.EXIT);
+    control.command(Command.PARK);
     const { last } = (await tracer.ask({ kind: 'take-last' })) as { last: LastHarvest };
     destination.copy(expand(last.bitmap, destination.pageCount));
     return destination.differingPages();

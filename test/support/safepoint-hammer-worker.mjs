@@ -1,7 +1,9 @@
 // One thread of the safepoint hammers: each does its rounds as fast as it can and counts what must never be.
 // Imports what was built; its gate's words are named in safepoint-gate.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { Command, SafepointControl, VcpuSafepoint } from '../../dist/shared/memory/safepoints.js';
+import { Command } from '../../dist/shared/memory/safepoint-words.js';
+import { SafepointControl } from '../../dist/shared/memory/safepoints.js';
+import { VcpuSafepoint } from '../../dist/shared/memory/vcpu-safepoint.js';
 
 const { role, safepointWords, vcpu, gate, words, permission, rounds } = workerData;
 

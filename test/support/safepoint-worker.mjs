@@ -1,7 +1,9 @@
 // One thread of the safepoint tests: a vCPU behind a barrier, a vCPU at rest, or whoever waits for a grace period.
 // Imports what was built; its gate's words are named in safepoint-gate.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { Command, SafepointControl, VcpuSafepoint } from '../../dist/shared/memory/safepoints.js';
+import { Command } from '../../dist/shared/memory/safepoint-words.js';
+import { SafepointControl } from '../../dist/shared/memory/safepoints.js';
+import { VcpuSafepoint } from '../../dist/shared/memory/vcpu-safepoint.js';
 
 const { role, safepointWords, vcpu, gate, words } = workerData;
 

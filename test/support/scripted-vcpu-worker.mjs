@@ -3,7 +3,8 @@
 import { workerData } from 'node:worker_threads';
 import { createGuestMemory } from '../../dist/shared/memory/guest-memory.js';
 import { viewMemory } from '../../dist/shared/memory/layout.js';
-import { Command, VcpuSafepoint } from '../../dist/shared/memory/safepoints.js';
+import { Command } from '../../dist/shared/memory/safepoint-words.js';
+import { VcpuSafepoint } from '../../dist/shared/memory/vcpu-safepoint.js';
 
 const { machine, stores, gate, words } = workerData;
 
@@ -36,4 +37,5 @@ for (let done = 0; command === Command.RUN; command = safepoint.pass()) {
   done++;
   Atomics.store(gate, words.STORED, done);
 }
+if (command === Command.PARK) safepoint.park();
 safepoint.exit();

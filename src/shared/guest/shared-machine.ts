@@ -3,7 +3,7 @@
 import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
-import { allocateSafepointWords } from '../memory/safepoints.js';
+import { allocateSafepointWords } from '../memory/safepoint-words.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from './guest-program.js';
 
 /** What is posted to every worker that touches the machine. */

@@ -1,89 +1,80 @@
-// Safepoints, grace periods and parking: how page states change while vCPUs run. Words and Atomics only.
-// Every word, its writers, its readers and the order between them: docs/memory-model.md.
+// Grace periods, parking and trace work: how page states change while vCPUs run. Words and Atomics only.
+// The vCPUs' side is vcpu-safepoint.ts; the argument is docs/memory-model.md.
+import { SafepointError } from './safepoint-error.js';
+import {
+  ACKNOWLEDGED,
+  CHANGES,
+  COMMAND,
+  COUNT_BITS,
+  Command,
+  EPOCH,
+  FAULT_DOORBELL,
+  FAULT_PAGE,
+  HEADER_WORDS,
+  LACKING,
+  NOT_HANDED_OVER,
+  NO_FAULT,
+  RESUMED,
+  RESUMES,
+  STATE,
+  THROTTLE,
+  THROTTLE_UNIT,
+  TRACE_DONE,
+  TRACE_GENERATION,
+  TRACE_STOPPED,
+  TRACE_WORK,
+  VCPU_WORDS,
+  VcpuState,
+  baseOf,
+  endTraceWork,
+  publishExit,
+} from './safepoint-words.js';
 import type { TraceWork } from './tracing.js';
 
-export const VCPUS_MAX = 64;
+/**
+ * A slice is well under 100 µs. A vCPU that reaches no safepoint for so long hangs: even with 64 of them on one core,
+ * each comes to run many times a second.
+ */
+export const SLICE_MS_MAX = 5000;
 
-// Machine-wide words.
-const EPOCH = 0;
-const COMMAND = 1;
-const THROTTLE = 2;
-const LACKING = 3;
-const TRACE_WORK = 4;
-const TRACE_STOPPED = 5;
-const TRACE_DONE = 6;
-const TRACE_GENERATION = 7;
-const RESUMES = 8;
-const HEADER_WORDS = 16;
+/** Waits look up so often: whether they are to give up, and how long they have waited. A suspended host counts as one. */
+const WAIT_STEP_MS = 100;
 
-// Words of one vCPU, on a cache line of their own.
-const STATE = 0;
-const ACKNOWLEDGED = 1;
-const CHANGES = 2;
-const FAULT_PAGE = 3;
-const FAULT_DOORBELL = 4;
-const VCPU_WORDS = 16;
-
-/** What all vCPUs are asked to do at their next safepoint. */
-export const Command = {
-  PARK: 0,
-  RUN: 1,
-  EXIT: 2,
-  /** Stop, do your share of trace work once all have stopped, and run on when all have done theirs. */
-  TRACE: 3,
-} as const;
-export type Command = (typeof Command)[keyof typeof Command];
-
-/** Where a vCPU is. In every state but RUNNING it holds no page state that it has checked and not yet used. */
-export const VcpuState = {
-  /** Between slices, waiting for RUN. */
-  PARKED: 0,
-  /** In a slice, or about to be. */
-  RUNNING: 1,
-  /** Between slices, asleep by its own wish or by the throttle. */
-  HALTED: 2,
-  /** Inside of a slice, waiting for a page that is still on the source. */
-  FAULTING: 3,
-  /** Its worker has ended. */
-  EXITED: 4,
-  /** Between slices, stopped for trace work. */
-  TRACING: 5,
-} as const;
-
-/** The throttle's word is in thousandths. */
-const THROTTLE_UNIT = 1000;
-
-const NO_FAULT = -1;
-const NOT_HANDED_OVER = -1;
-
-/** Allocates the shared words of a machine with `vcpus` vCPUs, all PARKED. */
-export function allocateSafepointWords(vcpus: number): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(4 * (HEADER_WORDS + vcpus * VCPU_WORDS));
-  const words = new Int32Array(buffer);
-  words[LACKING] = NOT_HANDED_OVER;
-  for (let vcpu = 0; vcpu < vcpus; vcpu++) words[HEADER_WORDS + vcpu * VCPU_WORDS + FAULT_PAGE] = NO_FAULT;
-  return buffer;
+/** How long a SafepointControl waits, and what makes it stop waiting. */
+export interface Patience {
+  /** A shared word; once it is not 0, every wait ends within a moment. */
+  readonly giveUp?: Int32Array<SharedArrayBuffer>;
+  /** How long a vCPU may be in one slice; SLICE_MS_MAX unless told. */
+  readonly sliceMsMax?: number;
 }
 
 /** The side of whoever changes page states, parks vCPUs or lets them go: tracer, receivers, machine. */
 export class SafepointControl {
   readonly vcpus: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
+  readonly #giveUp: Int32Array<SharedArrayBuffer> | undefined;
+  readonly #sliceMsMax: number;
+  readonly #stepMs: number;
 
-  constructor(buffer: SharedArrayBuffer) {
+  constructor(buffer: SharedArrayBuffer, { giveUp, sliceMsMax = SLICE_MS_MAX }: Patience = {}) {
     this.#words = new Int32Array(buffer);
     this.vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
+    this.#giveUp = giveUp;
+    this.#sliceMsMax = sliceMsMax;
+    this.#stepMs = Math.min(WAIT_STEP_MS, sliceMsMax);
   }
 
   /**
    * Waits one grace period: until every vCPU has passed a safepoint since the call, or is in no slice at all.
    * Page table bytes changed before the call are then seen by every later check, and every store that had already
    * been checked has landed. Blocks its thread; workers only.
+   * @throws SafepointError when a vCPU is stuck in a slice.
    */
   waitForGracePeriod(): void {
     const epoch = (Atomics.add(this.#words, EPOCH, 1) + 1) | 0;
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
       const base = baseOf(vcpu);
+      let waitedMs = 0;
       for (;;) {
         // The count of changes is loaded before what it covers, so a change after that makes the wait return.
         const changes = Atomics.load(this.#words, base + CHANGES);
@@ -92,7 +83,7 @@ export class SafepointControl {
         // A vCPU that leaves its park publishes RUNNING *before* it loads the epoch: one that is still seen in no
         // slice here will load the epoch bumped above.
         if (Atomics.load(this.#words, base + STATE) !== VcpuState.RUNNING) break;
-        Atomics.wait(this.#words, base + CHANGES, changes);
+        waitedMs = this.#sleep(base + CHANGES, changes, waitedMs, vcpu);
       }
     }
   }
@@ -101,68 +92,152 @@ export class SafepointControl {
   command(command: Command): void {
     Atomics.store(this.#words, COMMAND, command);
     Atomics.notify(this.#words, COMMAND);
-    // Trace work that is under way ends here. The count is changed too, so that nobody falls asleep on the old one.
-    Atomics.add(this.#words, TRACE_GENERATION, 1);
-    Atomics.add(this.#words, TRACE_STOPPED, VCPUS_MAX);
-    Atomics.notify(this.#words, TRACE_GENERATION);
-    Atomics.notify(this.#words, TRACE_STOPPED);
+    endTraceWork(this.#words);
+  }
+
+  /** Ends trace work that is under way, if any is: its vCPUs run on. */
+  endTraceWork(): void {
+    endTraceWork(this.#words);
+  }
+
+  /** The worker of `vcpu` has ended, whether or not it could say so itself: nobody waits for it any more. */
+  markExited(vcpu: number): void {
+    publishExit(this.#words, baseOf(vcpu));
   }
 
   /**
    * Stops every vCPU, has each do its share of `work` and lets them run on when the last one is done (before
-   * vSphere 7). Blocks; workers only. Answers false when another command ended it early.
+   * vSphere 7). Blocks; workers only.
+   * @throws SafepointError when it was not done: a vCPU is stuck or has exited, or another command ended it.
    */
-  stopAndTrace(work: TraceWork): boolean {
+  stopAndTrace(work: TraceWork): void {
     Atomics.store(this.#words, TRACE_WORK, work);
-    Atomics.store(this.#words, TRACE_STOPPED, 0);
-    Atomics.store(this.#words, TRACE_DONE, 0);
     const generation = Atomics.load(this.#words, TRACE_GENERATION);
+    Atomics.store(this.#words, TRACE_STOPPED, generation << COUNT_BITS);
+    Atomics.store(this.#words, TRACE_DONE, generation << COUNT_BITS);
     if (Atomics.compareExchange(this.#words, COMMAND, Command.RUN, Command.TRACE) !== Command.RUN)
-      return false;
+      throw interruptedError();
     Atomics.notify(this.#words, COMMAND);
-    while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
-      Atomics.wait(this.#words, TRACE_GENERATION, generation);
+    let waitedMs = 0;
+    try {
+      // Commanded before this look, while a vCPU that exits publishes so before it ends trace work: one sees the other.
+      this.#throwIfExited();
+      while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
+        waitedMs = this.#sleep(TRACE_GENERATION, generation, waitedMs, this.#firstIn(VcpuState.RUNNING));
+      }
+      if (Atomics.load(this.#words, TRACE_DONE) === ((generation << COUNT_BITS) | this.vcpus)) return;
+      this.#throwIfExited();
+      throw interruptedError();
+    } catch (error) {
+      endTraceWork(this.#words);
+      throw error;
     }
-    return Atomics.load(this.#words, TRACE_DONE) === this.vcpus;
   }
 
-  /** Whether every vCPU is out of its slice and will not enter one before RUN is commanded. */
+  /** Whether every vCPU stands between two slices and will not enter one before RUN is commanded. */
   areAllParked(): boolean {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
-      if (!isParked(this.state(vcpu))) return false;
+      if (this.state(vcpu) !== VcpuState.PARKED) return false;
     }
     return true;
   }
 
-  /** Blocks until `areAllParked`; the command must be PARK or EXIT. Workers only. */
+  /**
+   * Blocks until `areAllParked`; the command must be PARK. Workers only.
+   * @throws SafepointError when a vCPU has exited, and so cannot be parked whole, or is stuck in a slice.
+   */
   waitUntilParked(): void {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
-      for (let state = this.state(vcpu); !isParked(state); state = this.state(vcpu)) {
-        Atomics.wait(this.#words, baseOf(vcpu) + STATE, state);
+      let waitedMs = 0;
+      for (let state = this.#unparkedState(vcpu); state !== undefined; state = this.#unparkedState(vcpu)) {
+        waitedMs = this.#sleep(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
       }
     }
   }
 
-  /** Resolves once `areAllParked`; for threads that must not block. */
+  /** As `waitUntilParked`, for threads that must not block. */
   async parked(): Promise<void> {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
-      for (let state = this.state(vcpu); !isParked(state); state = this.state(vcpu)) {
-        const waiting = Atomics.waitAsync(this.#words, baseOf(vcpu) + STATE, state);
-        if (waiting.async) await waiting.value;
+      let waitedMs = 0;
+      for (let state = this.#unparkedState(vcpu); state !== undefined; state = this.#unparkedState(vcpu)) {
+        waitedMs = await this.#sleepAsync(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
       }
     }
   }
 
-  /** Commands RUN to parked vCPUs; resolves once each is in its first slice. For threads that must not block. */
+  /**
+   * Commands RUN to parked vCPUs; resolves once each is in its first slice, or has exited. One that finds no core for
+   * the whole limit runs all the same, so nothing is thrown. For threads that must not block.
+   */
   async resume(): Promise<void> {
-    const before = Atomics.load(this.#words, RESUMES);
+    const before = Array.from({ length: this.vcpus }, (_, vcpu) => this.#resumedCount(vcpu));
     this.command(Command.RUN);
-    for (;;) {
-      const resumes = Atomics.load(this.#words, RESUMES);
-      if (((resumes - before) | 0) >= this.vcpus) return;
-      const waiting = Atomics.waitAsync(this.#words, RESUMES, resumes);
-      if (waiting.async) await waiting.value;
+    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+      let waitedMs = 0;
+      for (;;) {
+        const resumes = Atomics.load(this.#words, RESUMES);
+        if (this.#resumedCount(vcpu) !== before[vcpu] || this.state(vcpu) === VcpuState.EXITED) break;
+        const waiting = Atomics.waitAsync(this.#words, RESUMES, resumes, this.#stepMs);
+        const woken = waiting.async ? await waiting.value : waiting.value;
+        if (woken !== 'timed-out') continue;
+        waitedMs += this.#stepMs;
+        if (waitedMs >= this.#sliceMsMax) break;
+      }
     }
+  }
+
+  #resumedCount(vcpu: number): number {
+    return Atomics.load(this.#words, baseOf(vcpu) + RESUMED);
+  }
+
+  // The state of a vCPU that is still to park; a half-done slice of one that exited is nothing to rely on.
+  #unparkedState(vcpu: number): number | undefined {
+    const state = this.state(vcpu);
+    if (state === VcpuState.EXITED) throw exitedError(vcpu);
+    return state === VcpuState.PARKED ? undefined : state;
+  }
+
+  #throwIfExited(): void {
+    const vcpu = this.#firstIn(VcpuState.EXITED);
+    if (vcpu !== undefined) throw exitedError(vcpu);
+  }
+
+  #firstIn(state: number): number | undefined {
+    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) if (this.state(vcpu) === state) return vcpu;
+    return undefined;
+  }
+
+  // Sleeps while the word holds `value`, for a step at the most; answers how long was waited in vain by now.
+  #sleep(index: number, value: number, waitedMs: number, vcpu: number | undefined): number {
+    const woken = Atomics.wait(this.#words, index, value, this.#stepMs);
+    return this.#waited(woken, waitedMs, vcpu);
+  }
+
+  async #sleepAsync(index: number, value: number, waitedMs: number, vcpu: number): Promise<number> {
+    const waiting = Atomics.waitAsync(this.#words, index, value, this.#stepMs);
+    return this.#waited(waiting.async ? await waiting.value : waiting.value, waitedMs, vcpu);
+  }
+
+  #waited(woken: string, waitedMs: number, vcpu: number | undefined): number {
+    if (this.#giveUp !== undefined && Atomics.load(this.#giveUp, 0) !== 0)
+      throw new SafepointError('given up', 'the wait for the vCPUs was given up', vcpu);
+    if (woken !== 'timed-out') return waitedMs;
+    if (waitedMs + this.#stepMs >= this.#sliceMsMax) throw this.#stuckError(vcpu);
+    return waitedMs + this.#stepMs;
+  }
+
+  #stuckError(vcpu: number | undefined): SafepointError {
+    const who = vcpu === undefined ? 'the vCPUs have' : `vCPU ${vcpu} has`;
+    const where =
+      vcpu !== undefined && this.state(vcpu) === VcpuState.FAULTING
+        ? 'waited for a page'
+        : 'been in one slice';
+    return new SafepointError(
+      'stuck',
+      `${who} ${where} for ${this.#sliceMsMax / 1000} s; the guest cannot be stopped or moved before its slice ` +
+        'returns: end the loop in its runSlice, or end the guest',
+      vcpu,
+    );
   }
 
   state(vcpu: number): number {
@@ -210,141 +285,10 @@ export class SafepointControl {
   }
 }
 
-/** A vCPU's side: its safepoint, its park, its sleep and its wait for a page. One per vCPU worker. */
-export class VcpuSafepoint {
-  readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #base: number;
-  #acknowledged = 0;
-
-  constructor(buffer: SharedArrayBuffer, vcpu: number) {
-    this.#words = new Int32Array(buffer);
-    this.#base = baseOf(vcpu);
-    this.#acknowledged = Atomics.load(this.#words, this.#base + ACKNOWLEDGED);
-  }
-
-  /** Between two slices: acknowledges a new epoch and answers what to do next. */
-  pass(): Command {
-    const epoch = Atomics.load(this.#words, EPOCH);
-    if (epoch !== this.#acknowledged) {
-      this.#acknowledged = epoch;
-      Atomics.store(this.#words, this.#base + ACKNOWLEDGED, epoch);
-      this.#noteChange();
-    }
-    return Atomics.load(this.#words, COMMAND) as Command;
-  }
-
-  /** How long this vCPU is to sleep for each microsecond that it runs. */
-  get throttle(): number {
-    return Atomics.load(this.#words, THROTTLE) / THROTTLE_UNIT;
-  }
-
-  /** Parks until the command is no longer PARK; answers the new command. */
-  park(): Command {
-    this.#publish(VcpuState.PARKED);
-    for (;;) {
-      while (Atomics.load(this.#words, COMMAND) === Command.PARK)
-        Atomics.wait(this.#words, COMMAND, Command.PARK);
-      const command = this.#enterSlices();
-      if (command !== Command.PARK) return command;
-      this.#publish(VcpuState.PARKED);
-    }
-  }
-
-  /** The first slice after a park begins; what this vCPU wrote before is visible to whoever awaits it. */
-  noteResumed(): void {
-    Atomics.add(this.#words, RESUMES, 1);
-    Atomics.notify(this.#words, RESUMES);
-  }
-
-  /** Sleeps between slices for at most `ms`, less when a command comes; answers the command. */
-  halt(ms: number): Command {
-    this.#publish(VcpuState.HALTED);
-    Atomics.wait(this.#words, COMMAND, Command.RUN, ms);
-    return this.#enterSlices();
-  }
-
-  /** Waits inside of a slice until woken for `page`; `isHere` tells whether its bytes arrived meanwhile. */
-  waitForPage(page: number, isHere: () => boolean, ask: () => void): void {
-    const doorbell = Atomics.load(this.#words, this.#base + FAULT_DOORBELL);
-    Atomics.store(this.#words, this.#base + FAULT_PAGE, page);
-    this.#publish(VcpuState.FAULTING);
-    // The page is published before its state is looked at again; whoever places it stores the state before looking
-    // for waiters. One of the two sees the other, so no wake-up is lost.
-    if (!isHere()) {
-      ask();
-      Atomics.wait(this.#words, this.#base + FAULT_DOORBELL, doorbell);
-    }
-    Atomics.store(this.#words, this.#base + FAULT_PAGE, NO_FAULT);
-    this.#enterSlices();
-  }
-
-  /**
-   * Stops for trace work: `doShare` runs once every vCPU stands still, and this one goes on when all have done theirs.
-   * Answers the next command.
-   */
-  trace(doShare: (work: TraceWork, vcpus: number) => void): Command {
-    const vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
-    // Loaded before this vCPU counts as stopped: until it does, nobody can end this generation but by another command.
-    const generation = Atomics.load(this.#words, TRACE_GENERATION);
-    if (Atomics.load(this.#words, COMMAND) !== Command.TRACE) return this.pass();
-    this.#publish(VcpuState.TRACING);
-    Atomics.add(this.#words, TRACE_STOPPED, 1);
-    Atomics.notify(this.#words, TRACE_STOPPED);
-    if (this.#awaitAllStopped(generation, vcpus)) {
-      doShare(Atomics.load(this.#words, TRACE_WORK) as TraceWork, vcpus);
-      if (Atomics.add(this.#words, TRACE_DONE, 1) + 1 === vcpus) {
-        // The command changes before the generation: who sees the new generation never does this work twice.
-        Atomics.compareExchange(this.#words, COMMAND, Command.TRACE, Command.RUN);
-        Atomics.add(this.#words, TRACE_GENERATION, 1);
-        Atomics.notify(this.#words, TRACE_GENERATION);
-      } else {
-        while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
-          Atomics.wait(this.#words, TRACE_GENERATION, generation);
-        }
-      }
-    }
-    return this.#enterSlices();
-  }
-
-  // False when another command ended the trace work before all vCPUs had stopped.
-  #awaitAllStopped(generation: number, vcpus: number): boolean {
-    for (;;) {
-      const stopped = Atomics.load(this.#words, TRACE_STOPPED);
-      if (Atomics.load(this.#words, TRACE_GENERATION) !== generation) return false;
-      if (stopped === vcpus) return true;
-      Atomics.wait(this.#words, TRACE_STOPPED, stopped);
-    }
-  }
-
-  exit(): void {
-    this.#publish(VcpuState.EXITED);
-  }
-
-  // Publish RUNNING, then load the epoch (and the command): the other order would let a grace period, or a park,
-  // miss this vCPU.
-  #enterSlices(): Command {
-    Atomics.store(this.#words, this.#base + STATE, VcpuState.RUNNING);
-    return this.pass();
-  }
-
-  #publish(state: number): void {
-    Atomics.store(this.#words, this.#base + STATE, state);
-    Atomics.notify(this.#words, this.#base + STATE);
-    this.#noteChange();
-  }
-
-  // Wakes a grace period that waits for this vCPU.
-  #noteChange(): void {
-    Atomics.add(this.#words, this.#base + CHANGES, 1);
-    Atomics.notify(this.#words, this.#base + CHANGES);
-  }
+function exitedError(vcpu: number): SafepointError {
+  return new SafepointError('exited', `vCPU ${vcpu} has ended in the middle of its slice`, vcpu);
 }
 
-// A halted vCPU does not count: it is woken by the command and parks by itself, so that a later RUN finds it parked.
-function isParked(state: number): boolean {
-  return state === VcpuState.PARKED || state === VcpuState.EXITED;
-}
-
-function baseOf(vcpu: number): number {
-  return HEADER_WORDS + vcpu * VCPU_WORDS;
+function interruptedError(): SafepointError {
+  return new SafepointError('interrupted', 'trace work was ended by another command');
 }

@@ -53,6 +53,17 @@ export function readRegion(
   }
 }
 
+/**
+ * Removes every trace, while vCPUs run or not: no store fires any more, and fires that are under way store the same byte.
+ * A page that never got the fast path (ARRIVED) does not get it here.
+ */
+export function removeTraces({ pageTable, pageCount, summary }: MemoryViews): void {
+  for (let page = 0; page < pageCount; page++) {
+    if (pageTable[page] === PageState.TRACED) pageTable[page] = PageState.PRESENT;
+  }
+  summary.fill(0);
+}
+
 /** The page table four entries at a time. */
 export function tableWordsOf({ pageTable }: MemoryViews): Int32Array {
   return new Int32Array(pageTable.buffer, pageTable.byteOffset, pageTable.length / 4);

@@ -7,7 +7,7 @@ import { GAP_BUCKETS } from '../guest/gap-buckets.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
-import { VCPUS_MAX } from '../memory/safepoints.js';
+import { VCPUS_MAX } from '../memory/safepoint-words.js';
 import { DURATION_MS_MAX } from '../units.js';
 import {
   decodeBody,

@@ -1,0 +1,94 @@
+// The words that tracer, machine, receivers and vCPUs share for safepoints: where each lies, and what two sides do to them.
+// Every word, its writers, its readers and the order between them: docs/memory-model.md.
+
+export const VCPUS_MAX = 64;
+
+// Machine-wide words.
+export const EPOCH = 0;
+export const COMMAND = 1;
+export const THROTTLE = 2;
+export const LACKING = 3;
+export const TRACE_WORK = 4;
+export const TRACE_STOPPED = 5;
+export const TRACE_DONE = 6;
+export const TRACE_GENERATION = 7;
+export const RESUMES = 8;
+export const HEADER_WORDS = 16;
+
+// Words of one vCPU, on a cache line of their own.
+export const STATE = 0;
+export const ACKNOWLEDGED = 1;
+export const CHANGES = 2;
+export const FAULT_PAGE = 3;
+export const FAULT_DOORBELL = 4;
+export const RESUMED = 5;
+export const VCPU_WORDS = 16;
+
+/** What all vCPUs are asked to do at their next safepoint. */
+export const Command = {
+  PARK: 0,
+  RUN: 1,
+  EXIT: 2,
+  /** Stop, do your share of trace work once all have stopped, and run on when all have done theirs. */
+  TRACE: 3,
+} as const;
+export type Command = (typeof Command)[keyof typeof Command];
+
+/** Where a vCPU is. In every state but RUNNING it holds no page state that it has checked and not yet used. */
+export const VcpuState = {
+  /** Between slices, waiting for RUN. */
+  PARKED: 0,
+  /** In a slice, or about to be. */
+  RUNNING: 1,
+  /** Between slices, asleep by its own wish or by the throttle. */
+  HALTED: 2,
+  /** Inside of a slice, waiting for a page that is still on the source. */
+  FAULTING: 3,
+  /** Its worker has ended. */
+  EXITED: 4,
+  /** Between slices, stopped for trace work. */
+  TRACING: 5,
+} as const;
+
+/** The throttle's word is in thousandths. */
+export const THROTTLE_UNIT = 1000;
+
+export const NO_FAULT = -1;
+export const NOT_HANDED_OVER = -1;
+
+/** The counts of trace work carry the generation that they are of above this many bits, so none is taken for another's. */
+export const COUNT_BITS = 7;
+export const COUNT_MASK = (1 << COUNT_BITS) - 1;
+
+/** Allocates the shared words of a machine with `vcpus` vCPUs, all PARKED. */
+export function allocateSafepointWords(vcpus: number): SharedArrayBuffer {
+  const buffer = new SharedArrayBuffer(4 * (HEADER_WORDS + vcpus * VCPU_WORDS));
+  const words = new Int32Array(buffer);
+  words[LACKING] = NOT_HANDED_OVER;
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) words[HEADER_WORDS + vcpu * VCPU_WORDS + FAULT_PAGE] = NO_FAULT;
+  return buffer;
+}
+
+// A vCPU is published as exited before those who wait are woken: for a grace period, a park, trace work or a resume.
+export function publishExit(words: Int32Array<SharedArrayBuffer>, base: number): void {
+  Atomics.store(words, base + STATE, VcpuState.EXITED);
+  Atomics.notify(words, base + STATE);
+  Atomics.add(words, base + CHANGES, 1);
+  Atomics.notify(words, base + CHANGES);
+  endTraceWork(words);
+  Atomics.add(words, RESUMES, 1);
+  Atomics.notify(words, RESUMES);
+}
+
+// The stopped count is made another generation's too, so that nobody falls asleep on the old one.
+export function endTraceWork(words: Int32Array<SharedArrayBuffer>): void {
+  Atomics.compareExchange(words, COMMAND, Command.TRACE, Command.RUN);
+  Atomics.add(words, TRACE_GENERATION, 1);
+  Atomics.add(words, TRACE_STOPPED, 1 << COUNT_BITS);
+  Atomics.notify(words, TRACE_GENERATION);
+  Atomics.notify(words, TRACE_STOPPED);
+}
+
+export function baseOf(vcpu: number): number {
+  return HEADER_WORDS + vcpu * VCPU_WORDS;
+}
