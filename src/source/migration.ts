@@ -305,6 +305,9 @@ function onPrepared(state: MigrationState, phase: Extract<Phase, { name: 'prepar
 }
 
 function onPong(plan: MigrationPlan, state: MigrationState, sample: ClockSample): Step {
+  // An answer to what was not asked yet measures nothing.
+  if (sample.sentAt > sample.receivedAt)
+    return state.phase.name === 'measuring-clock' ? outOfTurn(state, 'PONG') : { state, effects: [] };
   // Clocks run apart: every exchange counts, at whatever time, and those next to the stun count most.
   const noted: MigrationEffect = { kind: 'note-clock', sample };
   if (state.phase.name !== 'measuring-clock') return { state, effects: [noted] };
@@ -330,6 +333,8 @@ function onResumed(
 ): Step {
   if (state.phase.name !== 'handing-over') return { state, effects: [] };
   const { handOver } = state.phase;
+  // Who speaks of other vCPUs than it was given says nothing about these: what became of them is in doubt.
+  if (message.firstSliceAt.length !== handOver.registers.length) return outOfTurn(state, message.name);
   const noted: MigrationEffect[] = [
     { kind: 'disarm', timer: 'phase' },
     { kind: 'disarm', timer: 'doubt' },

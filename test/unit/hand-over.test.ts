@@ -109,6 +109,24 @@ describe('the source', () => {
     expect(again.effects).toEqual([{ kind: 'greet', welcomedBy: 'first' }]);
   });
 
+  it('is in doubt when the destination speaks of other vCPUs than it was given', () => {
+    const registers = [new Float64Array(32), new Float64Array(32)];
+    const phase: Phase = { ...handingOver, handOver: { ...handOver, registers } };
+    for (const firstSliceAt of [[], [1], [1, 2, 3]]) {
+      const step = stepFrom(phase, up, received({ ...RESUMED, firstSliceAt }));
+      expect(step.state.phase).toMatchObject({ outcome: { owner: 'in doubt' } });
+      expect(kindsOf(step)).not.toContain('note-resumed');
+    }
+    expect(kindsOf(stepFrom(phase, up, received({ ...RESUMED, firstSliceAt: [1, 2] })))).toContain(
+      'note-resumed',
+    );
+  });
+
+  it('measures nothing by an answer to what it did not ask yet', () => {
+    const early = received({ name: 'PONG', sentAt: 1e9, answeredAt: 1e9 });
+    expect(stepFrom(pushing, up, early)).toMatchObject({ state: { phase: pushing }, effects: [] });
+  });
+
   it.each([handingOver, pushing])('lets lost page connections end nothing while $name', (phase) => {
     expect(stepFrom(phase, up, { kind: 'timer', timer: 'pages' })).toMatchObject({
       state: { phase },

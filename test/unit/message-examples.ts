@@ -12,6 +12,9 @@ import {
 
 type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...MessageOf<Name>[]] };
 
+const ID = '0b54f2a1-9c3e-4d10-8a77-6f0e1d2c3b4a';
+const OTHER_ID = '00000000-0000-4000-8000-000000000000';
+
 const guest = {
   program: 'page-writer',
   memoryBytes: 256 * 1024 ** 2,
@@ -27,8 +30,8 @@ export const examples: Examples = {
       name: 'HELLO',
       version: 1,
       role: 'pages',
-      migrationId: 'm-1',
-      welcomedBy: 'f2b5',
+      migrationId: ID,
+      welcomedBy: OTHER_ID,
       index: 3,
       round: 2,
       windows: 77,
@@ -37,7 +40,7 @@ export const examples: Examples = {
       name: 'HELLO',
       version: 0,
       role: 'control',
-      migrationId: '',
+      migrationId: OTHER_ID,
       welcomedBy: '',
       index: 0,
       round: 0,
@@ -47,16 +50,16 @@ export const examples: Examples = {
       name: 'HELLO',
       version: 9,
       role: 'faults',
-      migrationId: 'é'.repeat(64),
-      welcomedBy: 'ü'.repeat(64),
+      migrationId: 'ffffffff-ffff-ffff-ffff-ffffffffffff',
+      welcomedBy: ID,
       index: 15,
       round: 1e6,
       windows: 1,
     },
   ],
   WELCOME: [
-    { name: 'WELCOME', version: 1, instanceId: 'f2b5', pid: 4711 },
-    { name: 'WELCOME', version: 0xffff_ffff, instanceId: '☂', pid: 0 },
+    { name: 'WELCOME', version: 1, instanceId: ID, pid: 4711 },
+    { name: 'WELCOME', version: 0xffff_ffff, instanceId: OTHER_ID, pid: 0 },
   ],
   REFUSAL: [
     { name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'another guest is coming in' },
@@ -94,7 +97,7 @@ export const examples: Examples = {
   ],
   PREPARED: [
     { name: 'PREPARED', preparedMs: 3.25 },
-    { name: 'PREPARED', preparedMs: Number.MAX_VALUE },
+    { name: 'PREPARED', preparedMs: DURATION_MS_MAX },
   ],
   PING: [
     { name: 'PING', sentAt: 123_456_789.125 },

@@ -35,11 +35,12 @@ export function timelineOf(samples: Float64Array, vcpus: number, originUs: numbe
   const longestStallMs = Array.from({ length: vcpus }, (): number[] => []);
   for (let row = stride; row + stride <= samples.length; row += stride) {
     const spanUs = samples[row]! - samples[row - stride]!;
-    if (!(spanUs > 0)) continue;
+    // A peer may say what it likes: no rate is endless.
+    if (!(spanUs >= 1)) continue;
     atMs.push(rounded((samples[row]! - originUs) / 1000));
     for (let vcpu = 0; vcpu < vcpus; vcpu++) {
       const work = row + 1 + 2 * vcpu;
-      const pages = samples[work]! - samples[work - stride]!;
+      const pages = Math.max(0, samples[work]! - samples[work - stride]!);
       pagesPerSecond[vcpu]!.push(Math.round((pages / spanUs) * 1e6));
       longestStallMs[vcpu]!.push(rounded(samples[work + 1]! / 1000));
     }

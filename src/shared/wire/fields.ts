@@ -49,13 +49,47 @@ export const flag: Field<boolean> = field(
   (value): value is boolean => typeof value === 'boolean',
 );
 
-/** Text of at most `max` UTF-16 units. */
-export function text(max: number): Field<string> {
+// What a terminal, a log or a page may take for an order, or shows as something else than it is: control characters
+// (escape sequences begin with one), marks that turn the direction of writing, line separators, halves of a character.
+const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/** Text of a peer as it can be shown: breaks of lines and tabs are spaces, and what orders a terminal about is �. */
+function shown(peersText: string): string {
+  return peersText.replaceAll(/[\t\n\r\p{Zl}\p{Zp}]+/gu, ' ').replaceAll(UNSHOWN, '\ufffd');
+}
+
+/** Text of at most `max` UTF-16 units to be shown to people; read as it can be shown. */
+export function prose(max: number): Field<string> {
+  return {
+    read(value, name) {
+      if (typeof value !== 'string' || value.length > max)
+        throw new ProtocolError(`field "${name}" is not text of at most ${max} characters`);
+      return shown(value);
+    },
+  };
+}
+
+/** A name of at most `max` UTF-16 units: what is not shown as it is, is none. */
+export function label(max: number): Field<string> {
   return field(
-    `text of at most ${max} characters`,
-    (value): value is string => typeof value === 'string' && value.length <= max,
+    `a name of at most ${max} characters without control characters`,
+    (value): value is string => typeof value === 'string' && value.length <= max && shown(value) === value,
   );
 }
+
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/;
+
+/** A UUID in lower case. */
+export const uuid: Field<string> = field(
+  'a UUID',
+  (value): value is string => typeof value === 'string' && UUID.test(value),
+);
+
+/** A UUID in lower case, or nothing. */
+export const uuidOrEmpty: Field<string> = field(
+  'a UUID or empty',
+  (value): value is string => value === '' || (typeof value === 'string' && UUID.test(value)),
+);
 
 /** One of the given words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Field<T> {
@@ -64,12 +98,12 @@ export function oneOf<const T extends string>(...words: readonly T[]): Field<T> 
   );
 }
 
-/** A list of at most `max` items. */
-export function list<T>(item: Field<T>, max: number): Field<T[]> {
+/** A list of `min` to `max` items. */
+export function list<T>(item: Field<T>, max: number, min = 0): Field<T[]> {
   return {
     read(value, name) {
-      if (!Array.isArray(value) || value.length > max)
-        throw new ProtocolError(`field "${name}" is not a list of at most ${max}`);
+      if (!Array.isArray(value) || value.length > max || value.length < min)
+        throw new ProtocolError(`field "${name}" is not a list of ${min} to ${max}`);
       return value.map((one, index) => item.read(one, `${name}[${index}]`));
     },
   };
@@ -88,13 +122,14 @@ export function doubles(max: number): Field<Float64Array> {
   };
 }
 
-/** A row of at most `max` doubles, none of them infinite or not a number. */
-export function numbers(max: number): Field<Float64Array> {
+/** A row of at most `max` doubles, each from 0 to `valueMax`. */
+export function numbers(max: number, valueMax: number): Field<Float64Array> {
   const row = doubles(max);
   return {
     read(value, name) {
       const values = row.read(value, name);
-      if (!values.every(Number.isFinite)) throw new ProtocolError(`field "${name}" holds what is no number`);
+      if (!values.every((double) => double >= 0 && double <= valueMax))
+        throw new ProtocolError(`field "${name}" holds what is no number from 0 to ${valueMax}`);
       return values;
     },
   };
@@ -115,7 +150,7 @@ export function record<S extends Shape>(shape: S): Field<Read<S>> {
       const names = Object.keys(value);
       const unknownName = names.find((one) => !Object.hasOwn(shape, one));
       if (unknownName !== undefined)
-        throw new ProtocolError(`field "${name}.${unknownName.slice(0, 40)}" is unknown`);
+        throw new ProtocolError(`field "${name}.${shown(unknownName.slice(0, 40))}" is unknown`);
       const entries = Object.entries(shape).map(([one, itsField]) => {
         if (!Object.hasOwn(value, one)) throw new ProtocolError(`field "${name}.${one}" is missing`);
         return [one, itsField.read((value as Record<string, unknown>)[one], `${name}.${one}`)] as const;

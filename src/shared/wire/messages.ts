@@ -15,13 +15,16 @@ import {
   encodeBody,
   flag,
   integer,
+  label,
   list,
   numbers,
   oneOf,
+  prose,
   rate,
   real,
   record,
-  text,
+  uuid,
+  uuidOrEmpty,
   type Field,
 } from './fields.js';
 import { encodeFrame, type Frame, type FrameName } from './frames.js';
@@ -33,8 +36,11 @@ const REASON_CHARACTERS_MAX = 2000;
 
 const u32 = integer(0, 0xffff_ffff);
 const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
-const instant = real(0);
-const milliseconds = real(0);
+/** Clocks count microseconds in whole numbers that a double still tells apart: some 285 years. */
+const INSTANT_US_MAX = 2 ** 53;
+const instant = real(0, INSTANT_US_MAX);
+const milliseconds = real(0, DURATION_MS_MAX);
+const microseconds = real(0, DURATION_MS_MAX * 1000);
 const portField = integer(1, 65535);
 
 /** Why a peer declines. */
@@ -65,7 +71,7 @@ export const cancelCodes = [
 export type CancelCode = (typeof cancelCodes)[number];
 
 const guestSpec = record({
-  program: text(200),
+  program: label(200),
   memoryBytes: integer(PAGE_BYTES, MEMORY_BYTES_MAX),
   vcpus: integer(1, VCPUS_MAX),
   seed: u32,
@@ -77,17 +83,17 @@ const bodies = {
   HELLO: record({
     version: u32,
     role: oneOf('control', 'pages', 'faults'),
-    migrationId: text(64),
+    migrationId: uuid,
     /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
-    welcomedBy: text(64),
+    welcomedBy: uuidOrEmpty,
     index: integer(0, CONNECTIONS_MAX - 1),
     /** Pages: the round and how many of its windows this connection placed before it was cut; else 0. */
     round: integer(0, ROUNDS_MAX),
     windows: u32,
   }),
   /** `instanceId` names the process that answers, so that a restarted one is told apart. */
-  WELCOME: record({ version: u32, instanceId: text(64), pid: u32 }),
-  REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: text(REASON_CHARACTERS_MAX) }),
+  WELCOME: record({ version: u32, instanceId: uuid, pid: u32 }),
+  REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
     mode: oneOf('pre-copy', 'hybrid', 'post-copy'),
@@ -97,7 +103,7 @@ const bodies = {
     faultPort: portField,
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
-    auditAfterMs: real(0, DURATION_MS_MAX),
+    auditAfterMs: milliseconds,
   }),
   PREPARED: record({ preparedMs: milliseconds }),
   PING: record({ sentAt: instant }),
@@ -118,16 +124,16 @@ const bodies = {
     placementMs: milliseconds,
     resumeMs: milliseconds,
     answeredAt: instant,
-    firstSliceAt: list(instant, VCPUS_MAX),
+    firstSliceAt: list(instant, VCPUS_MAX, 1),
   }),
   /** Every page is here; what the guest's remote page faults cost it. Latencies are in microseconds. */
   ARRIVED: record({
     pushedPages: pageCountField,
     fetchedPages: pageCountField,
     remotePageFaults: u32,
-    latencyP50Us: real(0),
-    latencyP99Us: real(0),
-    latencyMaxUs: real(0),
+    latencyP50Us: microseconds,
+    latencyP99Us: microseconds,
+    latencyMaxUs: microseconds,
     /** Faults by latency: bucket n counts those below 2^(n/2) µs that no bucket before it counts. */
     latencyBuckets: list(u32, FAULT_BUCKETS),
     durationMs: milliseconds,
@@ -136,15 +142,15 @@ const bodies = {
     passed: flag,
     checked: pageCountField,
     failed: u32,
-    findings: list(text(FINDING_CHARACTERS_MAX), 8),
+    findings: list(prose(FINDING_CHARACTERS_MAX), 8),
     /** The guest since the resume, sampled: rows as samples.ts says. */
-    samples: numbers(SENT_SAMPLE_DOUBLES_MAX),
+    samples: numbers(SENT_SAMPLE_DOUBLES_MAX, INSTANT_US_MAX),
     /** Gaps between its slices: buckets and counts in turn (gap-buckets.ts). */
-    gaps: numbers(2 * GAP_BUCKETS),
+    gaps: numbers(2 * GAP_BUCKETS, Number.MAX_SAFE_INTEGER),
     /** The longest that a vCPU stood between two slices, or waited for a page. */
-    longestStallUs: real(0),
+    longestStallUs: microseconds,
   }),
-  CANCEL: record({ code: oneOf(...cancelCodes), reason: text(REASON_CHARACTERS_MAX) }),
+  CANCEL: record({ code: oneOf(...cancelCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),
 } as const satisfies Partial<Record<FrameName, Field<object>>>;
 
