@@ -20,6 +20,8 @@ export interface ConvergenceLimits {
 export interface Forecast {
   /** The fixed costs and the network, and the copying of the remaining pages where that is part of the stun. */
   readonly stunMs: number;
+  /** The same where the remaining pages follow, whether or not that is the plan. */
+  readonly stunWithoutCopyMs: number;
   readonly copyMs: number;
   readonly bandwidthBytesPerSecond: number;
   readonly remainingPages: number;
@@ -111,8 +113,10 @@ function forecastOver(
   const transferMs =
     remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidthBytesPerSecond) * 1000;
   const copyMs = remainingPages === 0 ? 0 : transferMs + Math.max(0, roundCostMs - roundTripMs);
+  const stunWithoutCopyMs = FIXED_STUN_MS + roundTripMs;
   return {
-    stunMs: FIXED_STUN_MS + roundTripMs + (pagesFollow ? 0 : copyMs),
+    stunMs: stunWithoutCopyMs + (pagesFollow ? 0 : copyMs),
+    stunWithoutCopyMs,
     copyMs: pagesFollow ? transferMs : copyMs,
     bandwidthBytesPerSecond,
     remainingPages,

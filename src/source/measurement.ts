@@ -7,10 +7,11 @@ import type { MachineCounters } from '../shared/guest/machine.js';
 import { faultBucketBoundUs } from '../shared/guest/fault-latency.js';
 import { expand, rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { countsOf } from '../shared/guest/gap-buckets.js';
-import { meanThroughput, timelineOf } from '../shared/guest/samples.js';
+import { timelineOf } from '../shared/guest/samples.js';
 import { bitCount32 } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../shared/memory/pages.js';
 import { countsSince, gapHistogramOf } from '../shared/report/gap-histogram.js';
+import { lossOf } from '../shared/report/throughput-loss.js';
 import {
   addUp,
   REPORT_VERSION,
@@ -30,6 +31,7 @@ import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
 import type { MigrationPlan } from './migration.js';
+import { timesOf } from './phase-times.js';
 import { stunOf } from './stun.js';
 import type { LastHarvest } from './tracer.js';
 
@@ -57,6 +59,7 @@ export class Measurement {
   #throttledShare = 0;
   #switchOverReason = '';
   #stopAt = 0;
+  #pagesFollow = false;
   #sentAt = 0;
   #last: LastHarvest | undefined;
   #lastSliceEndAt: readonly number[] = [];
@@ -66,7 +69,6 @@ export class Measurement {
   #handOverBytes = 0;
   readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
   #samples: Float64Array = new Float64Array(0);
-  #totalMs = 0;
   readonly #cuts: ScriptedCut[] = [];
   #longestGapUs = 0;
   #parked: MachineCounters | undefined;
@@ -89,7 +91,10 @@ export class Measurement {
   }
 
   get forecastStunMs(): number | null {
-    return this.#forecast?.stunMs ?? null;
+    const forecast = this.#forecast;
+    if (forecast === undefined) return null;
+    // A pre-copy that went over to post-copy: its pages follow after all.
+    return this.#pagesFollow ? forecast.stunWithoutCopyMs : forecast.stunMs;
   }
 
   noteClock(sample: ClockSample): void {
@@ -131,9 +136,10 @@ export class Measurement {
     return report;
   }
 
-  /** `before`: the guest's counters before it was stopped. */
-  noteStop(stopAt: number, why: string, before: MachineCounters): void {
+  /** `before`: the guest's counters before it was stopped. `pagesFollow`: what is left is not part of the stun. */
+  noteStop(stopAt: number, why: string, pagesFollow: boolean, before: MachineCounters): void {
     this.#stopAt = stopAt;
+    this.#pagesFollow = pagesFollow;
     this.#switchOverReason = why;
     this.#longestGapUs = before.longestGapUs;
   }
@@ -151,7 +157,6 @@ export class Measurement {
   noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
     this.#clockSamples.noteResumed();
     this.#resumed = { message, receivedAt };
-    this.#totalMs = (receivedAt - this.#beganAt) / 1000;
   }
 
   noteArrived(arrived: MessageOf<'ARRIVED'>): void {
@@ -198,6 +203,7 @@ export class Measurement {
       );
     }
     const audit = this.#audit;
+    const resumedAt = this.#resumed?.receivedAt ?? this.#beganAt;
     return {
       version: REPORT_VERSION,
       outcome: 'completed',
@@ -215,7 +221,7 @@ export class Measurement {
       link: emulation === undefined ? null : { emulated: true, delayMs: emulation.delayMs, cuts: this.#cuts },
       switchOverReason: this.#switchOverReason,
       rounds: this.#rounds,
-      forecastStunMs: this.#forecast?.stunMs ?? null,
+      forecastStunMs: this.forecastStunMs,
       stun,
       trace: {
         mode: trace,
@@ -236,7 +242,8 @@ export class Measurement {
       timeline,
       postcopy: this.#postcopy(),
       cuts: bytes.cuts,
-      totalMs: this.#totalMs,
+      totalMs: (resumedAt - this.#beganAt) / 1000,
+      times: timesOf(this.#phases, this.#beganAt, resumedAt),
       gaps: this.#gaps(),
       guestCost: this.#guestCost(timeline),
       audit:
@@ -294,12 +301,12 @@ export class Measurement {
   #guestCost({ phases, source }: TimelineReport): GuestCostReport {
     const tracedMs = phases.find(({ name }) => name === 'installing-traces')?.fromMs;
     const stoppedMs = phases.find(({ name }) => name === 'stopping')?.fromMs ?? 0;
-    const before = meanThroughput(source, -BEFORE_MS, 0);
-    const during = tracedMs === undefined ? null : meanThroughput(source, tracedMs, stoppedMs);
     return {
-      beforePagesPerSecond: before,
-      duringPagesPerSecond: during,
-      lostShare: before === null || during === null || before === 0 ? null : 1 - during / before,
+      ...lossOf(
+        source,
+        { fromMs: -BEFORE_MS, toMs: 0 },
+        tracedMs === undefined ? undefined : { fromMs: tracedMs, toMs: stoppedMs },
+      ),
       longestStallBeforeStunMs: this.#longestGapUs / 1000,
       longestStallAfterStunMs: this.#audit === undefined ? null : this.#audit.longestStallUs / 1000,
     };

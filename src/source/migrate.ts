@@ -533,7 +533,7 @@ export class OutgoingMigration {
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
     const { registers, guestClockUs } = this.#machine.checkpoint();
     this.#dirtyPages = last.dirtyPages;
-    this.#measurement.noteStop(stopAt, why, before);
+    this.#measurement.noteStop(stopAt, why, pagesFollow, before);
     this.#measurement.noteTaken(last, this.#machine.lastSliceEndAt());
     const finalPages = pagesFollow ? 0 : last.dirtyPages;
     const handOver: MessageOf<'HAND_OVER'> = {

@@ -37,6 +37,7 @@ const documented = {
   bitmap: { format: text, rawBytes: number, sentBytes: number },
   bytes: { total: number },
   totalMs: number,
+  times: { preparationMs: number, copyingMs: number, switchOverMs: number },
   audit: { passed: true, checked: PAGES },
   settings: { stunBudgetMs: 10, roundsMax: 30, onTimeout: 'post-copy', bandwidthBytesPerSecond: null },
   link: null,

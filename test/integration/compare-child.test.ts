@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { runChild, type ChildEnd } from '../../src/cli/compare-child.js';
 import { outcomeOf } from '../../src/cli/compare-run.js';
+import { REPORT_VERSION } from '../../src/shared/report/report.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 const LONG_MS = 60_000;
@@ -60,7 +61,11 @@ describe('the end of a run counts as', () => {
     why: 'ended',
     ...changes,
   });
-  const failure = { version: 2, outcome: 'failed', error: { code: 'REFUSED', message: 'no room' } };
+  const failure = {
+    version: REPORT_VERSION,
+    outcome: 'failed',
+    error: { code: 'REFUSED', message: 'no room' },
+  };
   const audit = { passed: false, checked: 9, failed: 1, findings: ['page 3 is torn'] };
 
   it('completed with a report and status 0', () => {

@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/shared/report/report.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 2,
+  version: 3,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -143,6 +143,7 @@ export const fixtureReport: MigrationReport = {
   },
   cuts: 0,
   totalMs: 988.4,
+  times: { preparationMs: 40.25, copyingMs: 940.125, switchOverMs: 8.025, pushMs: 71.5 },
   gaps: {
     before: {
       count: 20_000,
@@ -183,6 +184,7 @@ export const fixtureReport: MigrationReport = {
     beforePagesPerSecond: 100_000,
     duringPagesPerSecond: 86_500,
     lostShare: 0.135,
+    lostShareError: 0.0125,
     longestStallBeforeStunMs: 0.0643,
     longestStallAfterStunMs: 6.8715,
   },

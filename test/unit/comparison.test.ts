@@ -26,7 +26,7 @@ function everyNumber(change: (value: number) => number): MigrationReport {
   const { guest, settings, version } = fixtureReport;
   const changed = JSON.parse(
     JSON.stringify(fixtureReport, (key, value: unknown) =>
-      typeof value === 'number' && key !== 'lostShare' ? change(value) : value,
+      typeof value === 'number' && !key.startsWith('lostShare') ? change(value) : value,
     ),
   ) as MigrationReport;
   return { ...changed, guest, settings, version };

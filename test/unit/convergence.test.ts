@@ -20,6 +20,7 @@ describe('a forecast of the stun', () => {
   it('is the fixed costs and the network when nothing remains', () => {
     expect(forecastStun([round(1000, 100 * MILLION)], 0, 0.25)).toEqual({
       stunMs: FIXED_STUN_MS + 0.25,
+      stunWithoutCopyMs: FIXED_STUN_MS + 0.25,
       copyMs: 0,
       bandwidthBytesPerSecond: expect.closeTo(100 * MILLION, 3) as number,
       remainingPages: 0,
@@ -35,6 +36,12 @@ describe('a forecast of the stun', () => {
     const { stunMs, copyMs } = forecastStun([round(1000, 4.104 * MILLION)], 50, 2, true);
     expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 2, 6);
     expect(copyMs).toBeCloseTo(50, 6);
+  });
+
+  it('knows what the stun would be if the pages followed after all, however long they take to copy', () => {
+    const follows = forecastStun([round(1000, 4.104 * MILLION)], 5000, 2, true).stunMs;
+    expect(forecastStun([round(1000, 4.104 * MILLION)], 5000, 2).stunWithoutCopyMs).toBe(follows);
+    expect(forecastStun([], 5000, 2).stunWithoutCopyMs).toBe(follows);
   });
 
   it('counts on the best of the last three rounds', () => {

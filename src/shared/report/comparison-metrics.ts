@@ -1,6 +1,7 @@
 // What a comparison compares: every figure with its name, its unit and where it stands in a report.
 // Knows one report at a time; medians over several are comparison.ts's.
 import type { MigrationReport, StunParts } from './report.js';
+import { measurableLoss } from './throughput-loss.js';
 
 /** What a value counts; `share` is of a whole, 1 being all of it. */
 export type Unit = 'ms' | 'bytes' | 'share' | 'count';
@@ -10,7 +11,7 @@ export interface Metric {
   /** At most 28 characters with the indent of a part: the table in the terminal has no more. */
   readonly name: string;
   readonly unit: Unit;
-  /** A part of the stun, or a sum of parts. */
+  /** A part of what stands above it, or a sum of its parts. */
   readonly isPart: boolean;
   /** null where the run did not measure it. */
   readonly of: (report: MigrationReport) => number | null;
@@ -77,7 +78,7 @@ export const metrics: readonly Metric[] = [
     'ms',
     ({ guestCost }) => guestCost.longestStallAfterStunMs,
   ),
-  whole('lostShare', 'guest throughput lost', 'share', ({ guestCost }) => guestCost.lostShare),
+  whole('lostShare', 'guest throughput lost', 'share', ({ guestCost }) => measurableLoss(guestCost)),
   whole('throttledMs', 'throttled, all vCPUs', 'ms', ({ trace }) => trace.throttledMs),
   whole('bitmapBytes', 'bitmap on the wire', 'bytes', ({ bitmap }) => bitmap.sentBytes),
   whole(
@@ -89,4 +90,8 @@ export const metrics: readonly Metric[] = [
   whole('wireBytes', 'bytes on the wire', 'bytes', ({ bytes }) => bytes.total),
   whole('rounds', 'rounds', 'count', ({ rounds }) => rounds.filter(({ stage }) => stage === 'copy').length),
   whole('totalMs', 'total time', 'ms', ({ totalMs }) => totalMs),
+  part('preparationMs', 'preparation', ({ times }) => times.preparationMs),
+  part('copyingMs', 'copying', ({ times }) => times.copyingMs),
+  part('switchOverMs', 'switch-over', ({ times }) => times.switchOverMs),
+  whole('pushMs', 'pages that follow, after it', 'ms', ({ times }) => times.pushMs),
 ];

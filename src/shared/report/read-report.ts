@@ -26,6 +26,7 @@ import {
   type RoundForecast,
   type SettingsReport,
   type TimelineReport,
+  type TimesReport,
 } from './report.js';
 
 /**
@@ -193,11 +194,18 @@ const report = fields<MigrationReport>({
   ),
   cuts: count,
   totalMs: number,
+  times: fields<TimesReport>({
+    preparationMs: number,
+    copyingMs: number,
+    switchOverMs: number,
+    pushMs: nullable(number),
+  }),
   gaps: fields<MigrationReport['gaps']>({ before: gapHistogram, during: gapHistogram, after: gapHistogram }),
   guestCost: fields<GuestCostReport>({
     beforePagesPerSecond: nullable(number),
     duringPagesPerSecond: nullable(number),
     lostShare: nullable(number),
+    lostShareError: nullable(number),
     longestStallBeforeStunMs: number,
     longestStallAfterStunMs: nullable(number),
   }),

@@ -3,8 +3,8 @@
 import type { GuestTimeline } from '../guest/samples.js';
 import type { BitmapFormat } from '../memory/compacted-bitmap.js';
 
-/** Bumped when a field changes its meaning or goes. */
-export const REPORT_VERSION = 2;
+/** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
+export const REPORT_VERSION = 3;
 
 /** What was expected when a round began, of the whole migration: compared with what came of it by forecast-error.ts. */
 export interface RoundForecast {
@@ -133,9 +133,26 @@ export interface GuestCostReport {
   readonly duringPagesPerSecond: number | null;
   /** Share of the throughput that was lost; negative where there was more of it. */
   readonly lostShare: number | null;
+  /**
+   * How far `lostShare` may be off, by how much the samples of either stretch differ among themselves: a loss within it is
+   * none that was measured. null where there were too few to tell.
+   */
+  readonly lostShareError: number | null;
   /** The longest that any vCPU stood between two slices, or waited for a page: until the stun, and after it. */
   readonly longestStallBeforeStunMs: number;
   readonly longestStallAfterStunMs: number | null;
+}
+
+/** What the time went to. The first three add up to `totalMs`. */
+export interface TimesReport {
+  /** Connecting, what the destination prepares, comparing the clocks. */
+  readonly preparationMs: number;
+  /** Installing traces, rounds and harvests, while the guest runs. */
+  readonly copyingMs: number;
+  /** From the decision to stop the guest until it was known to run at the destination. */
+  readonly switchOverMs: number;
+  /** After that, until every page had arrived; null when none followed. */
+  readonly pushMs: number | null;
 }
 
 /** An emulated network, if the connections went through one. */
@@ -184,7 +201,7 @@ export interface MigrationReport {
   readonly link: LinkReport | null;
   readonly switchOverReason: string;
   readonly rounds: readonly RoundReport[];
-  /** The stun that was forecast when the switch-over was decided. */
+  /** The stun that was forecast when the switch-over was decided, of the way that was taken: see `postcopy`. */
   readonly forecastStunMs: number | null;
   readonly stun: StunReport;
   readonly trace: {
@@ -214,6 +231,7 @@ export interface MigrationReport {
   readonly cuts: number;
   /** From the start of the migration until the source knew that the guest runs at the destination. */
   readonly totalMs: number;
+  readonly times: TimesReport;
   readonly gaps: GapsReport;
   readonly guestCost: GuestCostReport;
   /** null when no audit was asked for. */

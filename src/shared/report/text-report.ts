@@ -2,6 +2,7 @@
 // Pure: a report in, text out.
 import { formatBytes, formatCount, formatMs } from '../units.js';
 import { forecastErrors } from './forecast-error.js';
+import { lossText } from './throughput-loss.js';
 import type { FailureReport, GapHistogram, MigrationReport, PostcopyReport, StunParts } from './report.js';
 
 /** Names of the stun's parts, in the order in which they pass. */
@@ -21,6 +22,7 @@ export function renderReport(report: MigrationReport): string {
   return [
     headline(report),
     section('Stun', stunLines(report)),
+    section('Time', timeLines(report)),
     section('Rounds', roundLines(report)),
     section('Tracing', [
       ['mode', report.trace.mode],
@@ -56,10 +58,10 @@ function emulationOf({ delayMs, cuts }: NonNullable<MigrationReport['link']>): s
   return `The network was emulated: ${formatMs(delayMs)} added to each round trip${cut}.`;
 }
 
-function headline({ guest, mode, stun, totalMs, source, destination, link }: MigrationReport): string {
+function headline({ guest, mode, stun, totalMs, times, source, destination, link }: MigrationReport): string {
   return [
     `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
-    ` from process ${source.pid} to process ${destination.pid} by ${mode} in ${formatMs(totalMs)}.`,
+    ` from process ${source.pid} to process ${destination.pid} by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
     ` Stun: ${formatMs(stun.stunMs)}.`,
     ...(link === null ? [] : [`\n${emulationOf(link)}`]),
   ].join('');
@@ -95,17 +97,27 @@ function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport):
   ];
 }
 
+function timeLines({ times, totalMs }: MigrationReport): Row[] {
+  const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
+  return [
+    ['preparation', formatMs(preparationMs)],
+    ['copying, the guest runs', formatMs(copyingMs)],
+    ['switch-over', formatMs(switchOverMs)],
+    ['total', formatMs(totalMs), 'start to resume'],
+    ...(pushMs === null ? [] : [['pages that followed', formatMs(pushMs), 'after it'] as const]),
+  ];
+}
+
 function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
-  const { beforePagesPerSecond, duringPagesPerSecond, lostShare } = guestCost;
+  const { beforePagesPerSecond, duringPagesPerSecond } = guestCost;
+  const loss = lossText(guestCost);
   const rate = (pagesPerSecond: number | null): string =>
     pagesPerSecond === null ? 'not sampled' : `${formatCount(pagesPerSecond)} pages/s`;
   const rows: Row[] = [
     ['throughput before', rate(beforePagesPerSecond)],
     [
       'throughput during the rounds',
-      lostShare === null
-        ? rate(duringPagesPerSecond)
-        : `${rate(duringPagesPerSecond)} (${(lostShare * 100).toFixed(1)} % lost)`,
+      loss === '' ? rate(duringPagesPerSecond) : `${rate(duringPagesPerSecond)} (${loss})`,
     ],
   ];
   if (trace.throttledMs > 0) rows.push(['throttled, all vCPUs together', formatMs(trace.throttledMs)]);
@@ -149,10 +161,15 @@ function roundLines(report: MigrationReport): Row[] {
       'forecast',
       '',
       `before round ${round}: ${expected.rounds} rounds, ${formatMs(expected.totalMs)} in all, stun ${formatMs(expected.stunMs)}; ` +
-        `came: ${came.rounds} rounds, ${formatMs(came.totalMs)}, stun ${formatMs(came.stunMs)}`,
+        `came${hasChangedPlan(report) ? ', with pages that followed after all' : ''}: ${came.rounds} rounds, ${formatMs(came.totalMs)}, stun ${formatMs(came.stunMs)}`,
     ]);
   }
   return rows;
+}
+
+/** What was forecast before its rounds was a stun that holds the copying of what is left. */
+function hasChangedPlan({ mode, postcopy }: MigrationReport): boolean {
+  return mode === 'pre-copy' && postcopy !== null;
 }
 
 function postcopyLines({

@@ -1,12 +1,12 @@
 // The head of the page: how long the guest stood still, and what became of it.
 // Knows the report.
 import { formatBytes, formatCount, formatMs } from '../../units.js';
-import type { AuditReport, MigrationReport } from '../report.js';
+import type { AuditReport, MigrationReport, TimesReport } from '../report.js';
 import { figure, html, type Insert, type Markup } from './markup.js';
 import { tile } from './section.js';
 
 export function headline(report: MigrationReport): Markup {
-  const { guest, mode, stun, totalMs, forecastStunMs, bytes, source, destination, postcopy } = report;
+  const { guest, mode, stun, totalMs, forecastStunMs, bytes, source, destination, times } = report;
   return html`<header>
     <p class="eyebrow"><b>microstun</b> migration report</p>
     <h1>The guest stood still for <em>${formatMs(stun.stunMs)}</em></h1>
@@ -33,14 +33,7 @@ export function headline(report: MigrationReport): Markup {
           >`,
         'last slice at the source to first at the destination, ± clock error',
       )}
-      ${tile(
-        'Total time',
-        figure('totalMs', totalMs, formatMs(totalMs)),
-        postcopy === null
-          ? 'start to resume'
-          : html`start to resume; the last pages came
-            ${figure('postcopy.durationMs', postcopy.durationMs, formatMs(postcopy.durationMs))} later`,
-      )}
+      ${tile('Total time', figure('totalMs', totalMs, formatMs(totalMs)), timesRemark(times))}
       ${tile('Forecast stun', forecast(forecastStunMs), `switched over: ${report.switchOverReason}`)}
       ${tile(
         'On the wire',
@@ -49,6 +42,14 @@ export function headline(report: MigrationReport): Markup {
       )}
     </dl>
   </header>`;
+}
+
+function timesRemark(times: TimesReport): Markup {
+  const time = (name: keyof TimesReport, ms: number): Markup => figure(`times.${name}`, ms, formatMs(ms));
+  const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
+  return html`start to resume: preparation ${time('preparationMs', preparationMs)}, copying
+  ${time('copyingMs', copyingMs)}, switch-over
+  ${time('switchOverMs', switchOverMs)}${pushMs === null ? '' : html`; the last pages came ${time('pushMs', pushMs)} later`}`;
 }
 
 function forecast(forecastStunMs: number | null): Insert {
