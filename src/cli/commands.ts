@@ -3,11 +3,13 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
+import { reportText } from '../shared/report/report.js';
 import { joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
+import { earlyFailure } from './early-failure.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
 import {
   commonOptions,
@@ -18,6 +20,7 @@ import {
   refuseRepeatedFlags,
   wholeNumber,
 } from './options.js';
+import { complain, standardOutput } from './output.js';
 import { drawnOptions, newFile, reportOptions } from './report-options.js';
 import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
@@ -163,7 +166,7 @@ const parser = yargs(commandLine)
         .option('out', {
           type: 'string',
           describe: 'The HTML file (default: beside the JSON)',
-          coerce: once((text: string) => text),
+          coerce: once(newFile('--out')),
         })
         .example('$0 report run.json --out report.html', 'open report.html in any browser'),
     async (args) => {
@@ -185,21 +188,43 @@ const parser = yargs(commandLine)
     throw thrown ?? new MicrostunError('USAGE', `${message}; see --help`);
   });
 
+/** Whoever asked for a document gets one, whatever the end; a program reads it. */
+const wantsDocument = commandLine.some((token) => /^--json(=true)?$/.test(token));
+
+// The last net: a second Ctrl-C, or what nobody caught.
+process.once('exit', (status) => {
+  if (status === exitStatusOf('CANCELLED'))
+    documentFailure(new MicrostunError('CANCELLED', 'it was interrupted and ended at once'));
+  else if (status !== 0) documentFailure(new Error('it ended without a word; see standard error'));
+});
+
 try {
   await parser.parseAsync();
 } catch (error) {
-  process.exitCode = complain(error);
+  process.exitCode = statusAfter(error);
+}
+const lost = await standardOutput.failure();
+if (lost !== undefined) {
+  complain(`the report could not be written to standard output: ${lost.message}`);
+  if (process.exitCode === undefined || process.exitCode === 0)
+    process.exitCode = exitStatusOf('OUTPUT_FAILED');
 }
 
-function complain(error: unknown): number {
+/** Says why a command ended early; answers its exit status. */
+function statusAfter(error: unknown): number {
+  documentFailure(error);
   if (error instanceof MicrostunError) {
-    process.stderr.write(`microstun: ${error.message}\n`);
+    complain(error.message);
     return exitStatusOf(error.code);
   }
-  process.stderr.write(
-    `microstun: this is a bug, please report it:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  complain(
+    `this is a bug, please report it:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
   );
   return 1;
+}
+
+function documentFailure(error: unknown): void {
+  if (wantsDocument && standardOutput.documents === 0) standardOutput.print(reportText(earlyFailure(error)));
 }
 
 // A fixed first port needs room for the row of page connections and the fault connection behind it.

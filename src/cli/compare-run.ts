@@ -1,8 +1,7 @@
 // Compares settings: runs whole migrations in turn, keeps what is done whatever happens, and shows what came of it.
 // Knows turns, failures and files; what a comparison is, is shared/report's, how a run is started compare-child.ts's.
-import { rename, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { MicrostunError, messageOf } from '../shared/errors.js';
+import { asMicrostunError, MicrostunError } from '../shared/errors.js';
 import { renderComparison } from '../shared/report/comparison-text.js';
 import {
   compareRuns,
@@ -19,9 +18,11 @@ import { formatMs } from '../shared/units.js';
 import { runChild, type ChildEnd } from './compare-child.js';
 import { runMsMax, settingsOf } from './compare-flags.js';
 import { exitStatusOf } from './exit-status.js';
+import { complain, standardOutput } from './output.js';
 import { Progress } from './progress.js';
 import { writePage } from './report-run.js';
 import { onInterrupt } from './source-run.js';
+import { writeWhole } from './whole-file.js';
 
 export interface CompareArguments {
   readonly runs: number;
@@ -162,17 +163,18 @@ class Turns {
         return outcome?.kind === 'completed' ? outcome.report : null;
       }),
     );
-    const draft = `${out}.${process.pid}.part`;
     try {
-      await writeFile(draft, `${JSON.stringify({ comparison: this.comparison, reports })}\n`);
-      await rename(draft, out);
+      await writeWhole(
+        out,
+        `${JSON.stringify({ comparison: this.comparison, reports })}\n`,
+        'the comparison',
+      );
       this.saveError = undefined;
     } catch (error) {
-      await rm(draft, { force: true });
       // What was measured is worth more than the file: the comparison goes on, and the next run tries again.
-      const message = `the comparison could not be written to ${out}: ${messageOf(error)}`;
-      if (this.saveError === undefined) this.#progress.say(message);
-      this.saveError = new MicrostunError('USAGE', message, { cause: error });
+      const failure = asMicrostunError(error, 'OUTPUT_FAILED');
+      if (this.saveError === undefined) this.#progress.say(failure.message);
+      this.saveError = failure;
     }
   }
 
@@ -184,16 +186,24 @@ class Turns {
 async function conclude(turns: Turns, args: CompareArguments, isInterrupted: boolean): Promise<number> {
   const { comparison } = turns;
   const hasAny = comparison.settings.some(({ completed, failures }) => completed + failures.length > 0);
-  if (args.json) process.stdout.write(`${reportText(comparison)}\n`);
-  else if (hasAny) process.stdout.write(`${renderComparison(comparison)}\n`);
+  if (args.json) standardOutput.print(reportText(comparison));
+  else if (hasAny) standardOutput.printText(renderComparison(comparison));
   if (isInterrupted)
     turns.say(hasAny ? 'interrupted; what was done is above' : 'interrupted before the first run had ended');
   if (args.out !== undefined && hasAny && turns.saveError === undefined)
     turns.say(`all reports are in ${args.out}`);
-  if (args.report !== undefined && hasAny) await writePage(renderComparisonPage(comparison), args.report);
+  let outputError = turns.saveError;
+  if (args.report !== undefined && hasAny) {
+    try {
+      await writePage(renderComparisonPage(comparison), args.report);
+    } catch (error) {
+      outputError = asMicrostunError(error, 'OUTPUT_FAILED');
+    }
+  }
+  if (outputError !== undefined) complain(outputError.message);
   if (isInterrupted) return exitStatusOf('CANCELLED');
-  if (turns.saveError !== undefined) throw turns.saveError;
-  return turns.failures[0]?.status ?? 0;
+  // What a run came to says more than where it was to be kept.
+  return turns.failures[0]?.status ?? (outputError === undefined ? 0 : exitStatusOf('OUTPUT_FAILED'));
 }
 
 /** What became of a run, by how its process ended and what it printed. */

@@ -10,6 +10,7 @@ import { formatBytes, formatCount } from '../shared/units.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
+import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
 import { onInterrupt } from './source-run.js';
 
@@ -56,7 +57,7 @@ class DestinationRun {
   constructor(args: DestinationArguments) {
     this.#args = args;
     this.#hopsLeft = args.hops;
-    this.#logger = createLogger('destination', args.logLevel);
+    this.#logger = createLogger('destination', args.logLevel, standardError);
     this.#destination = new Destination(
       {
         limits: {
@@ -200,7 +201,7 @@ class DestinationRun {
       error: error === undefined ? null : { code: error.code, message: error.message },
       guest,
     };
-    if (this.#args.json) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+    if (this.#args.json) standardOutput.print(JSON.stringify(report, undefined, 2));
     return status;
   }
 }

@@ -26,6 +26,8 @@ export function exitStatusOf(code: ErrorCode): number {
       return 7;
     case 'PAGES_LOST':
       return 8;
+    case 'OUTPUT_FAILED':
+      return 9;
     case 'CANCELLED':
       return 130;
     default:
@@ -36,4 +38,4 @@ export function exitStatusOf(code: ErrorCode): number {
 /** For --help. */
 export const exitStatusHelp = `Exit status: 0 migrated (and audited); 1 a bug of microstun; 2 wrong usage; 3 cannot listen or connect;
 4 the destination refused; 5 the migration failed; 6 the audit or a measurement failed; 7 in doubt;
-8 pages were lost; 130 cancelled. The report says who owns the guest.`;
+8 pages were lost; 9 all went well, but a report could not be written; 130 cancelled. The report says who owns the guest.`;

@@ -8,4 +8,6 @@ import { setFlagsFromString } from 'node:v8';
 setFlagsFromString('--no-lazy');
 setFlagsFromString('--no-flush-bytecode');
 
+// From here on an output that is lost ends nothing.
+await import('./output.js');
 await import('./commands.js');

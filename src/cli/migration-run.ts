@@ -19,6 +19,7 @@ import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
 import type { TraceMode } from '../source/tracer.js';
 import type { CutScript } from './options.js';
 import { exitStatusOf } from './exit-status.js';
+import { complain, standardOutput } from './output.js';
 import { writeHtmlReport } from './report-run.js';
 
 /** The flags that shape a migration, parsed. */
@@ -107,11 +108,12 @@ export async function conclude(
 ): Promise<number> {
   if (result.kind === 'completed') {
     const { report } = result;
-    process.stdout.write(json ? `${reportText(report)}\n` : `${renderReport(report)}\n`);
+    if (json) standardOutput.print(reportText(report));
+    else standardOutput.printText(renderReport(report));
     show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
-    return isDrawn ? 0 : exitStatusOf('USAGE');
+    return isDrawn ? 0 : exitStatusOf('OUTPUT_FAILED');
   }
   const { error, owner, phase } = result;
   const failure: FailureReport = {
@@ -123,12 +125,11 @@ export async function conclude(
     safeNext: await safeNextOf(owner, machine, audit),
     source: { pid: process.pid },
   };
-  process.stdout.write(json ? `${reportText(failure)}\n` : `${renderFailure(failure)}\n`);
+  if (json) standardOutput.print(reportText(failure));
+  else standardOutput.printText(renderFailure(failure));
   show?.(failure);
   if (htmlFile !== undefined)
-    process.stderr.write(
-      `microstun: ${htmlFile} was not written: only a migration that completed can be drawn\n`,
-    );
+    complain(`${htmlFile} was not written: only a migration that completed can be drawn`);
   return exitStatusOf(error.code);
 }
 
@@ -139,7 +140,7 @@ async function drawReport(report: MigrationReport, htmlFile: string): Promise<bo
     return true;
   } catch (error) {
     if (!(error instanceof MicrostunError)) throw error;
-    process.stderr.write(`microstun: ${error.message}; the migration itself completed\n`);
+    complain(`${error.message}; the migration itself completed`);
     return false;
   }
 }

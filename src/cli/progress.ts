@@ -1,14 +1,13 @@
 // Progress on standard error: a live block on a terminal, plain lines elsewhere. Shows; decides nothing.
-import { createLogUpdate } from 'log-update';
 import { renderLive, renderPhaseChange, timeLeft } from '../shared/report/progress-lines.js';
 import type { Band } from '../shared/report/remaining-time.js';
 import type { MigrationSnapshot } from '../source/migrate.js';
+import { standardError } from './output.js';
 
 const REFRESH_MS = 100;
 
 export class Progress {
-  readonly #isTerminal = process.stderr.isTTY;
-  readonly #live = createLogUpdate(process.stderr);
+  readonly #out = standardError;
   readonly #beganAt = performance.now();
   #timer: NodeJS.Timeout | undefined;
   #shownLeft: { readonly band: Band; readonly at: number } | undefined;
@@ -16,14 +15,12 @@ export class Progress {
 
   /** A line that stays. */
   say(text: string): void {
-    const line = `${this.#elapsed()}  ${text}\n`;
-    if (this.#isTerminal) this.#live.clear();
-    process.stderr.write(line);
+    this.#out.say(`${this.#elapsed()}  ${text}`);
   }
 
   /** On a terminal, one line that is redrawn, until the next or until `stop`. */
   show(text: string): void {
-    if (this.#isTerminal) this.#live(text);
+    this.#out.show(text);
   }
 
   /** Shows how `migration` gets on until `stop`. */
@@ -31,13 +28,13 @@ export class Progress {
     const show = (): void => {
       this.#show(migration.snapshot);
     };
-    this.#timer = setInterval(show, this.#isTerminal ? REFRESH_MS : REFRESH_MS / 5);
+    this.#timer = setInterval(show, this.#out.isTerminal ? REFRESH_MS : REFRESH_MS / 5);
     show();
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    if (this.#isTerminal) this.#live.clear();
+    this.#out.clear();
   }
 
   #show(snapshot: MigrationSnapshot): void {
@@ -47,10 +44,10 @@ export class Progress {
       const line = renderPhaseChange(snapshot);
       if (line !== undefined) this.say(line);
     }
-    if (this.#isTerminal) {
+    if (this.#out.isTerminal) {
       const seconds = this.#previous === undefined ? 0 : (at - this.#previous.at) / 1000;
       const bytes = before === undefined ? 0 : snapshot.sentBytes - before.sentBytes;
-      this.#live(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0, this.#left(snapshot)));
+      this.#out.show(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0, this.#left(snapshot)));
     }
     this.#previous = { snapshot, at };
   }

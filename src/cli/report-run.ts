@@ -1,12 +1,14 @@
 // The report, or a comparison, as an HTML file: from a saved JSON, or of a migration that just ended.
 // Reads and writes files; what is in them is shared/report's.
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MicrostunError, messageOf } from '../shared/errors.js';
 import { renderComparisonPage } from '../shared/report/html/comparison-page.js';
 import { renderHtml } from '../shared/report/html/html-report.js';
 import { readSaved } from '../shared/report/read-saved.js';
 import type { MigrationReport } from '../shared/report/report.js';
+import { complain } from './output.js';
+import { writeWhole } from './whole-file.js';
 
 /** A report beyond this is none: the largest one has a few thousand samples, regions and rounds. */
 const REPORT_BYTES_MAX = 256 * 1024 * 1024;
@@ -26,7 +28,7 @@ export async function runReport(saved: string, out: string | undefined): Promise
 
 /**
  * Writes the page of `report` to the file `out` and says so on standard error.
- * @throws MicrostunError USAGE when it cannot be written there.
+ * @throws MicrostunError OUTPUT_FAILED when it cannot be written there.
  */
 export async function writeHtmlReport(report: MigrationReport, out: string): Promise<void> {
   await writePage(renderHtml(report), out);
@@ -34,19 +36,11 @@ export async function writeHtmlReport(report: MigrationReport, out: string): Pro
 
 /**
  * Writes `page` to the file `out` and says so on standard error.
- * @throws MicrostunError USAGE when it cannot be written there.
+ * @throws MicrostunError OUTPUT_FAILED when it cannot be written there.
  */
 export async function writePage(page: string, out: string): Promise<void> {
-  try {
-    await writeFile(out, page);
-  } catch (error) {
-    throw new MicrostunError(
-      'USAGE',
-      `the HTML report could not be written to ${out}: ${messageOf(error)}; give a file in a folder that is there`,
-      { cause: error },
-    );
-  }
-  process.stderr.write(`microstun: the HTML report is ${out}\n`);
+  await writeWhole(out, page, 'the HTML report');
+  complain(`the HTML report is ${out}`);
 }
 
 function pageBeside(saved: string): string {

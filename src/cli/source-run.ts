@@ -11,6 +11,7 @@ import type { OutgoingMigration } from '../source/migrate.js';
 import type { LiveView } from './dashboard/live-view.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
+import { standardError } from './output.js';
 import { Progress } from './progress.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
@@ -43,7 +44,7 @@ async function migrateFromHere(
   progress: Progress,
   view: LiveView | undefined,
 ): Promise<number> {
-  const logger = createLogger('source', args.logLevel);
+  const logger = createLogger('source', args.logLevel, standardError);
   let migration: OutgoingMigration | undefined;
   let guestFailure: MicrostunError | undefined;
   const interrupted = new AbortController();

@@ -5,6 +5,8 @@
 export type ErrorCode =
   /** A flag or a value that makes no sense. */
   | 'USAGE'
+  /** A report, a page or a comparison could not be written where it was to go. */
+  | 'OUTPUT_FAILED'
   /** An address cannot be listened on. */
   | 'LISTEN_FAILED'
   /** Nobody answers at an address, or the answer took too long. */

@@ -1,14 +1,23 @@
 // The log: to standard error, as JSON lines or, on a terminal, for people. Standard output belongs to reports.
+// Knows neither stream: whoever owns standard error takes the lines.
 import { pino, type Logger } from 'pino';
-import { PinoPretty } from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
-/** A logger that writes synchronously, so that nothing is lost when the process ends. */
-export function createLogger(name: string, level: LogLevel): Logger {
-  const destination = process.stderr.isTTY
-    ? PinoPretty({ destination: 2, sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' })
-    : pino.destination({ dest: 2, sync: true });
-  return pino({ name, level }, destination);
+/** Takes whole lines, without their end, and never throws. */
+export interface LogLines {
+  /** Whether people read them. */
+  readonly isTerminal: boolean;
+  say(line: string): void;
+}
+
+/** A logger that hands on each line at once, so that nothing is lost when the process ends. */
+export function createLogger(name: string, level: LogLevel, lines: LogLines): Logger {
+  const pretty = prettyFactory({ ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' });
+  const write = (line: string): void => {
+    lines.say((lines.isTerminal ? pretty(line) : line).trimEnd());
+  };
+  return pino({ name, level }, { write });
 }

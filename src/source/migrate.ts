@@ -148,7 +148,8 @@ export class OutgoingMigration {
     this.#pageServer = new PageServer({
       connected: () => undefined,
       lost: (error) => {
-        this.#logger.warn(error.message);
+        // A destination that needs no more pages hangs up; that is how a good migration ends.
+        this.#logger[this.#state.phase.name === 'ended' ? 'debug' : 'warn'](error.message);
       },
       failed,
     });

@@ -67,7 +67,7 @@ describe('microstun report', () => {
     [
       'a folder that is not there',
       () => [inFolder('run.json'), '--out', inFolder('no/x.html')],
-      /could not be written/,
+      /names no file that could be written/,
     ],
     [
       'a name that would overwrite it',

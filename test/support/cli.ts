@@ -86,6 +86,12 @@ export class CliProcess {
     this.#child.kill(signal);
   }
 
+  /** Reads no more of what it says: whatever it writes from now on finds nobody. */
+  closeOutputs(): void {
+    this.#child.stdout?.destroy();
+    this.#child.stderr?.destroy();
+  }
+
   /** Resolves once `pattern` is on standard error; rejects when the process ends without having said it. */
   said(pattern: RegExp): Promise<RegExpExecArray> {
     return this.#when(() => pattern.exec(this.#text.stderr), String(pattern));
