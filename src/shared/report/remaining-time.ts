@@ -11,35 +11,56 @@ export interface Band {
 const UNSEEN_LOW = 0.75;
 const UNSEEN_HIGH = 2;
 
+/** What turns took so far: there may be more of them than a call takes arguments. */
+interface Took {
+  readonly turns: number;
+  readonly lowestMs: number;
+  readonly highestMs: number;
+}
+
+const NEVER: Took = { turns: 0, lowestMs: Infinity, highestMs: 0 };
+
+function joinRanges(all: readonly Took[]): Took {
+  return all.reduce(
+    (joined, one) => ({
+      turns: joined.turns + one.turns,
+      lowestMs: Math.min(joined.lowestMs, one.lowestMs),
+      highestMs: Math.max(joined.highestMs, one.highestMs),
+    }),
+    NEVER,
+  );
+}
+
 export class RemainingTime {
-  readonly #tookMs: number[][];
+  readonly #took: Took[];
   readonly #turnsLeft: number[];
   #shown: Band | undefined;
 
   constructor(settings: number, runs: number) {
-    this.#tookMs = Array.from({ length: settings }, () => []);
+    this.#took = Array.from({ length: settings }, () => NEVER);
     this.#turnsLeft = new Array<number>(settings).fill(runs);
   }
 
   /** A turn of `setting` has ended, well or not. */
   ended(setting: number, tookMs: number): void {
-    this.#tookMs[setting]!.push(tookMs);
+    const turn: Took = { turns: 1, lowestMs: tookMs, highestMs: tookMs };
+    this.#took[setting] = joinRanges([this.#took[setting]!, turn]);
     this.#turnsLeft[setting]!--;
   }
 
   /** What is left when the turn under way has taken `elapsedMs`; undefined before the first turn has ended. */
   band(elapsedMs: number): Band | undefined {
-    const all = this.#tookMs.flat();
-    if (all.length === 0) return undefined;
+    const all = joinRanges(this.#took);
+    if (all.turns === 0) return undefined;
     let lowMs = 0;
     let highMs = 0;
     for (const [setting, turns] of this.#turnsLeft.entries()) {
-      const own = this.#tookMs[setting]!;
-      const isSeen = own.length > 0;
-      const known = isSeen ? own : all;
-      lowMs += turns * Math.min(...known) * (isSeen ? 1 : UNSEEN_LOW);
+      const own = this.#took[setting]!;
+      const isSeen = own.turns > 0;
+      const { lowestMs, highestMs } = isSeen ? own : all;
+      lowMs += turns * lowestMs * (isSeen ? 1 : UNSEEN_LOW);
       // The slowest of few is not the slowest of many.
-      highMs += turns * Math.max(...known) * (isSeen ? 1 + 0.5 / own.length : UNSEEN_HIGH);
+      highMs += turns * highestMs * (isSeen ? 1 + 0.5 / own.turns : UNSEEN_HIGH);
     }
     const before = this.#shown ?? { lowMs: Infinity, highMs: Infinity };
     this.#shown = {

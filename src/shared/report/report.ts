@@ -260,8 +260,23 @@ export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
 
 /** A report as indented JSON in which a list of numbers stays on one line. */
 export function reportText(report: object): string {
-  // Line breaks are never within a JSON string.
-  return JSON.stringify(report, undefined, 2).replace(/\[\n(?:[\d\s.,e+-]|null)+\]/g, (list) =>
-    list.replace(/\s+/g, ' '),
-  );
+  const text: string[] = [];
+  // The lines of a list of which all items so far are numbers, its head first. Lists may have millions of them, which
+  // is too much for one regular expression. Line breaks are never within a JSON string.
+  let open: string[] = [];
+  for (const line of JSON.stringify(report, undefined, 2).split('\n')) {
+    const item = line.trimStart();
+    if (open.length > 1 && item.startsWith(']')) {
+      text.push([open[0], ...open.slice(1).map((one) => one.trimStart()), item].join(' '));
+      open = [];
+    } else if (open.length > 0 && /^(?:[-\d.e+]+|null),?$/.test(item)) {
+      open.push(line);
+    } else {
+      if (open.length > 0) text.push(open.join('\n'));
+      open = [];
+      if (line.endsWith('[')) open.push(line);
+      else text.push(line);
+    }
+  }
+  return text.join('\n');
 }

@@ -70,8 +70,11 @@ function headline({ guest, mode, stun, totalMs, times, source, destination, link
 type Row = readonly [label: string, value: string, note?: string];
 
 function section(title: string, rows: readonly Row[]): string {
-  const labelWidth = Math.max(...rows.map(([label]) => label.length));
-  const valueWidth = Math.max(...rows.map(([, value, note]) => (note === undefined ? 0 : value.length)));
+  // A row a round: there may be more of them than a call takes arguments.
+  const widest = (width: (row: Row) => number): number =>
+    rows.reduce((most, row) => Math.max(most, width(row)), 0);
+  const labelWidth = widest(([label]) => label.length);
+  const valueWidth = widest(([, value, note]) => (note === undefined ? 0 : value.length));
   const lines = rows.map(([label, value, note]) =>
     note === undefined
       ? `  ${label.padEnd(labelWidth)}  ${value}`

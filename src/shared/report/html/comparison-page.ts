@@ -121,7 +121,7 @@ function partsSection(comparison: Comparison): Markup {
   const medianOf = (row: ComparisonRow, column: number): number =>
     Math.max(0, row.cells[column]?.median ?? 0);
   const sums = settings.map((_, column) => parts.reduce((sum, { row }) => sum + medianOf(row, column), 0));
-  const longest = Math.max(...sums);
+  const longest = sums.reduce((most, sum) => Math.max(most, sum), 0);
   if (!(longest > 0)) return card('parts', title, missing('No run completed.'));
   return card(
     'parts',
