@@ -13,7 +13,6 @@ import { viewMemory } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
-import { Command } from '../shared/memory/safepoint-words.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
@@ -331,7 +330,7 @@ export class IncomingMigration {
 
   // The guest runs no further on memory that it does not have; what is lost is named.
   #parkIncomplete(machine: GuestMachine): MicrostunError {
-    machine.safepoints.command(Command.PARK);
+    machine.stop();
     const { pageTable, pageCount } = viewMemory(machine.shared.memory);
     const lost = new PageBitmap(pageCount);
     for (let page = 0; page < pageCount; page++) {
@@ -357,6 +356,7 @@ export class IncomingMigration {
   #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
     try {
       const { lacking, lackingPages } = checkHandOver(guest, handOver);
+      this.#machine?.assertParked();
       this.#lacking = lacking;
       this.#validatedAt = monotonicUs();
       return {
@@ -364,7 +364,8 @@ export class IncomingMigration {
         validated: { validationMs: (this.#validatedAt - this.#receivedAt) / 1000, lackingPages },
       };
     } catch (error) {
-      return { kind: 'declined', code: 'PROTOCOL', error: asMicrostunError(error, 'PROTOCOL') };
+      const ours = asMicrostunError(error, 'PROTOCOL');
+      return { kind: 'declined', code: ours.code === 'GUEST_FAILED' ? ours.code : 'PROTOCOL', error: ours };
     }
   }
 
@@ -427,16 +428,14 @@ export class IncomingMigration {
     const { longestGapUs, longestFaultUs } = machine.counters();
     const gaps = pairsOf(machine.gapCounts());
     const longestStallUs = Math.max(longestGapUs, longestFaultUs);
-    await machine.park();
-    const parkedAt = monotonicUs();
     // An audit that cannot be done is a failed one; the guest runs on all the same.
-    const { passed, checked, failed, findings } = await machine.audit().catch((error: unknown) => ({
+    const audited = machine.park().then(() => machine.audit());
+    const { passed, checked, failed, findings } = await audited.catch((error: unknown) => ({
       passed: false,
       checked: 0,
       failed: 1,
       findings: [`the audit could not be done: ${messageOf(error).slice(0, 300)}`],
     }));
-    machine.skipParkedTime(parkedAt);
     await machine.resume();
     return {
       kind: 'audited',

@@ -3,13 +3,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
-import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
+import { asMicrostunError, messageOf, MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
-import { Command } from '../shared/memory/safepoint-words.js';
 import type { MigrationReport, RoundReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
@@ -530,7 +529,7 @@ export class OutgoingMigration {
     const { bitmapFormat, plan } = this.#options;
     const stopAt = monotonicUs();
     // The vCPUs are told before the tracer is asked, so that both wake at the same time.
-    this.#machine.safepoints.command(Command.PARK);
+    this.#machine.stop();
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
     const { registers, guestClockUs } = this.#machine.checkpoint();
     this.#dirtyPages = last.dirtyPages;
@@ -556,12 +555,22 @@ export class OutgoingMigration {
     if (copiesRest) this.#copyRound(message.finalRound, CHECKED);
   }
 
+  // A guest that was never stopped is not stopped for this: its traces go while it runs.
   async #releaseGuest(): Promise<void> {
-    if (this.#machine.isFailed) return;
-    // Parks first, whether or not a stop is under way: then every vCPU is known to come out of a park.
-    await this.#machine.park();
+    const machine = this.#machine;
+    machine.safepoints.throttle(0);
+    machine.safepoints.endTraceWork();
+    if (!machine.isStopped) {
+      await this.#tracer.removeTraces();
+      this.#logger.debug('the guest was never stopped; its traces are gone');
+      return;
+    }
+    await machine.park().catch((error: unknown) => {
+      this.#logger.warn(messageOf(error));
+    });
     await this.#tracer.removeTraces();
-    this.#machine.safepoints.throttle(0);
-    await this.#machine.resume();
+    if (machine.isFailed) return;
+    const stoodStillMs = await machine.resume();
+    this.#logger.info({ stoodStillMs }, 'the guest was stopped and runs on here; its clock stood still');
   }
 }

@@ -1,7 +1,8 @@
 // Entry of the dedicated tracer's worker: does one request at a time and answers each.
 // Nobody imports this file; migration-workers.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, unreachable } from '../shared/errors.js';
+import { assert, MicrostunError, unreachable, type ErrorCode } from '../shared/errors.js';
+import { guestErrorOf } from '../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
@@ -10,6 +11,8 @@ import { Tracer, TracerRehearsal, type Harvest, type LastHarvest, type TraceMode
 export interface TracerWorkerData {
   readonly machine: SharedMachine;
   readonly mode: TraceMode;
+  /** One word; once it is not 0, nobody needs an answer that must wait for the vCPUs. */
+  readonly giveUp: SharedArrayBuffer;
 }
 
 export type TracerRequest =
@@ -23,19 +26,32 @@ export type TracerMessage =
   | { readonly kind: 'installed'; readonly installMs: number }
   | { readonly kind: 'harvested'; readonly harvest: Harvest }
   | { readonly kind: 'taken'; readonly last: LastHarvest }
-  | { readonly kind: 'removed' };
+  | { readonly kind: 'removed' }
+  /** What was asked could not be done: a vCPU has ended or hangs, or the wait for it was given up. */
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string };
 
 const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
-const { machine, mode } = workerData as TracerWorkerData;
+const { machine, mode, giveUp } = workerData as TracerWorkerData;
 const rehearsal = new TracerRehearsal();
 rehearsal.rehearse();
-const tracer = new Tracer(machine.memory, new SafepointControl(machine.safepointWords), mode);
+const safepoints = new SafepointControl(machine.safepointWords, { giveUp: new Int32Array(giveUp) });
+const tracer = new Tracer(machine.memory, safepoints, mode);
 
 port.on('message', (request: TracerRequest) => {
   if (request.kind === 'exit') port.close();
-  else port.postMessage(answer(request));
+  else port.postMessage(answerOrFailure(request));
 });
+
+function answerOrFailure(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessage {
+  try {
+    return answer(request);
+  } catch (thrown) {
+    const error = guestErrorOf(thrown);
+    if (!(error instanceof MicrostunError)) throw error;
+    return { kind: 'failed', code: error.code, reason: error.message };
+  }
+}
 
 function answer(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessage {
   switch (request.kind) {

@@ -1,7 +1,8 @@
 // The checkpoint: everything of a guest but its pages. Taken while the guest is parked.
 // Knows how to take and put it; its form on the wire is the codec's.
+import { parkedClockUs, setParkedClock } from './guest-clock.js';
 import { REGISTERS_PER_VCPU } from './guest-program.js';
-import { countersOf, MachineSettings, registersOf, type SharedMachine, Counter } from './shared-machine.js';
+import { registersOf, type SharedMachine } from './shared-machine.js';
 
 export interface Checkpoint {
   /** REGISTERS_PER_VCPU doubles for each vCPU. */
@@ -12,14 +13,10 @@ export interface Checkpoint {
 
 /** Takes the checkpoint of a machine all of whose vCPUs are parked. */
 export function takeCheckpoint(machine: SharedMachine): Checkpoint {
-  const registers: Float64Array[] = [];
-  let lastSliceEndAt = 0;
-  for (let vcpu = 0; vcpu < machine.spec.vcpus; vcpu++) {
-    registers.push(registersOf(machine, vcpu).slice());
-    lastSliceEndAt = Math.max(lastSliceEndAt, countersOf(machine, vcpu)[Counter.LAST_SLICE_END_AT]!);
-  }
-  const base = new MachineSettings(machine).guestClockBaseUs;
-  return { registers, guestClockUs: Math.max(0, lastSliceEndAt - base) };
+  const registers = Array.from({ length: machine.spec.vcpus }, (_, vcpu) =>
+    registersOf(machine, vcpu).slice(),
+  );
+  return { registers, guestClockUs: parkedClockUs(machine) };
 }
 
 /** Puts a checkpoint into a parked machine; its clock goes on from where it stood, at `nowUs` of this host. */
@@ -27,7 +24,7 @@ export function putCheckpoint(machine: SharedMachine, checkpoint: Checkpoint, no
   checkpoint.registers.forEach((values, vcpu) => {
     registersOf(machine, vcpu).set(values);
   });
-  new MachineSettings(machine).guestClockBaseUs = nowUs - checkpoint.guestClockUs;
+  setParkedClock(machine, checkpoint.guestClockUs, nowUs);
 }
 
 /** What is wrong with a checkpoint for a guest of `vcpus` vCPUs; undefined when nothing is. */

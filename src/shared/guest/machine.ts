@@ -3,13 +3,15 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
-import { Command } from '../memory/safepoint-words.js';
+import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoints.js';
 import { WorkerThread } from '../worker-thread.js';
 import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
+import { resumeClock, setParkedClock } from './guest-clock.js';
+import { guestErrorOf } from './safepoint-trouble.js';
 import { GuestSampler } from './sampler.js';
 import {
   allocateMachine,
@@ -55,6 +57,7 @@ export class GuestMachine {
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
   #faultPorts: MessagePort[] = [];
   #hasFailed = false;
+  #isStopped = true;
   #sampler: GuestSampler | undefined;
 
   /**
@@ -76,9 +79,18 @@ export class GuestMachine {
     this.#events = events;
   }
 
-  /** Whether a vCPU's worker has failed; the machine cannot run any more. */
+  /** Whether a vCPU's worker has failed, or its vCPU ended by itself; the machine cannot run any more. */
   get isFailed(): boolean {
-    return this.#hasFailed;
+    return this.#hasFailed || this.#states().includes(VcpuState.EXITED);
+  }
+
+  /** Whether the vCPUs were told to stop, or have not been told to run yet. */
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  #states(): number[] {
+    return Array.from({ length: this.spec.vcpus }, (_, vcpu) => this.safepoints.state(vcpu));
   }
 
   get spec(): GuestSpec {
@@ -90,7 +102,7 @@ export class GuestMachine {
     const [first, ...others] = Array.from({ length: this.spec.vcpus }, (_, id) => id);
     await this.#startVcpu(first!, boots);
     await Promise.all(others.map((id) => this.#startVcpu(id, false)));
-    this.#settings.guestClockBaseUs = monotonicUs();
+    setParkedClock(this.shared, 0, monotonicUs());
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
@@ -110,6 +122,8 @@ export class GuestMachine {
           },
         );
         this.#hasFailed = true;
+        // A worker that ran out of memory or called process.exit() could not say so itself.
+        this.safepoints.markExited(vcpu);
         reject(ours);
         this.#events.failed(ours);
       };
@@ -125,30 +139,62 @@ export class GuestMachine {
     return ports;
   }
 
-  /** Lets the parked vCPUs run; resolves when each has begun its first slice. */
-  async resume(): Promise<void> {
+  /**
+   * Lets the vCPUs run; resolves when each has begun its first slice, or has ended. Answers for how long the guest's
+   * clock stood still, in milliseconds: since the last vCPU parked. That of a guest that could not be parked did not.
+   */
+  async resume(): Promise<number> {
+    // A vCPU that still runs reads the clock: it must not be moved under it.
+    const isWhole = this.#states().every((state) => state === VcpuState.PARKED || state === VcpuState.EXITED);
+    const stoodStillUs = isWhole ? resumeClock(this.shared, monotonicUs()) : 0;
+    this.#isStopped = false;
     await this.safepoints.resume();
+    return stoodStillUs / 1000;
   }
 
-  /** Resolves when no vCPU is in a slice; none enters one before `resume`. */
-  async park(): Promise<void> {
+  /** Tells the vCPUs to park, and waits for nothing. */
+  stop(): void {
+    this.#isStopped = true;
     this.safepoints.command(Command.PARK);
-    await this.safepoints.parked();
   }
 
-  /** The checkpoint of the parked guest. */
+  /**
+   * Resolves when no vCPU is in a slice; none enters one before `resume`.
+   * @throws MicrostunError GUEST_FAILED when a vCPU has ended, TIMEOUT when one does not leave its slice.
+   */
+  async park(): Promise<void> {
+    this.stop();
+    try {
+      await this.safepoints.parked();
+    } catch (error) {
+      throw guestErrorOf(error);
+    }
+  }
+
+  /**
+   * The guest is whole: every vCPU stands between two slices. Asked before a guest is handed over, and before it is
+   * taken over.
+   * @throws MicrostunError GUEST_FAILED when a vCPU has ended, or is not parked.
+   */
+  assertParked(): void {
+    if (this.safepoints.areAllParked()) return;
+    const vcpu = this.#states().findIndex((state) => state !== VcpuState.PARKED);
+    throw new MicrostunError(
+      'GUEST_FAILED',
+      `vCPU ${vcpu} of guest "${this.spec.program}" is not parked between two slices, so the guest is not handed over; ` +
+        'mend the guest',
+    );
+  }
+
+  /** The checkpoint of the parked guest. Throws as `assertParked` does. */
   checkpoint(): Checkpoint {
+    this.assertParked();
     return takeCheckpoint(this.shared);
   }
 
-  /** Puts a checkpoint into the parked machine. */
+  /** Puts a checkpoint into the parked machine; its clock goes on from there when it is resumed. */
   restore(checkpoint: Checkpoint): void {
     putCheckpoint(this.shared, checkpoint, monotonicUs());
-  }
-
-  /** Moves the guest's clock so that it stood still while the guest was parked since `parkedAtUs`. */
-  skipParkedTime(parkedAtUs: number): void {
-    this.#settings.guestClockBaseUs += monotonicUs() - parkedAtUs;
   }
 
   /** Each vCPU measures its longest gap between slices from now on. */
@@ -250,5 +296,7 @@ export class GuestMachine {
         this.#hasFailed || isWaiting[id]! ? worker.terminate() : worker.terminateAfter(EXIT_MS_MAX),
       ),
     );
+    // Nobody is left who waits for a vCPU that was ended where it was.
+    for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) this.safepoints.markExited(vcpu);
   }
 }

@@ -25,7 +25,7 @@ export const Counter = {
   FIRST_SLICE_AT: 3,
   /** When the last slice ended. */
   LAST_SLICE_END_AT: 4,
-  /** Longest time between two slices that was neither sleep nor park, since `LONGEST_GAP_EPOCH` changed. */
+  /** Longest gap between two slices (slice-gap.ts) since the gap watch changed. */
   LONGEST_GAP_US: 5,
   /** Sleep by the guest's own wish. */
   HALTED_US: 6,
@@ -40,6 +40,8 @@ export const Counter = {
   LONGEST_TRACE_STOP_US: 12,
   /** The longest stall since a sample was taken, in one of two slots in turn: the sample's number and microseconds. */
   STALL_SLOTS_FROM: 13,
+  /** When it parked last, after it had run. */
+  PARKED_AT: 17,
   /** First of FAULT_BUCKETS counts of remote page faults by latency. */
   FAULT_BUCKETS_FROM: 20,
   /** First of GAP_BUCKETS counts of gaps between slices by length. */
@@ -52,6 +54,7 @@ const COUNTERS_PER_VCPU = Counter.GAP_BUCKETS_FROM + GAP_BUCKETS;
 const GUEST_CLOCK_BASE = 0;
 const GAP_WATCH = 1;
 const SAMPLE_NUMBER = 2;
+const GUEST_CLOCK_FROM = 3;
 const MACHINE_DOUBLES = 8;
 
 /** Allocates a machine for `spec`: memory zero, vCPUs parked. Throws RangeError as `allocateMemory` does. */
@@ -92,6 +95,15 @@ export class MachineSettings {
 
   set guestClockBaseUs(us: number) {
     this.#doubles[GUEST_CLOCK_BASE] = us;
+  }
+
+  /** What the guest's clock read when the guest was last told to run. */
+  get guestClockFromUs(): number {
+    return this.#doubles[GUEST_CLOCK_FROM]!;
+  }
+
+  set guestClockFromUs(us: number) {
+    this.#doubles[GUEST_CLOCK_FROM] = us;
   }
 
   /** The sample that is due next; the sampler counts it up, and each vCPU then starts its longest stall anew. */

@@ -11,6 +11,7 @@ import { VcpuSafepoint } from '../memory/vcpu-safepoint.js';
 import { faultBucketOf } from './fault-latency.js';
 import { gapBucketOf } from './gap-buckets.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
+import { SliceGap } from './slice-gap.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
 
 /** Throttled sleeps are gathered until they are worth a timer, and are a few milliseconds at the most. */
@@ -97,21 +98,21 @@ function runUntilExit(
   let command = safepoint.park();
   let isFirstSlice = true;
   let gapWatch = settings.gapWatch;
-  // When the time between slices began to be the machine's doing; undefined after a sleep or a park.
-  let gapFrom: number | undefined;
+  const gap = new SliceGap();
   while (command !== Command.EXIT) {
     if (command === Command.PARK) {
       counters[Counter.FIRST_SLICE_AT] = 0;
+      counters[Counter.PARKED_AT] = monotonicUs();
       command = safepoint.park();
       isFirstSlice = true;
-      gapFrom = undefined;
+      gap.parked();
       continue;
     }
     if (command === Command.TRACE) {
       command = safepoint.trace((work, vcpus) => {
         doTraceShare(views, tableWords, dirty, work, id, vcpus);
       });
-      const stoppedUs = gapFrom === undefined ? 0 : monotonicUs() - gapFrom;
+      const stoppedUs = gap.at(monotonicUs()) ?? 0;
       counters[Counter.TRACE_STOPPED_US]! += stoppedUs;
       counters[Counter.LONGEST_TRACE_STOP_US] = Math.max(counters[Counter.LONGEST_TRACE_STOP_US]!, stoppedUs);
       continue;
@@ -121,8 +122,8 @@ function runUntilExit(
       gapWatch = settings.gapWatch;
       counters[Counter.LONGEST_GAP_US] = 0;
     }
-    if (gapFrom !== undefined) {
-      const gapUs = sliceFrom - gapFrom;
+    const gapUs = gap.at(sliceFrom);
+    if (gapUs !== undefined) {
       if (gapUs > counters[Counter.LONGEST_GAP_US]!) counters[Counter.LONGEST_GAP_US] = gapUs;
       counters[Counter.GAP_BUCKETS_FROM + gapBucketOf(gapUs)]!++;
       noteStall(gapUs);
@@ -137,7 +138,7 @@ function runUntilExit(
     counters[Counter.LAST_SLICE_END_AT] = sliceEnd;
     counters[Counter.SLICES]!++;
     counters[Counter.PAGE_FIRES] = pages.pageFires;
-    gapFrom = sliceEnd;
+    gap.sliceEnded(sliceEnd);
     command = safepoint.pass();
     if (command !== Command.RUN) continue;
 
@@ -145,16 +146,18 @@ function runUntilExit(
     haltUntilGuestUs = 0;
     if (haltUs > 0) {
       command = safepoint.halt(haltUs / 1000);
-      gapFrom = undefined;
-      counters[Counter.HALTED_US]! += monotonicUs() - sliceEnd;
+      const sleptUs = monotonicUs() - sliceEnd;
+      gap.slept(haltUs, sleptUs);
+      counters[Counter.HALTED_US]! += sleptUs;
     }
     const throttle = safepoint.throttle;
     owedUs = throttle === 0 ? 0 : Math.min(OWED_US_MAX, owedUs + throttle * (sliceEnd - sliceFrom));
     if (owedUs >= THROTTLE_SLEEP_US_MIN && command === Command.RUN) {
       const from = monotonicUs();
-      command = safepoint.halt(Math.min(owedUs, THROTTLE_SLEEP_US_MAX) / 1000);
-      gapFrom = undefined;
+      const askedUs = Math.min(owedUs, THROTTLE_SLEEP_US_MAX);
+      command = safepoint.halt(askedUs / 1000);
       const sleptUs = monotonicUs() - from;
+      gap.slept(askedUs, sleptUs);
       counters[Counter.THROTTLED_US]! += sleptUs;
       // What a timer slept too long is taken off the next sleep.
       owedUs -= sleptUs;

@@ -207,7 +207,7 @@ export interface MigrationReport {
   readonly trace: {
     readonly mode: string;
     readonly installMs: number;
-    /** Longest time between two slices of any vCPU that was neither sleep nor the stun. */
+    /** Longest time between two slices of any vCPU that was neither asked-for sleep nor the stun. */
     readonly longestVcpuPauseMs: number;
     readonly pageFires: number;
     /** all-vcpus: how long the vCPUs stood still for trace work, all of them together, and the longest of one. */

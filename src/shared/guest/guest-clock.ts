@@ -1,0 +1,29 @@
+// The guest's clock: it stands still from the moment that the last vCPU parked until the vCPUs are told to run again.
+// Whoever parks and resumes calls these while no vCPU runs; the vCPUs only read the base.
+import { Counter, countersOf, MachineSettings, type SharedMachine } from './shared-machine.js';
+
+/** What the clock of a parked guest reads, in microseconds. */
+export function parkedClockUs(machine: SharedMachine): number {
+  const settings = new MachineSettings(machine);
+  let parkedAt = 0;
+  for (let vcpu = 0; vcpu < machine.spec.vcpus; vcpu++) {
+    parkedAt = Math.max(parkedAt, countersOf(machine, vcpu)[Counter.PARKED_AT]!);
+  }
+  // A guest that was told to run and to park again before it ran a slice has parked no later than before.
+  return Math.max(settings.guestClockFromUs, parkedAt - settings.guestClockBaseUs);
+}
+
+/** Sets the clock of a parked guest. */
+export function setParkedClock(machine: SharedMachine, readingUs: number, nowUs: number): void {
+  const settings = new MachineSettings(machine);
+  settings.guestClockBaseUs = nowUs - readingUs;
+  settings.guestClockFromUs = readingUs;
+}
+
+/** The parked guest runs on at `nowUs`, and its clock with it; answers for how long the clock stood still. */
+export function resumeClock(machine: SharedMachine, nowUs: number): number {
+  const readingUs = parkedClockUs(machine);
+  const stoodStillUs = nowUs - new MachineSettings(machine).guestClockBaseUs - readingUs;
+  setParkedClock(machine, readingUs, nowUs);
+  return stoodStillUs;
+}
