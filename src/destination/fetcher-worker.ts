@@ -2,17 +2,20 @@
 // Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
 import type { Socket } from 'node:net';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { asMicrostunError, assert, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
+import { assert, ProtocolError, type MicrostunError } from '../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { PageState } from '../shared/memory/pages.js';
 import { placeAbsentPage, settleArrived } from '../shared/memory/placement.js';
 import { SafepointError } from '../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../shared/memory/safepoints.js';
 import { FrameReader, PROTOCOL_VERSION, type Frame } from '../shared/wire/frames.js';
+import { after } from '../shared/timers.js';
 import { decodeMessage, encodeMessage } from '../shared/wire/messages.js';
 import { decodePageSent, encodeMark } from '../shared/wire/page-frames.js';
 import { refusalError } from '../shared/wire/refusal.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
+import { Dialler } from './dialler.js';
+import { WantedPages } from './wanted-pages.js';
 
 export interface FetcherWorkerData {
   readonly memory: MemoryHandle;
@@ -25,7 +28,10 @@ export interface FetcherWorkerData {
 
 export type FetcherRequest =
   /** Every page has arrived: give the fast path to them all. */
-  { readonly kind: 'settle' } | { readonly kind: 'reconnect' } | { readonly kind: 'exit' };
+  | { readonly kind: 'settle' }
+  /** Gives up what is up or being dialled, and dials. */
+  | { readonly kind: 'dial' }
+  | { readonly kind: 'exit' };
 
 export type FetcherMessage =
   | { readonly kind: 'connected' }
@@ -43,36 +49,53 @@ assert(port !== null, 'fetcher-worker.ts runs as a worker');
 const own = workerData as FetcherWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
-/** Pages asked for and not here yet: two vCPUs on one page ask once, and a new connection asks again. */
-const wanted = new Set<number>();
-let socket: Socket | undefined;
-let greeting: NodeJS.Timeout | undefined;
-let isWelcome = false;
+const wanted = new WantedPages(isAbsent, (page) => {
+  dialler.socket?.write(encodeMark('PAGE_WANTED', page, 0));
+});
 let fetchedPages = 0;
 
 const tell = (message: FetcherMessage): void => {
   port.postMessage(message);
 };
-const lose = (error: unknown): void => {
-  clearTimeout(greeting);
-  const { code, message } = asMicrostunError(error, 'CONNECTION_LOST');
-  socket?.destroy();
-  socket = undefined;
-  tell({ kind: 'lost', code, reason: message });
-};
 
 for (const faults of own.faults) {
   faults.on('message', (page: number) => {
-    if (wanted.has(page) || !isAbsent(page)) {
-      // Being placed or here already: whoever placed it looked for waiters after, but this one may have come later.
-      wakeArrived();
-      return;
-    }
-    wanted.add(page);
-    // Before the welcome nothing may be said; it asks for all that is wanted then.
-    if (isWelcome) socket?.write(encodeMark('PAGE_WANTED', page, 0));
+    // Being placed or here already: whoever placed it looked for waiters after, but this one may have come later.
+    if (!wanted.want(page)) wakeArrived();
   });
 }
+
+const dialler = new Dialler<Socket>({
+  name: 'the fault connection',
+  greetingMs: GREETING_MS,
+  dial: () => dial(own.source, DIAL_MS),
+  after,
+  up: (socket, attempt) => {
+    const reader = new FrameReader(['WELCOME', 'REFUSAL', 'PAGE_SENT']);
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const frame of attempt.isUp ? reader.consume(chunk) : []) onFrame(frame);
+      } catch (error) {
+        dialler.lose(attempt, error);
+      }
+    });
+    const hello = encodeMessage({
+      name: 'HELLO',
+      version: PROTOCOL_VERSION,
+      role: 'faults',
+      migrationId: own.migrationId,
+      welcomedBy: '',
+      index: 0,
+      round: 0,
+      windows: 0,
+    });
+    socket.write(Buffer.concat(hello));
+  },
+  lost: ({ code, message }) => {
+    wanted.close();
+    tell({ kind: 'lost', code, reason: message });
+  },
+});
 
 port.on('message', (request: FetcherRequest) => {
   switch (request.kind) {
@@ -87,68 +110,23 @@ port.on('message', (request: FetcherRequest) => {
       }
       tell({ kind: 'settled', fetchedPages });
       return;
-    case 'reconnect':
-      socket?.destroy();
-      socket = undefined;
-      connectToSource().catch(lose);
+    case 'dial':
+      wanted.close();
+      dialler.dial();
       return;
     case 'exit':
-      clearTimeout(greeting);
-      socket?.destroy();
+      dialler.close();
       for (const faults of own.faults) faults.close();
       port.close();
   }
 });
 
-connectToSource().catch(lose);
-
-async function connectToSource(): Promise<void> {
-  const reader = new FrameReader(['WELCOME', 'REFUSAL', 'PAGE_SENT']);
-  const fresh = await dial(own.source, DIAL_MS);
-  socket = fresh;
-  isWelcome = false;
-  fresh.on('data', (chunk: Buffer) => {
-    try {
-      if (socket === fresh) for (const frame of reader.consume(chunk)) onFrame(frame);
-    } catch (error) {
-      lose(error);
-    }
-  });
-  fresh.on('error', (error) => {
-    if (socket === fresh)
-      lose(new MicrostunError('CONNECTION_LOST', `the fault connection was lost: ${messageOf(error)}`));
-  });
-  fresh.on('close', () => {
-    if (socket === fresh)
-      lose(new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the source'));
-  });
-  const { migrationId } = own;
-  const hello = encodeMessage({
-    name: 'HELLO',
-    version: PROTOCOL_VERSION,
-    role: 'faults',
-    migrationId,
-    welcomedBy: '',
-    index: 0,
-    round: 0,
-    windows: 0,
-  });
-  fresh.write(Buffer.concat(hello));
-  clearTimeout(greeting);
-  greeting = setTimeout(() => {
-    lose(
-      new MicrostunError(
-        'CONNECTION_LOST',
-        `the source did not welcome a fault connection within ${GREETING_MS} ms`,
-      ),
-    );
-  }, GREETING_MS);
-}
+dialler.dial();
 
 function onFrame(frame: Frame): void {
   if (frame.header.name === 'PAGE_SENT') {
     const { page, bytes } = decodePageSent(frame.body, views.pageCount);
-    if (!wanted.delete(page)) throw new ProtocolError(`page ${page} was sent and not asked for`);
+    wanted.noteSent(page);
     place(page, bytes);
     return;
   }
@@ -156,9 +134,8 @@ function onFrame(frame: Frame): void {
   if (message.name === 'REFUSAL') throw refusalError(message);
   if (message.name !== 'WELCOME')
     throw new ProtocolError(`the source sent ${message.name} on the fault connection`);
-  clearTimeout(greeting);
-  isWelcome = true;
-  for (const page of wanted) socket?.write(encodeMark('PAGE_WANTED', page, 0));
+  dialler.noteWelcome();
+  wanted.open();
   tell({ kind: 'connected' });
 }
 

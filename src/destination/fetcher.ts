@@ -18,6 +18,7 @@ export interface FetcherEvents {
 
 export class Fetcher {
   readonly #worker: WorkerThread<FetcherRequest, FetcherMessage>;
+  #isLost = false;
 
   constructor(machine: GuestMachine, source: Address, migrationId: string, events: FetcherEvents) {
     const faults = machine.takeFaultPorts();
@@ -30,6 +31,7 @@ export class Fetcher {
       (message) => {
         switch (message.kind) {
           case 'connected':
+            this.#isLost = false;
             events.connected();
             return;
           case 'all-arrived':
@@ -39,6 +41,7 @@ export class Fetcher {
             events.settled(message.fetchedPages);
             return;
           case 'lost':
+            this.#isLost = true;
             events.lost(new MicrostunError(message.code, message.reason));
         }
       },
@@ -54,8 +57,15 @@ export class Fetcher {
     this.#worker.post({ kind: 'settle' });
   }
 
+  /** Gives up the connection, or a dial under way, and dials again: nothing moves on it. */
+  redial(): void {
+    this.#isLost = false;
+    this.#worker.post({ kind: 'dial' });
+  }
+
+  /** Dials again if the connection was lost; one that is being dialled tells how that ends. */
   reconnect(): void {
-    this.#worker.post({ kind: 'reconnect' });
+    if (this.#isLost) this.redial();
   }
 
   async close(): Promise<void> {

@@ -189,7 +189,7 @@ export class IncomingMigration {
         return;
       case 'reconnect-pages':
         this.#receivers?.reconnect();
-        if (this.#isFetcherLost) this.#fetcher?.reconnect();
+        this.#fetcher?.reconnect();
         return;
       case 'settle':
         this.#fetcher?.settle();
@@ -416,7 +416,7 @@ export class IncomingMigration {
         since = monotonicUs();
         this.#logger.warn('no page has come for long; dialling the page and fault connections again');
         this.#receivers?.redial();
-        this.#fetcher?.reconnect();
+        this.#fetcher?.redial();
       }
     }, STALL_MS_MAX / 8);
   }

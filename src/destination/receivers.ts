@@ -26,7 +26,8 @@ export class ReceiverPool {
   readonly #events: ReceiverEvents;
   #touched = 0;
   readonly #shares: RoundShares;
-  readonly #isLost: boolean[];
+  /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
+  readonly #lines: ('dialling' | 'up' | 'lost')[];
 
   constructor(
     machine: SharedMachine,
@@ -37,7 +38,7 @@ export class ReceiverPool {
   ) {
     this.#events = events;
     this.#shares = new RoundShares(ports.length);
-    this.#isLost = ports.map(() => false);
+    this.#lines = ports.map(() => 'dialling');
     const entry = new URL('./receiver-worker.js', import.meta.url);
     this.#workers = ports.map((port, index) => {
       const workerData: ReceiverWorkerData = {
@@ -68,8 +69,8 @@ export class ReceiverPool {
         if (++this.#touched === this.#workers.length) this.#events.touched();
         return;
       case 'connected':
-        this.#isLost[index] = false;
-        this.#events.connected(!this.#isLost.some(Boolean));
+        this.#lines[index] = 'up';
+        this.#events.connected(this.#lines.every((line) => line === 'up'));
         return;
       case 'round-placed': {
         const placed = this.#shares.placed(message.round, message.pages);
@@ -80,21 +81,24 @@ export class ReceiverPool {
         this.#events.allArrived();
         return;
       case 'lost':
-        this.#isLost[index] = true;
+        this.#lines[index] = 'lost';
         this.#events.lost(new MicrostunError(message.code, message.reason));
     }
   }
 
-  /** Gives up all connections and dials them again: nothing moves on them. */
+  /** Gives up all connections, and dials under way, and dials them again: nothing moves on them. */
   redial(): void {
-    this.#isLost.fill(true);
-    for (const worker of this.#workers) worker.post({ kind: 'reconnect' });
+    for (const index of this.#workers.keys()) this.#dial(index);
   }
 
   /** Dials again what was lost. */
   reconnect(): void {
-    for (const [index, worker] of this.#workers.entries())
-      if (this.#isLost[index]) worker.post({ kind: 'reconnect' });
+    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#dial(index);
+  }
+
+  #dial(index: number): void {
+    this.#lines[index] = 'dialling';
+    this.#workers[index]!.post({ kind: 'dial' });
   }
 
   async close(): Promise<void> {
