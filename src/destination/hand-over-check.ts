@@ -29,6 +29,22 @@ export function checkHandOver(guest: GuestSpec, handOver: MessageOf<'HAND_OVER'>
   return { lacking, lackingPages };
 }
 
+/**
+ * Checks the last round of a pre-copy: `checked` are its pages that came CHECKED, and must be those that were lacking.
+ * @throws ProtocolError naming a page that came and was not lacking, or lacks still.
+ */
+export function checkLastRound(lacking: PageBitmap, checked: PageBitmap): void {
+  const word = lacking.words.findIndex((one, index) => one !== checked.words[index]);
+  if (word === -1) return;
+  const differing = lacking.words[word]! ^ checked.words[word]!;
+  const page = word * 32 + (31 - Math.clz32(differing & -differing));
+  throw new ProtocolError(
+    lacking.has(page)
+      ? `the last round did not bring page ${page}, or not with its check, and the hand-over names it`
+      : `the last round brought page ${page}, which the hand-over does not name`,
+  );
+}
+
 function expandOf({ bitmap }: MessageOf<'HAND_OVER'>, { memoryBytes }: GuestSpec): PageBitmap {
   try {
     return expand(bitmap, memoryBytes / PAGE_BYTES);

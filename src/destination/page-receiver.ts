@@ -22,6 +22,12 @@ import {
   type WindowHead,
   runsOf,
 } from '../shared/wire/page-frames.js';
+import type { CheckedPages } from './checked-pages.js';
+import { pagesOf, type IncomingRound } from './incoming-round.js';
+import type { PlacementGate } from './placement-gate.js';
+
+/** Which window may come next, and what has come. */
+export type WindowOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
 
 export interface PageReceiverEvents {
   /** A frame that is no window: marks and greetings. */
@@ -68,17 +74,27 @@ export class PageReceiver {
   #reading: Reading = { what: 'header' };
   #target: Uint8Array;
   #filled = 0;
+  readonly #order: WindowOrder;
+  readonly #gate: Pick<PlacementGate, 'enter' | 'leave'>;
+  readonly #checked: Pick<CheckedPages, 'add'>;
+  /** Whether pages are being overwritten, or the kernel may do so. */
+  #isInside = false;
   /** Whether pages come for a running guest; a window of the other kind is refused. */
   isGuestRunning = false;
-  /** Pages of the current round, and those of them that a running guest did not lack any more. */
-  placedPages = 0;
+  /** Pages that a running guest did not lack any more. */
   spurnedPages = 0;
-  /** Whole windows since the last ROUND_END, and the round that they belong to. */
-  placedWindows = 0;
-  round = 0;
 
-  constructor(views: MemoryViews, events: PageReceiverEvents) {
+  constructor(
+    views: MemoryViews,
+    order: WindowOrder,
+    gate: Pick<PlacementGate, 'enter' | 'leave'>,
+    checked: Pick<CheckedPages, 'add'>,
+    events: PageReceiverEvents,
+  ) {
     this.#views = views;
+    this.#order = order;
+    this.#gate = gate;
+    this.#checked = checked;
     this.#events = events;
     this.#written = new Uint8Array(views.pageCount);
     this.#target = this.#small.subarray(0, FRAME_HEADER_BYTES);
@@ -89,8 +105,9 @@ export class PageReceiver {
     return this.#filled === 0 ? this.#target : this.#target.subarray(this.#filled);
   }
 
-  /** Forgets a frame that was cut in the middle; the connection was lost and a new one begins. */
+  /** Forgets a frame that was cut in the middle: its connection was lost, and nothing is read from it any more. */
   reset(): void {
+    this.#leave();
     this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
   }
 
@@ -99,9 +116,6 @@ export class PageReceiver {
    * @throws ProtocolError when they make no sense.
    */
   advance(byteCount: number): void {
-    if (this.#reading.what === 'direct' && this.isGuestRunning) {
-      throw new ProtocolError('a window was under way when the guest was handed over');
-    }
     this.#filled += byteCount;
     if (this.#filled < this.#target.length) return;
     const reading = this.#reading;
@@ -162,13 +176,17 @@ export class PageReceiver {
   #onWindowHead(header: FrameHeader): void {
     verifyFrame(header, this.#small.subarray(0, WINDOW_HEAD_BYTES));
     const head = decodeWindowHead(this.#small, header, this.#views.pageCount);
+    this.#order.check(head);
     const runs = runsIn(head);
     const { flags } = header;
     const isChecked = (flags & CHECKED) !== 0;
     if (isChecked || (runs.length > 0 && (flags & PUSHED) !== 0) || runs.length > DIRECT_RUNS_MAX) {
       const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
       this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
-    } else if (runs.length === 0) this.#finishWindow(head, flags);
+      return;
+    }
+    if ((flags & PUSHED) === 0) this.#enter();
+    if (runs.length === 0) this.#finishWindow(head, flags);
     else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#runTarget(runs[0]!));
   }
 
@@ -186,6 +204,8 @@ export class PageReceiver {
         this.#staging.subarray(pagesEnd, pagesEnd + PAGES_CHECK_BYTES),
       );
     }
+    // Looked at once more: the guest may have been handed over since the window's head.
+    if ((flags & PUSHED) === 0) this.#enter();
     const spurnedBefore = this.spurnedPages;
     let from = 0;
     for (const [first, pastLast] of runs) {
@@ -206,23 +226,31 @@ export class PageReceiver {
   #finishWindow(head: WindowHead, flags: number, spurnedBefore = this.spurnedPages): void {
     const isPushed = (flags & PUSHED) !== 0;
     const firstPage = head.window * REGION_PAGES;
-    let zeroPages = 0;
     for (let index = 0; index < head.zero.length; index++) {
       let rest = head.zero[index]!;
       while (rest !== 0) {
         const page = firstPage + index * 32 + (31 - Math.clz32(rest & -rest));
         rest &= rest - 1;
-        zeroPages++;
         if (isPushed) this.#placeAbsent(page, undefined);
         else this.#clear(page);
       }
     }
-    const pages = zeroPages + countPages(head.sent);
-    this.placedPages += pages;
-    this.placedWindows++;
-    this.round = head.round;
+    if (!isPushed && (flags & CHECKED) !== 0) this.#checked.add(head);
+    this.#leave();
+    this.#order.notePlaced(head);
     this.#expectHeader();
-    if (isPushed) this.#events.arrived(pages - (this.spurnedPages - spurnedBefore));
+    if (isPushed) this.#events.arrived(pagesOf(head) - (this.spurnedPages - spurnedBefore));
+  }
+
+  #enter(): void {
+    if (!this.#gate.enter()) throw new ProtocolError('PAGES would overwrite a guest that was handed over');
+    this.#isInside = true;
+  }
+
+  #leave(): void {
+    if (!this.#isInside) return;
+    this.#isInside = false;
+    this.#gate.leave();
   }
 
   #placeAbsent(page: number, bytes: Uint8Array | undefined): void {

@@ -17,7 +17,7 @@ import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { Fetcher } from './fetcher.js';
-import { checkHandOver } from './hand-over-check.js';
+import { checkHandOver, checkLastRound } from './hand-over-check.js';
 import { ReceiverPool } from './receivers.js';
 import { ReceptionRehearsal } from './rehearsal.js';
 import {
@@ -184,6 +184,9 @@ export class IncomingMigration {
         this.#receivedAt = effect.receivedAt;
         this.#events.push(this.#validate(effect.prepare, effect.handOver));
         return;
+      case 'confirm':
+        this.#events.push(this.#confirm(effect.handOver));
+        return;
       case 'resume':
         this.#start(this.#resume(effect.handOver), 'GUEST_FAILED');
         return;
@@ -280,6 +283,9 @@ export class IncomingMigration {
         failed: (error) => {
           this.#events.push({ kind: 'failed', error });
         },
+        outOfTurn: (error) => {
+          this.#events.push({ kind: 'out-of-turn', error });
+        },
       });
     });
     // A guest that runs before its faults can be answered waits for the push to bring its pages.
@@ -366,6 +372,22 @@ export class IncomingMigration {
     } catch (error) {
       const ours = asMicrostunError(error, 'PROTOCOL');
       return { kind: 'declined', code: ours.code === 'GUEST_FAILED' ? ours.code : 'PROTOCOL', error: ours };
+    }
+  }
+
+  // From here on nobody overwrites a page, so what came stays as it is compared.
+  #confirm({ pagesFollow }: MessageOf<'HAND_OVER'>): ReceptionEvent {
+    const receivers = this.#receivers;
+    const lacking = this.#lacking;
+    if (receivers === undefined || lacking === undefined)
+      throw new Error('a hand-over is confirmed after its validation, with the receivers');
+    try {
+      if (!receivers.shut())
+        throw new ProtocolError('a window of pages was on its way when the guest was handed over');
+      if (!pagesFollow) checkLastRound(lacking, receivers.checkedPages);
+      return { kind: 'confirmed' };
+    } catch (error) {
+      return { kind: 'declined', code: 'PROTOCOL', error: asMicrostunError(error, 'PROTOCOL') };
     }
   }
 

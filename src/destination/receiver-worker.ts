@@ -13,13 +13,17 @@ import { decodeMessage, encodeMessage } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { refusalError } from '../shared/wire/refusal.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
+import { CheckedPages } from './checked-pages.js';
 import { Dialler } from './dialler.js';
+import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
 import { pageReads } from './page-reads.js';
+import { PlacementGate } from './placement-gate.js';
 
 export interface ReceiverWorkerData {
   readonly memory: MemoryHandle;
   readonly safepointWords: SharedArrayBuffer;
+  readonly placementGate: SharedArrayBuffer;
   readonly source: Address;
   readonly migrationId: string;
   /** This receiver's number and how many there are. */
@@ -38,7 +42,6 @@ export type ReceiverMessage =
       readonly kind: 'round-placed';
       readonly round: number;
       readonly pages: number;
-      readonly spurned: number;
     }
   /** The last page that the running guest lacked is placed. */
   | { readonly kind: 'all-arrived' }
@@ -58,14 +61,15 @@ const own = workerData as ReceiverWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
 let lastByteAt = 0;
-/** The first round that is not wholly placed. */
-let nextRound = 0;
+const round = new IncomingRound(own);
+const gate = new PlacementGate(own.placementGate, views.pageCount);
+const checkedPages = new CheckedPages(gate.checkedPages, own);
 
 const tell = (message: ReceiverMessage): void => {
   port.postMessage(message);
 };
 
-const receiver = new PageReceiver(views, {
+const receiver = new PageReceiver(views, round, gate, checkedPages, {
   frame: onFrame,
   arrived: (pages) => {
     safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < PageState.ABSENT);
@@ -106,12 +110,14 @@ const dialler = new Dialler<Socket>({
       migrationId: own.migrationId,
       welcomedBy: '',
       index: own.index,
-      round: receiver.placedWindows > 0 ? receiver.round : nextRound,
-      windows: receiver.placedWindows,
+      round: round.round,
+      windows: round.windows,
     });
     socket.write(Buffer.concat(hello));
   },
   lost: ({ code, message }) => {
+    // Nothing is read from it any more.
+    receiver.reset();
     tell({ kind: 'lost', code, reason: message });
   },
 });
@@ -150,17 +156,12 @@ function touchMemory(): void {
 
 function onFrame(frame: Frame): void {
   if (frame.header.name === 'ROUND_END') {
-    const [round, pages] = decodeMark(frame.body);
-    if (pages !== receiver.placedPages) {
-      throw new ProtocolError(`round ${round} ends after ${pages} pages, but ${receiver.placedPages} came`);
-    }
-    const spurned = receiver.spurnedPages;
-    receiver.placedPages = 0;
-    receiver.placedWindows = 0;
-    receiver.spurnedPages = 0;
-    nextRound = round + 1;
-    dialler.socket?.write(encodeMark('ROUND_PLACED', round, pages));
-    tell({ kind: 'round-placed', round, pages, spurned });
+    const [ended, pages] = decodeMark(frame.body);
+    round.end(ended, pages);
+    checkedPages.begin(ended);
+    // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
+    tell({ kind: 'round-placed', round: ended, pages });
+    dialler.socket?.write(encodeMark('ROUND_PLACED', ended, pages));
     return;
   }
   const message = decodeMessage(frame);

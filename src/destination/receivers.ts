@@ -1,8 +1,11 @@
 // The receivers as the main thread holds them: one worker and one page connection each.
 // Turns their messages into events; decides nothing.
-import { MicrostunError } from '../shared/errors.js';
+import { asMicrostunError, MicrostunError } from '../shared/errors.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
+import type { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { WorkerThread } from '../shared/worker-thread.js';
+import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
 import { RoundShares } from './round-shares.js';
 
@@ -17,6 +20,8 @@ export interface ReceiverEvents {
   connected(isWhole: boolean): void;
   lost(error: MicrostunError): void;
   failed(error: MicrostunError): void;
+  /** The source breaks the protocol in a way that no connection can see by itself. */
+  outOfTurn(error: MicrostunError): void;
 }
 
 const CLOSE_MS = 2000;
@@ -26,6 +31,7 @@ export class ReceiverPool {
   readonly #events: ReceiverEvents;
   #touched = 0;
   readonly #shares: RoundShares;
+  readonly #gate: PlacementGate;
   /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
   readonly #lines: ('dialling' | 'up' | 'lost')[];
 
@@ -40,10 +46,14 @@ export class ReceiverPool {
     this.#shares = new RoundShares(ports.length);
     this.#lines = ports.map(() => 'dialling');
     const entry = new URL('./receiver-worker.js', import.meta.url);
+    const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
+    const placementGate = allocatePlacementGate(pageCount);
+    this.#gate = new PlacementGate(placementGate, pageCount);
     this.#workers = ports.map((port, index) => {
       const workerData: ReceiverWorkerData = {
         memory: machine.memory,
         safepointWords: machine.safepointWords,
+        placementGate,
         source: { host, port },
         migrationId,
         index,
@@ -72,11 +82,9 @@ export class ReceiverPool {
         this.#lines[index] = 'up';
         this.#events.connected(this.#lines.every((line) => line === 'up'));
         return;
-      case 'round-placed': {
-        const placed = this.#shares.placed(message.round, message.pages);
-        if (placed !== undefined) this.#events.roundPlaced(placed.round, placed.pages);
+      case 'round-placed':
+        this.#onRoundPlaced(index, message.round, message.pages);
         return;
-      }
       case 'all-arrived':
         this.#events.allArrived();
         return;
@@ -84,6 +92,28 @@ export class ReceiverPool {
         this.#lines[index] = 'lost';
         this.#events.lost(new MicrostunError(message.code, message.reason));
     }
+  }
+
+  #onRoundPlaced(index: number, round: number, pages: number): void {
+    try {
+      const placed = this.#shares.placed(index, round, pages);
+      if (placed !== undefined) this.#events.roundPlaced(placed.round, placed.pages);
+    } catch (error) {
+      this.#events.outOfTurn(asMicrostunError(error, 'PROTOCOL'));
+    }
+  }
+
+  /**
+   * From now on no receiver overwrites a page; pages are placed only where they are absent. False when one is about to
+   * or does, which it is only if the source hands over while a round is under way.
+   */
+  shut(): boolean {
+    return this.#gate.shut();
+  }
+
+  /** The pages of the newest round that came CHECKED. Whole once the gate is shut and that round placed. */
+  get checkedPages(): PageBitmap {
+    return this.#gate.checkedPages;
   }
 
   /** Gives up all connections, and dials under way, and dials them again: nothing moves on them. */

@@ -51,13 +51,15 @@ export type Stage =
       readonly handOver: HandOver;
       readonly placed: Placed;
     }
-  /** Pre-copy: valid, but its last pages are not all here. */
+  /** Valid, but the last round before it is not known to be placed on every connection; or that is being confirmed. */
   | {
       readonly name: 'placing';
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
       readonly handOver: HandOver;
       readonly validated: Validated;
+      /** Every connection is quiet: what came is compared with what was promised. */
+      readonly isConfirming: boolean;
     }
   /** Its vCPUs may run already, and fetch every page that they lack, before that is known here. */
   | {
@@ -114,6 +116,10 @@ export type ReceptionEvent =
   /** Every page is on the fast path. */
   | { readonly kind: 'settled'; readonly answer: MessageOf<'ARRIVED'> }
   | { readonly kind: 'validated'; readonly validated: Validated }
+  /** Nobody overwrites a page any more, and what came is what was promised. */
+  | { readonly kind: 'confirmed' }
+  /** The page connections break the protocol. */
+  | { readonly kind: 'out-of-turn'; readonly error: MicrostunError }
   | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   | { readonly kind: 'timer'; readonly timer: ReceptionTimer }
@@ -133,6 +139,7 @@ export type ReceptionEffect =
       readonly handOver: HandOver;
       readonly receivedAt: number;
     }
+  | { readonly kind: 'confirm'; readonly handOver: HandOver }
   | { readonly kind: 'resume'; readonly handOver: HandOver }
   | { readonly kind: 'reconnect-pages' }
   | { readonly kind: 'settle' }
@@ -187,6 +194,10 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
     case 'validated':
       if (stage.name !== 'validating') return same(stage);
       return tryResume(limits, stage, event.validated);
+    case 'confirmed':
+      return stage.name === 'placing' ? resume(stage.prepare, stage.handOver) : same(stage);
+    case 'out-of-turn':
+      return mayRefuse(stage) ? refuse(stage, 'PROTOCOL', event.error) : same(stage);
     case 'resumed':
       return onResumed(stage, event.answer);
     case 'audited': {
@@ -386,7 +397,7 @@ function onRoundPlaced(stage: Stage, placed: Placed): ReceptionStep {
     case 'validating':
       return { stage: { ...stage, placed }, effects: [] };
     case 'placing':
-      return resumeIfWhole(stage, placed);
+      return confirmIfPlaced(stage, placed);
     default:
       return same(stage);
   }
@@ -397,37 +408,52 @@ function tryResume(
   { prepare, arePagesLost, handOver, placed }: Extract<Stage, { name: 'validating' }>,
   validated: Validated,
 ): ReceptionStep {
-  if (handOver.pagesFollow) return resume(prepare, handOver);
-  const placing: Stage = { name: 'placing', prepare, arePagesLost, handOver, validated };
-  const step = resumeIfWhole(placing, placed);
+  const placing = {
+    name: 'placing',
+    prepare,
+    arePagesLost,
+    handOver,
+    validated,
+    isConfirming: false,
+  } as const;
+  const step = confirmIfPlaced(placing, placed);
   if (step.stage !== placing) return step;
   return { stage: placing, effects: [{ kind: 'arm', timer: 'placement', ms: limits.placementMs }] };
 }
 
-// The last round of a pre-copy must have brought exactly the pages that the bitmap says were missing.
-function resumeIfWhole(stage: Extract<Stage, { name: 'placing' }>, placed: Placed): ReceptionStep {
-  const { prepare, handOver, validated } = stage;
-  if (placed.round < handOver.finalRound) return same(stage);
-  if (placed.round !== handOver.finalRound || placed.pages !== validated.lackingPages) {
+// No page may be on its way when the guest is handed over: the last round before that must be placed on every
+// connection. In a pre-copy it has brought as many pages as the bitmap says were missing; which ones is confirmed.
+function confirmIfPlaced(stage: Extract<Stage, { name: 'placing' }>, placed: Placed): ReceptionStep {
+  const { handOver, validated, isConfirming } = stage;
+  const lastRound = handOver.pagesFollow ? handOver.finalRound - 1 : handOver.finalRound;
+  if (isConfirming || placed.round < lastRound) return same(stage);
+  const isPromised = handOver.pagesFollow || placed.pages === validated.lackingPages;
+  if (placed.round !== lastRound || !isPromised) {
     return refuse(
       stage,
       'PROTOCOL',
       new MicrostunError(
         'PROTOCOL',
-        `round ${placed.round} brought ${placed.pages} pages, the hand-over promised ${validated.lackingPages} in round ${handOver.finalRound}`,
+        `round ${placed.round} brought ${placed.pages} pages, the hand-over promised ` +
+          (handOver.pagesFollow
+            ? `that round ${lastRound} was the last before it`
+            : `${validated.lackingPages} in round ${lastRound}`),
       ),
     );
   }
-  return resume(prepare, handOver);
+  return {
+    stage: { ...stage, isConfirming: true },
+    effects: [
+      { kind: 'disarm', timer: 'placement' },
+      { kind: 'confirm', handOver },
+    ],
+  };
 }
 
 function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
   return {
     stage: { name: 'resuming', prepare, pagesFollow: handOver.pagesFollow, haveAllArrived: false },
-    effects: [
-      { kind: 'disarm', timer: 'placement' },
-      { kind: 'resume', handOver },
-    ],
+    effects: [{ kind: 'resume', handOver }],
   };
 }
 

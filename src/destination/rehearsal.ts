@@ -9,7 +9,8 @@ import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-page
 import { markAbsent } from '../shared/memory/placement.js';
 import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
-import { checkHandOver } from './hand-over-check.js';
+import { checkHandOver, checkLastRound } from './hand-over-check.js';
+import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
 import { stepReception, type ReceptionLimits, type Stage } from './reception.js';
 
 /** Enough for the engine to compile all of it well. */
@@ -31,6 +32,7 @@ export class ReceptionRehearsal {
   readonly #machine: SharedMachine;
   readonly #pageTable: Uint8Array<SharedArrayBuffer>;
   readonly #handOvers: readonly Buffer[];
+  readonly #gate = new PlacementGate(allocatePlacementGate(REHEARSED_PAGES), REHEARSED_PAGES);
   #turn = 0;
 
   /** `spec`: of the guest to come, but for its memory. */
@@ -88,6 +90,7 @@ export class ReceptionRehearsal {
       prepared,
       placed: { round: 0, pages: 1 },
     };
+    const gate = this.#gate;
     for (const frame of this.#reader.consume(this.#handOvers[this.#turn++ % 2]!)) {
       const message = decodeMessage(frame);
       if (message.name !== 'HAND_OVER') return;
@@ -95,6 +98,9 @@ export class ReceptionRehearsal {
       const { lacking, lackingPages } = checkHandOver(guest, message);
       const validated = { validationMs: 0.5, lackingPages };
       stage = stepReception(noLimits, stage, { kind: 'validated', validated }).stage;
+      // A pre-copy compares its last round before it resumes.
+      if (gate.shut()) checkLastRound(lacking, lacking);
+      stage = stepReception(noLimits, stage, { kind: 'confirmed' }).stage;
       // The views of this scratch are all that marking pages looks at.
       markAbsent({ pageTable: this.#pageTable }, lacking);
       putCheckpoint(this.#machine, message, 1.5);

@@ -213,6 +213,9 @@ export class SimulatedReception {
         });
         return;
       }
+      case 'confirm':
+        this.on({ kind: 'confirmed' });
+        return;
       case 'resume':
         this.#resume(effect.handOver.pagesFollow);
         return;

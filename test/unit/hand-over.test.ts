@@ -229,6 +229,48 @@ describe('the destination', () => {
   const step = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
     stepReception(limits, stage, event);
 
+  const receiving = (round: number, pages: number): Stage => ({
+    name: 'receiving',
+    prepare,
+    arePagesLost: false,
+    prepared: { name: 'PREPARED', preparedMs: 1 },
+    placed: { round, pages },
+  });
+  const validated = { kind: 'validated', validated: { validationMs: 0, lackingPages: 7 } } as const;
+  const handedOver = (stage: Stage, message: MessageOf<'HAND_OVER'>): ReturnType<typeof stepReception> => {
+    const received = step(stage, { kind: 'received', message, receivedAt: 0 });
+    return step(received.stage, validated);
+  };
+
+  it.each([
+    ['the pages follow', handOver, { round: 1, pages: 50 }],
+    ['the last round brought them', { ...handOver, pagesFollow: false }, { round: 2, pages: 7 }],
+  ])('resumes once every connection is quiet and what came is confirmed: %s', (_, message, placed) => {
+    const early = handedOver(receiving(placed.round - 1, 9), message);
+    expect(early.stage.name).toBe('placing');
+    expect(early.effects.map(({ kind }) => kind)).toEqual(['arm']);
+    const quiet = step(early.stage, { kind: 'round-placed', ...placed });
+    expect(quiet.effects.map(({ kind }) => kind)).toEqual(['disarm', 'confirm']);
+    expect(step(quiet.stage, { kind: 'round-placed', ...placed }).effects).toEqual([]);
+    expect(step(quiet.stage, { kind: 'confirmed' }).effects).toEqual([{ kind: 'resume', handOver: message }]);
+    expect(handedOver(receiving(placed.round, placed.pages), message).effects).toEqual(quiet.effects);
+  });
+
+  it('refuses a guest whose pages were still on their way, or not those that were promised', () => {
+    const quiet = handedOver(receiving(1, 50), handOver);
+    const declined = step(quiet.stage, { kind: 'declined', code: 'PROTOCOL', error });
+    expect(declined.stage).toMatchObject({ ending: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
+    for (const placed of [2, 3])
+      expect(handedOver(receiving(placed, 7), handOver).stage).toMatchObject({ ending: { kind: 'refused' } });
+  });
+
+  it('refuses a guest whose rounds come out of turn, but not one that runs', () => {
+    expect(step(receiving(0, 1), { kind: 'out-of-turn', error }).stage).toMatchObject({
+      ending: { kind: 'refused', answer: { code: 'PROTOCOL' } },
+    });
+    expect(step(running, { kind: 'out-of-turn', error })).toEqual({ stage: running, effects: [] });
+  });
+
   it('settles pages that had all arrived before it knew that the guest runs', () => {
     const early = step(resuming, { kind: 'all-arrived' });
     expect(step(early.stage, { kind: 'resumed', answer: RESUMED }).effects).toContainEqual({

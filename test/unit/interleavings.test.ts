@@ -2,6 +2,7 @@
 // models are known to see anything, the same with one ordering broken at a time.
 import { describe, expect, it } from 'vitest';
 import { explore, formatCounterexample, WordLayout, Thread, type Model } from '../support/explorer.js';
+import { handOverModel } from '../support/models/hand-over-model.js';
 import { harvestModel, type HarvestModelOptions } from '../support/models/harvest-model.js';
 import { pageFaultModel, type PageFaultModelOptions } from '../support/models/page-fault-model.js';
 import { parkingModel, type ParkingModelOptions } from '../support/models/parking-model.js';
@@ -157,5 +158,19 @@ describe('a vCPU that waits for a page', () => {
     'doorbell not rung, only notified',
   ] as const)('sleeps for ever with: %s', (mutation) => {
     expectBroken(pageFaultModel({ vcpus: 1, pages: 1, mutation }), /never end/);
+  });
+});
+
+describe('a guest that is handed over while windows come', () => {
+  it.each([1, 2])('is never overwritten once it runs, by %d receivers', (receivers) => {
+    expectHolds(`${receivers} receivers`, handOverModel(receivers));
+  });
+
+  it.each([
+    'gate looked at before counting',
+    'count looked at before shutting',
+    'not looked at again at placement',
+  ] as const)('is overwritten with: %s', (mutation) => {
+    expectBroken(handOverModel(1, mutation), /running guest is overwritten/);
   });
 });

@@ -1,13 +1,16 @@
 // Guests, windows and streams for the tests of the page connections.
 // Knows no socket: a stream is bytes, and whoever reads it is fed them in pieces.
 import { crc32 } from 'node:zlib';
-import { PageReceiver } from '../../src/destination/page-receiver.js';
+import { CheckedPages } from '../../src/destination/checked-pages.js';
+import { pagesOf } from '../../src/destination/incoming-round.js';
+import { PageReceiver, type WindowOrder } from '../../src/destination/page-receiver.js';
+import { allocatePlacementGate, PlacementGate } from '../../src/destination/placement-gate.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, regionCountOf } from '../../src/shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameType, type Frame } from '../../src/shared/wire/frames.js';
-import { WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
+import { WINDOW_HEAD_BYTES, type WindowHead } from '../../src/shared/wire/page-frames.js';
 import { WindowWriter } from '../../src/source/window-writer.js';
 
 export function guestOf(pageCount: number): MemoryViews {
@@ -76,21 +79,46 @@ export function isRefused(receiver: PageReceiver, bytes: Uint8Array): boolean {
   }
 }
 
-/** A receiver over `views` and what it told: the frames, and how many pages it placed in a running guest. */
-export function receiverOver(views: MemoryViews): {
+/** An order that takes any window, and counts. */
+export class AnyOrder implements WindowOrder {
+  windows = 0;
+  pages = 0;
+
+  check(): void {
+    // Anything may come.
+  }
+
+  notePlaced(head: WindowHead): void {
+    this.windows++;
+    this.pages += pagesOf(head);
+  }
+}
+
+/**
+ * A receiver over `views` that takes windows in `order`, and what it told: the frames, and how many pages it placed in a
+ * running guest.
+ */
+export function receiverOver<Order extends WindowOrder = AnyOrder>(
+  views: MemoryViews,
+  order: Order = new AnyOrder() as unknown as Order,
+): {
   receiver: PageReceiver;
+  order: Order;
+  gate: PlacementGate;
   frames: Frame[];
   arrivals: () => number;
 } {
   const frames: Frame[] = [];
   let arrivals = 0;
-  const receiver = new PageReceiver(views, {
+  const gate = new PlacementGate(allocatePlacementGate(views.pageCount), views.pageCount);
+  const checked = new CheckedPages(gate.checkedPages, { index: 0, receivers: 1 });
+  const receiver = new PageReceiver(views, order, gate, checked, {
     frame: (frame) => frames.push(frame),
     arrived: (pages) => {
       arrivals += pages;
     },
   });
-  return { receiver, frames, arrivals: () => arrivals };
+  return { receiver, order, gate, frames, arrivals: () => arrivals };
 }
 
 export function isSame(one: MemoryViews, other: MemoryViews): boolean {

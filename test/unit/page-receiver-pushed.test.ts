@@ -32,7 +32,7 @@ describe('a window that is pushed to a running guest', () => {
     const pageCount = 513;
     const source = guestOf(pageCount);
     const destination = guestOf(pageCount);
-    const { receiver, arrivals } = receiverOver(destination);
+    const { receiver, order, arrivals } = receiverOver(destination);
     receiver.isGuestRunning = true;
     const states = fc.constantFrom(PRESENT, TRACED, ARRIVED, ABSENT, ABSENT, PLACING);
     const fates = fc.array(fc.record({ state: states, version: fc.nat({ max: 2 }) }), {
@@ -47,7 +47,7 @@ describe('a window that is pushed to a running guest', () => {
           write(destination, page, 3);
           destination.pageTable[page] = state;
         });
-        receiver.placedPages = 0;
+        order.pages = 0;
         receiver.spurnedPages = 0;
         const placedBefore = arrivals();
         feed(receiver, windowsOf(source, allPages(pageCount), 0, PUSHED | CHECKED), () => 100_000);
@@ -59,7 +59,7 @@ describe('a window that is pushed to a running guest', () => {
           if (isSourcePage !== isPlaced) expect.fail(`page ${page} in state ${state} has the wrong bytes`);
         });
         expect(receiver.spurnedPages).toBe(pages.filter(({ state }) => state !== ABSENT).length);
-        expect(receiver.placedPages).toBe(pageCount);
+        expect(order.pages).toBe(pageCount);
         expect(arrivals() - placedBefore).toBe(pages.filter(({ state }) => state === ABSENT).length);
       }),
       { numRuns: 20 },

@@ -37,15 +37,15 @@ describe('a page receiver', () => {
       windowsOf(source, allPages(pageCount), 1),
       encodeMark('ROUND_END', 1, pageCount),
     ]);
-    const { receiver, frames } = receiverOver(destination);
+    const { receiver, order, frames } = receiverOver(destination);
     for (let cut = 0; cut <= stream.length; cut++) {
       frames.length = 0;
-      receiver.placedPages = 0;
-      receiver.placedWindows = 0;
+      order.pages = 0;
+      order.windows = 0;
       feed(receiver, stream.subarray(0, cut));
       feed(receiver, stream.subarray(cut));
       if (!isSame(source, destination)) expect.fail(`memory differs after a cut at byte ${cut}`);
-      if (frames.length !== 2 || receiver.placedPages !== 2 * pageCount || receiver.placedWindows !== 2)
+      if (frames.length !== 2 || order.pages !== 2 * pageCount || order.windows !== 2)
         expect.fail(`the count is wrong after a cut at byte ${cut}`);
     }
     expect(frames.map(({ header, body }) => [header.name, ...decodeMark(body)])).toEqual([
@@ -69,7 +69,7 @@ describe('a page receiver', () => {
     (pageCount) => {
       const source = guestOf(pageCount);
       const destination = guestOf(pageCount);
-      const { receiver } = receiverOver(destination);
+      const { receiver, order } = receiverOver(destination);
       // A round: stretches of pages that it sends, with the version that the source gave them since; 0 is a zero page.
       const stretch = fc.record({
         first: fc.nat({ max: pageCount - 1 }),
@@ -88,7 +88,7 @@ describe('a page receiver', () => {
       fc.assert(
         fc.property(rounds, chunkSizes, fc.boolean(), (all, chunks, isChecked) => {
           let chunk = 0;
-          receiver.placedPages = 0;
+          order.pages = 0;
           let sentPages = 0;
           all.forEach((stretches, round) => {
             const pages = somePages(pageCount);
@@ -103,7 +103,7 @@ describe('a page receiver', () => {
             feed(receiver, stream, () => Math.max(chunks[chunk++ % chunks.length]!, stream.length >>> 11));
             sentPages += pages.count();
           });
-          expect(receiver.placedPages).toBe(sentPages);
+          expect(order.pages).toBe(sentPages);
           expect(isSame(source, destination)).toBe(true);
         }),
         { numRuns: 30 },
@@ -137,13 +137,13 @@ describe('a page receiver', () => {
 
   it('counts pages and whole windows as they are placed', () => {
     const source = guestOf(1025);
-    const { receiver } = receiverOver(guestOf(1025));
+    const { receiver, order } = receiverOver(guestOf(1025));
     for (const page of [3, 600, 1024]) write(source, page, 1);
     const stream = windowsOf(source, allPages(1025), 0);
     feed(receiver, stream.subarray(0, -1));
-    expect([receiver.placedWindows, receiver.placedPages]).toEqual([2, 1024]);
+    expect([order.windows, order.pages]).toEqual([2, 1024]);
     feed(receiver, stream.subarray(-1));
-    expect([receiver.placedWindows, receiver.placedPages, receiver.spurnedPages]).toEqual([3, 1025, 0]);
+    expect([order.windows, order.pages, receiver.spurnedPages]).toEqual([3, 1025, 0]);
   });
 
   it('begins anew with a header after a reset in the middle of a frame', () => {
@@ -152,14 +152,14 @@ describe('a page receiver', () => {
     const stream = windowsOf(source, allPages(3), 0);
     for (const cut of [1, 11, 12, 100, 148, 149, 5000, stream.length - 1]) {
       const destination = guestOf(3);
-      const { receiver, frames } = receiverOver(destination);
+      const { receiver, order, frames } = receiverOver(destination);
       feed(receiver, stream.subarray(0, cut));
       receiver.reset();
       feed(receiver, stream);
       feed(receiver, encodeMark('ROUND_END', 0, 3));
       expect(isSame(source, destination)).toBe(true);
       expect(frames).toHaveLength(1);
-      expect(receiver.placedPages).toBe(3);
+      expect(order.pages).toBe(3);
     }
   });
 

@@ -1,0 +1,100 @@
+// A guest that is handed over against windows that are still coming in: nothing of it is overwritten any more.
+import { describe, expect, it } from 'vitest';
+import { allocatePlacementGate, PlacementGate } from '../../src/destination/placement-gate.js';
+import { ProtocolError } from '../../src/shared/errors.js';
+import { FRAME_HEADER_BYTES } from '../../src/shared/wire/frames.js';
+import { CHECKED, WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
+import {
+  allPages,
+  feed,
+  guestOf,
+  isRefused,
+  isSame,
+  receiverOver,
+  somePages,
+  windowsOf,
+  write,
+} from './page-fixtures.js';
+
+const HEAD_BYTES = FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES;
+
+describe('the placement gate', () => {
+  it('lets nobody in once it is shut, and tells whether somebody was inside', () => {
+    const buffer = allocatePlacementGate(1);
+    const [one, other, main] = [1, 2, 3].map(() => new PlacementGate(buffer, 1));
+    expect([one!.enter(), other!.enter()]).toEqual([true, true]);
+    one!.leave();
+    expect(main!.shut()).toBe(false);
+    other!.leave();
+    expect(main!.shut()).toBe(true);
+    expect(one!.enter()).toBe(false);
+    expect(main!.shut()).toBe(true);
+  });
+});
+
+describe('a window that is under way when the guest is handed over', () => {
+  const staged = { pages: somePages(20, 0, 2, 4, 6, 8, 10), flags: 0 };
+  const checked = { pages: somePages(20, 0, 1), flags: CHECKED };
+  const zero = { pages: somePages(20, 19), flags: 0 };
+
+  it.each([
+    ['staged', staged],
+    ['checked', checked],
+  ])('is not placed when it is %s', (_, { pages, flags }) => {
+    const source = guestOf(20);
+    for (let page = 0; page < 19; page++) write(source, page, 1);
+    const destination = guestOf(20);
+    const { receiver, gate } = receiverOver(destination);
+    const window = windowsOf(source, pages, 0, flags);
+    feed(receiver, window.subarray(0, -1));
+    expect(gate.shut()).toBe(true);
+    // Whether the guest runs was read before the last bytes came: only the gate can tell.
+    expect(isRefused(receiver, window.subarray(-1))).toBe(true);
+    expect(isSame(guestOf(20), destination)).toBe(true);
+  });
+
+  it('clears no page', () => {
+    const destination = guestOf(20);
+    write(destination, 19, 1);
+    const before = Buffer.from(destination.bytes);
+    const { receiver, gate } = receiverOver(destination);
+    gate.shut();
+    expect(isRefused(receiver, windowsOf(guestOf(20), zero.pages, 0))).toBe(true);
+    expect(Buffer.compare(before, Buffer.from(destination.bytes))).toBe(0);
+  });
+
+  it('keeps the guest from being handed over while the kernel may write to its memory', () => {
+    const source = guestOf(3);
+    for (const page of [0, 1, 2]) write(source, page, 1);
+    const { receiver, gate } = receiverOver(guestOf(3));
+    const window = windowsOf(source, allPages(3), 0);
+    feed(receiver, window.subarray(0, HEAD_BYTES));
+    expect(gate.shut()).toBe(false);
+    // Its connection was lost: nothing is read into guest memory any more.
+    receiver.reset();
+    expect(gate.shut()).toBe(true);
+  });
+
+  it('lets the guest be handed over before its pages may come and after they are placed', () => {
+    const source = guestOf(3);
+    for (const page of [0, 1, 2]) write(source, page, 1);
+    const window = windowsOf(source, allPages(3), 0);
+    for (const cut of [0, FRAME_HEADER_BYTES, HEAD_BYTES - 1, window.length]) {
+      const { receiver, gate } = receiverOver(guestOf(3));
+      feed(receiver, window.subarray(0, cut));
+      expect(gate.shut(), `after ${cut} bytes`).toBe(true);
+    }
+  });
+
+  it('is refused with its head, and gets no byte of guest memory to be read into', () => {
+    const source = guestOf(3);
+    for (const page of [0, 1, 2]) write(source, page, 1);
+    const destination = guestOf(3);
+    const { receiver, gate } = receiverOver(destination);
+    gate.shut();
+    expect(() => {
+      feed(receiver, windowsOf(source, allPages(3), 0).subarray(0, HEAD_BYTES));
+    }).toThrow(ProtocolError);
+    expect(receiver.target.buffer).not.toBe(destination.buffer);
+  });
+});
