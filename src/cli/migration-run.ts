@@ -16,6 +16,7 @@ import type { Emulation } from '../shared/wire/emulated-link.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
+import { phaseLimits } from '../source/phase-limits.js';
 import type { TraceMode } from '../source/tracer.js';
 import type { CutScript } from './options.js';
 import { exitStatusOf } from './exit-status.js';
@@ -86,6 +87,9 @@ export function planMigration(
       prepareMs: 60_000,
       answerMs: 5000,
       doubtMs: args.inDoubtAfter,
+      endsInDoubt: true,
+      endsStillPush: true,
+      phases: phaseLimits(args.reconnectTimeout),
       pagesLostMs: args.reconnectTimeout,
       auditMs: args.auditAfter + 600_000,
     },

@@ -123,6 +123,12 @@ function forecastOver(
   };
 }
 
+/** How many last pages a pre-copy may have for a stun of `ms` at the most, as far as the forecast tells. */
+export function pagesWithin(forecast: Forecast, roundTripMs: number, ms: number): number {
+  const copyMs = Math.max(0, ms - FIXED_STUN_MS - roundTripMs);
+  return Math.floor((forecast.bandwidthBytesPerSecond * copyMs) / 1000 / PAGE_WIRE_BYTES);
+}
+
 /**
  * Judges after a harvest. In this order:
  * 1. the forecast stun fits the budget, or nothing but the network keeps it from fitting: switch over;

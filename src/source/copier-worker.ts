@@ -6,6 +6,7 @@ import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { Copier, type ConnectionBytes, type RoundShare } from './copier.js';
+import { CopierWords } from './copier-words.js';
 
 export interface CopierWorkerData {
   readonly memory: MemoryHandle;
@@ -14,8 +15,8 @@ export interface CopierWorkerData {
   /** This copier's number and how many there are. */
   readonly index: number;
   readonly copiers: number;
-  /** Two doubles that only this worker writes: pages and bytes sent so far, for whoever shows progress. */
-  readonly progress: SharedArrayBuffer;
+  /** `CopierWords`. */
+  readonly words: SharedArrayBuffer;
   /** This connection's share of the bandwidth, if it is capped. */
   readonly bytesPerSecond: number | undefined;
 }
@@ -29,6 +30,9 @@ export type CopierMessage =
   | { readonly kind: 'round-placed'; readonly share: RoundShare; readonly bytes: ConnectionBytes }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
 
+/** How often it is looked how much the kernel took. */
+const LOOK_MS = 500;
+
 const port = parentPort;
 assert(port !== null, 'copier-worker.ts runs as a worker');
 const {
@@ -37,11 +41,11 @@ const {
   migrationId,
   index,
   copiers,
-  progress,
+  words,
   bytesPerSecond,
 } = workerData as CopierWorkerData;
 const views = viewMemory(memory);
-const counts = new Float64Array(progress);
+const progress = new CopierWords(words);
 
 const tell = (message: CopierMessage): void => {
   port.postMessage(message);
@@ -51,6 +55,9 @@ const lose = (error: MicrostunError): void => {
 };
 
 const copier = new Copier(views, bytesPerSecond, lose);
+setInterval(() => {
+  progress.movedBytes = copier.movedBytes;
+}, LOOK_MS).unref();
 
 const door = new Door({ called: admit });
 const address = await door.open(where);
@@ -63,19 +70,14 @@ port.on('message', (request: CopierRequest) => {
     port.close();
     return;
   }
-  copier
-    .copyRound(request.round, index, copiers, request.flags, (pages, bytes) => {
-      counts[0]! += pages;
-      counts[1]! += bytes;
-    })
-    .then(
-      (share) => {
-        tell({ kind: 'round-placed', share, bytes: copier.bytes });
-      },
-      (error: unknown) => {
-        lose(asMicrostunError(error, 'PROTOCOL'));
-      },
-    );
+  copier.copyRound(request.round, index, copiers, request.flags, progress).then(
+    (share) => {
+      tell({ kind: 'round-placed', share, bytes: copier.bytes });
+    },
+    (error: unknown) => {
+      lose(asMicrostunError(error, 'PROTOCOL'));
+    },
+  );
 });
 
 function admit(caller: Caller): void {

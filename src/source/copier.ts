@@ -6,11 +6,12 @@ import { monotonicUs } from '../shared/clock.js';
 import { MicrostunError, ProtocolError, messageOf } from '../shared/errors.js';
 import type { MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { endSocket } from '../shared/wire/sockets.js';
+import type { CopierWords } from './copier-words.js';
 import { Pacer, piecesOf } from './pacer.js';
 import { WindowWriter } from './window-writer.js';
 
@@ -36,6 +37,9 @@ const QUEUED_BYTES_MAX = 8 << 20;
 
 /** A connection on which nothing moves for this long while a round is under way is given up. */
 const STALL_MS_MAX = 8000;
+
+/** Who counts what is sent, and may stop a round. */
+export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
 
 /** A frame of the round that was handed to a socket. */
 interface SentWindow {
@@ -136,18 +140,21 @@ export class Copier {
   /**
    * Sends windows `index`, `index + stride`, … of the pages in the shared dirty bitmap; a window always travels on the
    * same connection, so an older copy of a page never overtakes a newer one. Resolves when the destination has placed
-   * them all, over as many connections as it takes. `onProgress` hears the pages and bytes of each window.
+   * them all, over as many connections as it takes. A round that `progress` stops ends before its next window.
+   *
+   * Of a round that is copied while the guest runs, the pages that were placed leave the dirty bitmap: what is in it
+   * afterwards was not sent.
    */
   async copyRound(
     round: number,
     index: number,
     stride: number,
     flags: number,
-    onProgress: (pages: number, bytes: number) => void,
+    progress: RoundProgress,
   ): Promise<RoundShare> {
     const watch = this.#watchForStall();
     try {
-      return await this.#copyWatched(round, index, stride, flags, onProgress);
+      return await this.#copyWatched(round, index, stride, flags, progress);
     } finally {
       clearInterval(watch);
     }
@@ -175,15 +182,20 @@ export class Copier {
     index: number,
     stride: number,
     flags: number,
-    onProgress: (pages: number, bytes: number) => void,
+    progress: RoundProgress,
   ): Promise<RoundShare> {
     const sent: SentWindow[] = [];
+    const share = (moreFramingBytes: number): RoundShare => {
+      if (flags === 0) for (const { window } of sent) this.#forgetWindow(window);
+      return this.#share(round, sent, moreFramingBytes);
+    };
     let nextWindow = index;
     let sentAgainFramingBytes = 0;
     for (;;) {
       const connection = await this.#connected();
       try {
         for (; nextWindow < this.#views.regionCount; nextWindow += stride) {
+          if (progress.isStopped(round)) break;
           const frame = this.#writer.frame(this.#dirty, round, nextWindow, flags);
           if (frame === undefined) continue;
           const { sentPages, zeroPages, frameBytes } = frame;
@@ -194,19 +206,19 @@ export class Copier {
             framingBytes: frameBytes - sentPages * PAGE_BYTES,
           });
           await this.#write(connection, frame.parts);
-          onProgress(sentPages + zeroPages, frameBytes);
+          progress.count(sentPages + zeroPages, frameBytes);
         }
         const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
         const end = encodeMark('ROUND_END', round, pages);
         const placed = this.#awaitPlaced(round, pages);
         await this.#write(connection, [end]);
         await Promise.race([placed, connection.lost]);
-        return this.#share(round, sent, sentAgainFramingBytes + end.length);
+        return share(sentAgainFramingBytes + end.length);
       } catch (error) {
         if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
         await this.#connected();
         const hello = this.#hello;
-        if (hello.round > round) return this.#share(round, sent, sentAgainFramingBytes);
+        if (hello.round > round) return share(sentAgainFramingBytes);
         const arrived = hello.round === round ? hello.windows : 0;
         if (arrived > sent.length)
           throw new ProtocolError(`${arrived} windows arrived, but ${sent.length} were sent`, {
@@ -217,6 +229,12 @@ export class Copier {
         sent.length = arrived;
       }
     }
+  }
+
+  // Its pages are placed. A window's bits are whole words, and no other copier's.
+  #forgetWindow(window: number): void {
+    const firstWord = (window * REGION_PAGES) >>> 5;
+    this.#dirty.words.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
   }
 
   #share(round: number, sent: readonly SentWindow[], moreFramingBytes: number): RoundShare {
@@ -235,6 +253,13 @@ export class Copier {
       socket: this.#closedSocketBytes + (socket === undefined ? 0 : socket.bytesWritten + socket.bytesRead),
       cuts: Math.max(0, this.#connections - 1),
     };
+  }
+
+  /** Bytes that the kernel took or brought, over all connections: what does not change does not move. */
+  get movedBytes(): number {
+    const socket = this.#connection?.socket;
+    const open = socket === undefined ? 0 : socket.bytesWritten - socket.writableLength + socket.bytesRead;
+    return this.#closedSocketBytes + open;
   }
 
   /** Says no more; the connection ends in order. */

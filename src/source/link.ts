@@ -67,6 +67,14 @@ export function stepLink(
   }
 }
 
+/** The link is given up, and made again after `pauseMs` and not before. */
+export function pausedLink({ instanceId }: Link, error: MicrostunError, pauseMs: number): LinkStep {
+  return {
+    link: { name: 'waiting', attempts: 0, error, ...(instanceId !== undefined && { instanceId }) },
+    effects: [{ kind: 'arm', timer: 'link-retry', ms: pauseMs }],
+  };
+}
+
 /** The link is lost, or could not be made: waits and tries again; a link that was up gets a limit of its own. */
 export function lostLink(limits: LinkLimits, link: Link, error: MicrostunError): LinkStep {
   if (link.name === 'waiting') return { link, effects: [] };

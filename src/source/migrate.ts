@@ -25,6 +25,7 @@ import {
   type MigrationEffect,
   type MigrationEvent,
   type MigrationPlan,
+  type Helper,
   type MigrationState,
   type Outcome,
   type Phase,
@@ -117,6 +118,8 @@ export class OutgoingMigration {
   #roundStartPages = 0;
   #roundFrom = 0;
   #expectedMs: number | null = null;
+  /** What had moved when the timer `push` was armed. */
+  #movedBytes = 0;
 
   constructor(machine: GuestMachine, options: MigrateOptions) {
     this.#machine = machine;
@@ -124,14 +127,20 @@ export class OutgoingMigration {
     this.#controlAddress = options.to;
     this.#logger = options.logger.child({ migration: this.id });
     this.#timers = new Timers((timer) => {
-      this.#events.push({ kind: 'timer', timer });
+      this.#events.push(
+        timer === 'push' && this.#moved !== this.#movedBytes
+          ? { kind: 'pages-moved' }
+          : { kind: 'timer', timer },
+      );
     });
     const { trace, plan } = options;
     this.#measurement = new Measurement(options, plan);
-    const failed = (error: MicrostunError): void => {
-      this.#events.push({ kind: 'failed', error });
-    };
-    this.#tracer = new TracerThread(machine.shared, trace, failed);
+    const failedAs =
+      (who: Helper) =>
+      (error: MicrostunError): void => {
+        this.#events.push({ kind: 'failed', error, who });
+      };
+    this.#tracer = new TracerThread(machine.shared, trace, failedAs('tracer'));
     this.#copiers = new CopierPool({
       connected: () => {
         this.#events.push({ kind: 'pages-connected' });
@@ -142,7 +151,7 @@ export class OutgoingMigration {
       lost: (error) => {
         this.#events.push({ kind: 'pages-lost', error });
       },
-      failed,
+      failed: failedAs('copiers'),
     });
     this.#pageServer = new PageServer({
       connected: () => undefined,
@@ -150,7 +159,7 @@ export class OutgoingMigration {
         // A destination that needs no more pages hangs up; that is how a good migration ends.
         this.#logger[this.#state.phase.name === 'ended' ? 'debug' : 'warn'](error.message);
       },
-      failed,
+      failed: failedAs('page server'),
     });
     this.#rehearsal = new SwitchOverRehearsal(plan, machine.spec);
     this.#state = beginMigration(options.plan).state;
@@ -183,14 +192,19 @@ export class OutgoingMigration {
     return this.#measurement.phases;
   }
 
-  /** Asks to cancel; honoured until the hand-over is sent. */
+  /** Asks to cancel; honoured until the hand-over is sent, and again once it is known that nobody answers. */
   cancel(reason: string): void {
     this.#events.push({ kind: 'cancel', reason });
   }
 
+  /** Asks the destination now, if it is not connected, instead of after the next pause. */
+  askNow(): void {
+    this.#events.push({ kind: 'ask-now' });
+  }
+
   /** The guest failed under way. */
   failWith(error: MicrostunError): void {
-    this.#events.push({ kind: 'failed', error });
+    this.#events.push({ kind: 'failed', error, who: 'guest' });
   }
 
   /**
@@ -356,15 +370,18 @@ export class OutgoingMigration {
       case 'push':
         this.#copyRound(effect.round, PUSHED | CHECKED);
         return;
+      case 'stop-round':
+        if (this.#state.phase.name === 'copying') this.#copiers.stopRound(this.#state.phase.round);
+        return;
       case 'harvest':
-        this.#start(this.#harvest());
+        this.#start(this.#harvest(effect.keepsRest));
         return;
       case 'note-forecast':
         this.#measurement.noteForecast(effect.forecast, effect.course);
         this.#expectedMs = effect.course?.remainingMs ?? null;
         return;
       case 'stop-guest':
-        this.#start(this.#stopGuest(effect.round, effect.pagesFollow, effect.why));
+        this.#start(this.#stopGuest(effect));
         return;
       case 'throttle':
         this.#machine.safepoints.throttle(effect.share);
@@ -390,10 +407,14 @@ export class OutgoingMigration {
       case 'report-doubt':
         this.#logger.error({ code: effect.error.code }, effect.error.message);
         return;
+      case 'warn':
+        this.#logger.warn(effect.text);
+        return;
       case 'decline-cancel':
         this.#logger.warn(`this migration can no longer be cancelled: ${effect.reason}`);
         return;
       case 'arm':
+        if (effect.timer === 'push') this.#movedBytes = this.#moved;
         this.#timers.arm(effect.timer, effect.ms);
         return;
       case 'disarm':
@@ -504,19 +525,24 @@ export class OutgoingMigration {
     this.#copiers.copyRound(round, flags);
   }
 
+  /** Bytes of pages that moved so far, pushed or asked for. */
+  get #moved(): number {
+    return this.#copiers.movedBytes + this.#pageServer.movedBytes;
+  }
+
   #onRoundPlaced(total: RoundTotal): void {
-    const report = this.#measurement.noteRound(
-      total,
-      this.#dirtyPages,
-      (monotonicUs() - this.#roundFrom) / 1000,
-    );
+    const isCopying = this.#state.phase.name === 'copying';
+    const carriedPages = total.sentPages + total.zeroPages;
+    // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.
+    const givenPages = isCopying ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
+    const report = this.#measurement.noteRound(total, givenPages, (monotonicUs() - this.#roundFrom) / 1000);
     this.#logger.debug(report, 'round');
-    this.#events.push({ kind: 'round-placed', facts: report });
+    this.#events.push({ kind: 'round-placed', facts: report, keptPages: this.#dirtyPages - givenPages });
   }
 
   // Here and at the destination the way that a switch-over takes is walked while the tracer works: it may come next.
-  async #harvest(): Promise<MigrationEvent> {
-    const harvested = this.#tracer.harvest();
+  async #harvest(keepsRest: boolean): Promise<MigrationEvent> {
+    const harvested = this.#tracer.harvest(keepsRest);
     this.#send({ name: 'PING', sentAt: monotonicUs() });
     this.#rehearsal.refresh();
     const { dirtyPages } = await harvested;
@@ -524,7 +550,7 @@ export class OutgoingMigration {
     return { kind: 'harvested', dirtyPages };
   }
 
-  async #stopGuest(round: number, pagesFollow: boolean, why: string): Promise<MigrationEvent> {
+  async #stopGuest(effect: Extract<MigrationEffect, { kind: 'stop-guest' }>): Promise<MigrationEvent> {
     const before = this.#machine.counters();
     const { bitmapFormat, plan } = this.#options;
     const stopAt = monotonicUs();
@@ -533,16 +559,17 @@ export class OutgoingMigration {
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
     const { registers, guestClockUs } = this.#machine.checkpoint();
     this.#dirtyPages = last.dirtyPages;
-    this.#measurement.noteStop(stopAt, why, pagesFollow, before);
+    const isTooMuch = last.dirtyPages > effect.pagesMax;
+    const pagesFollow = effect.pagesFollow || isTooMuch;
+    this.#measurement.noteStop(stopAt, isTooMuch ? 'throttle not enough' : effect.why, pagesFollow, before);
     this.#measurement.noteTaken(last, this.#machine.lastSliceEndAt());
-    const finalPages = pagesFollow ? 0 : last.dirtyPages;
     const handOver: MessageOf<'HAND_OVER'> = {
       name: 'HAND_OVER',
       registers: [...registers],
       guestClockUs,
       pagesFollow,
-      finalRound: round,
-      finalPages,
+      finalRound: effect.round,
+      finalPages: pagesFollow ? 0 : last.dirtyPages,
       bitmap: last.bitmap,
     };
     return { kind: 'taken', handOver };

@@ -8,6 +8,7 @@ import { removeTraces } from '../shared/memory/tracing.js';
 import { WorkerThread } from '../shared/worker-thread.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
 import type { ConnectionBytes, RoundShare } from './copier.js';
+import { CopierWords } from './copier-words.js';
 import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
 import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
 
@@ -43,8 +44,9 @@ export class TracerThread {
     return (await this.#ask({ kind: 'install' }, 'installed')).installMs;
   }
 
-  async harvest(): Promise<Harvest> {
-    return (await this.#ask({ kind: 'harvest' }, 'harvested')).harvest;
+  /** `keepsRest`: what is dirty stays so. */
+  async harvest(keepsRest = false): Promise<Harvest> {
+    return (await this.#ask({ kind: 'harvest', keepsRest }, 'harvested')).harvest;
   }
 
   async takeLast(format: BitmapFormat, everything: boolean): Promise<LastHarvest> {
@@ -114,7 +116,7 @@ export interface CopierEvents {
 /** The copiers, one worker and one connection each. */
 export class CopierPool {
   readonly #workers: WorkerThread<CopierRequest, CopierMessage>[] = [];
-  readonly #progress: Float64Array[] = [];
+  readonly #progress: CopierWords[] = [];
   readonly #bytes: ConnectionBytes[] = [];
   readonly #events: CopierEvents;
   readonly #isConnected: boolean[] = [];
@@ -139,8 +141,8 @@ export class CopierPool {
   ): Promise<number[]> {
     return Promise.all(
       Array.from({ length: copiers }, (_, index) => {
-        const progress = new SharedArrayBuffer(16);
-        this.#progress.push(new Float64Array(progress));
+        const progress = new CopierWords();
+        this.#progress.push(progress);
         const port = firstPort === 0 ? 0 : firstPort + index;
         return this.#startCopier({
           memory: machine.memory,
@@ -148,7 +150,7 @@ export class CopierPool {
           migrationId,
           index,
           copiers,
-          progress,
+          words: progress.buffer,
           bytesPerSecond: bytesPerSecond === undefined ? undefined : bytesPerSecond / copiers,
         });
       }),
@@ -214,6 +216,11 @@ export class CopierPool {
     for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, flags });
   }
 
+  /** The round ends where it is: at the next window of each copier. */
+  stopRound(round: number): void {
+    for (const progress of this.#progress) progress.stop(round);
+  }
+
   /** Whether a round is under way: sent or not, it is not known to be placed. */
   get isCopying(): boolean {
     return this.#isCopying;
@@ -221,9 +228,15 @@ export class CopierPool {
 
   /** Pages and bytes sent so far by all copiers. */
   get progress(): { readonly pages: number; readonly bytes: number } {
-    const sum = (index: number): number =>
-      this.#progress.reduce((total, counts) => total + counts[index]!, 0);
-    return { pages: sum(0), bytes: sum(1) };
+    return {
+      pages: this.#progress.reduce((total, { pages }) => total + pages, 0),
+      bytes: this.#progress.reduce((total, { bytes }) => total + bytes, 0),
+    };
+  }
+
+  /** Changes while anything moves on the page connections. */
+  get movedBytes(): number {
+    return this.#progress.reduce((total, { movedBytes }) => total + movedBytes, 0);
   }
 
   /** Bytes of all page connections when their last rounds were placed. */

@@ -6,6 +6,7 @@ import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import { isAnswerToHandOver, refusalError, versionComplaint } from '../shared/wire/refusal.js';
 import {
   judge,
+  pagesWithin,
   type Course,
   type Forecast,
   type RoundFacts,
@@ -14,7 +15,16 @@ import {
 } from './convergence.js';
 import type { ClockSample } from './clock-offset.js';
 import { throttleShare, THROTTLE_SHARE_MAX } from './throttle.js';
-import { lostLink, stepLink, type Link, type LinkEffect, type LinkEvent, type LinkLimits } from './link.js';
+import {
+  lostLink,
+  pausedLink,
+  stepLink,
+  type Link,
+  type LinkEffect,
+  type LinkEvent,
+  type LinkLimits,
+} from './link.js';
+import { phaseTimeoutError, type PhaseLimits } from './phase-limits.js';
 
 /** When the rounds take too long: give up, move on to post-copy, or slow the guest down until they converge. */
 export type TimeoutStrategy = 'abort' | 'post-copy' | 'throttle';
@@ -35,8 +45,14 @@ export interface MigrationPlan {
   readonly prepareMs: number;
   /** How long an answer to HAND_OVER may take before it is asked for again. */
   readonly answerMs: number;
-  /** How long asking again may go on before the migration is reported as in doubt; after as long again it ends so. */
+  /** How long asking again may go on before the migration is reported as in doubt. */
   readonly doubtMs: number;
+  /** Whether a doubt that lasts as long again ends the migration; otherwise it goes on asking until it knows. */
+  readonly endsInDoubt: boolean;
+  /** Whether a push on which nothing moves for long ends; otherwise the pages are kept, and the destination is asked on. */
+  readonly endsStillPush: boolean;
+  /** How long the phases may take that wait for neither a user's limit nor the network's. */
+  readonly phases: PhaseLimits;
   /** How long lost page connections may stay lost before the hand-over. */
   readonly pagesLostMs: number;
   /** How long the audit may take, its delay included. */
@@ -77,7 +93,13 @@ export type Phase =
       readonly rounds: readonly RoundFacts[];
       readonly roundTripMs: number;
     }
-  | { readonly name: 'harvesting'; readonly rounds: readonly RoundFacts[]; readonly roundTripMs: number }
+  | {
+      readonly name: 'harvesting';
+      readonly rounds: readonly RoundFacts[];
+      readonly roundTripMs: number;
+      /** Pages of the round before that were not sent, because it was stopped. */
+      readonly keptPages: number;
+    }
   /** The vCPUs are told to park; waits for the last harvest. */
   | { readonly name: 'stopping'; readonly nextRound: number; readonly pagesFollow: boolean }
   /** HAND_OVER is on its way: the source runs no slice until it knows that the destination refused. */
@@ -85,6 +107,10 @@ export type Phase =
       readonly name: 'handing-over';
       readonly handOver: MessageOf<'HAND_OVER'>;
       readonly isInDoubt: boolean;
+      /** Times that the doubt has lasted `doubtMs`. */
+      readonly doubts: number;
+      /** What failed here meanwhile; it matters once the destination has answered. */
+      readonly failure: MicrostunError | undefined;
     }
   /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
   | {
@@ -93,6 +119,8 @@ export type Phase =
       readonly arrived: MessageOf<'ARRIVED'> | undefined;
       /** The audit may be over before the push is acknowledged here. */
       readonly audited: MessageOf<'AUDITED'> | undefined;
+      /** Times in a row that nothing has moved for `pushStillMs`. */
+      readonly stills: number;
     }
   | { readonly name: 'awaiting-audit' }
   | { readonly name: 'ended'; readonly outcome: Outcome };
@@ -112,15 +140,23 @@ export type MigrationEvent =
   | { readonly kind: 'pages-connected' }
   | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
   | { readonly kind: 'traces-installed'; readonly pageCount: number }
-  | { readonly kind: 'round-placed'; readonly facts: RoundFacts }
+  /** `keptPages`: those of the round that were not sent, because it was stopped. */
+  | { readonly kind: 'round-placed'; readonly facts: RoundFacts; readonly keptPages?: number }
   | { readonly kind: 'harvested'; readonly dirtyPages: number }
+  /** Pages were pushed, or sent for faults, since the timer `push` was armed. */
+  | { readonly kind: 'pages-moved' }
   | { readonly kind: 'taken'; readonly handOver: MessageOf<'HAND_OVER'> }
   | { readonly kind: 'timer'; readonly timer: TimerName }
   | { readonly kind: 'cancel'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly error: MicrostunError };
+  /** The user wants the destination asked now, whatever pause there is. */
+  | { readonly kind: 'ask-now' }
+  | { readonly kind: 'failed'; readonly error: MicrostunError; readonly who?: Helper };
 
-/** `link`: dial again, or give the link up. `phase`: the phase took too long. `pages`: page connections stayed lost. */
-export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages' | 'copying';
+/** Who does the work that may fail; each is needed for some phases only. */
+export type Helper = 'tracer' | 'copiers' | 'page server' | 'guest';
+
+/** `link`: dial again, or give the link up. `phase`: the phase took too long. `pages`: page connections stayed lost. `push`: look whether pages move. */
+export type TimerName = 'link-retry' | 'link-limit' | 'phase' | 'doubt' | 'pages' | 'copying' | 'push';
 
 export type MigrationEffect =
   | { readonly kind: 'dial' }
@@ -132,7 +168,10 @@ export type MigrationEffect =
   | { readonly kind: 'note-clock'; readonly sample: ClockSample }
   | { readonly kind: 'install-traces' }
   | { readonly kind: 'copy-round'; readonly round: number }
-  | { readonly kind: 'harvest' }
+  /** The round under way ends at its next window; what it has not sent stays dirty. */
+  | { readonly kind: 'stop-round' }
+  /** `keepsRest`: the last round was stopped, and what it did not send is dirty still. */
+  | { readonly kind: 'harvest'; readonly keepsRest: boolean }
   /** `course`: of the rounds to come, if there are any. */
   | { readonly kind: 'note-forecast'; readonly forecast: Forecast; readonly course: Course | undefined }
   /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest. */
@@ -140,7 +179,9 @@ export type MigrationEffect =
       readonly kind: 'stop-guest';
       readonly round: number;
       readonly pagesFollow: boolean;
-      readonly why: SwitchOverReason | 'post-copy' | 'time limit';
+      /** With more last pages than this they follow, all the same: copying them would stun the guest for too long. */
+      readonly pagesMax: number;
+      readonly why: SwitchOverReason | 'post-copy' | 'time limit' | 'throttle not enough';
     }
   /** Stun During Page Send: each vCPU sleeps this share of its time. */
   | { readonly kind: 'throttle'; readonly share: number }
@@ -153,6 +194,8 @@ export type MigrationEffect =
   /** The guest stays: its traces go, and it runs if it was parked. */
   | { readonly kind: 'release-guest' }
   | { readonly kind: 'report-doubt'; readonly error: MicrostunError }
+  /** For the log: what went wrong, or lasts, and ends nothing. */
+  | { readonly kind: 'warn'; readonly text: string }
   | { readonly kind: 'decline-cancel'; readonly reason: string }
   | { readonly kind: 'arm'; readonly timer: TimerName; readonly ms: number }
   | { readonly kind: 'disarm'; readonly timer: TimerName }
@@ -189,9 +232,15 @@ export function stepMigration(plan: MigrationPlan, state: MigrationState, event:
     case 'received':
       return onMessage(plan, state, event.message, event.receivedAt);
     case 'cancel':
-      return onCancel(state, event.reason);
+      return onCancel(plan, state, event.reason);
+    case 'ask-now':
+      return onAskNow(plan, state);
     case 'failed':
-      return fail(state, event.error);
+      return onFailed(plan, state, event.error, event.who);
+    case 'pages-moved':
+      return state.phase.name === 'pushing'
+        ? enter(state, { ...state.phase, stills: 0 }, [watchPush(plan)])
+        : { state, effects: [] };
     case 'pages-lost':
       return isBeforeHandOver(state.phase)
         ? { state: withPagesDown(state), effects: [{ kind: 'arm', timer: 'pages', ms: plan.pagesLostMs }] }
@@ -228,7 +277,7 @@ function onLinkUp(plan: MigrationPlan, state: MigrationState): Step {
     case 'preparing':
       return { state, effects: phase.isPrepared ? up : [...up, { kind: 'send-prepare' }] };
     case 'measuring-clock':
-      return { state, effects: [...up, { kind: 'ping' }] };
+      return { state, effects: [...up, { kind: 'ping' }, limitPhase(plan.phases.pongMs)] };
     case 'handing-over':
       return {
         state,
@@ -258,22 +307,22 @@ function onLinkUp(plan: MigrationPlan, state: MigrationState): Step {
 function onMessage(plan: MigrationPlan, state: MigrationState, message: Message, receivedAt: number): Step {
   switch (message.name) {
     case 'WELCOME': {
-      if (state.link.name !== 'greeting') return outOfTurn(state, message.name);
+      if (state.link.name !== 'greeting') return outOfTurn(plan, state, message.name);
       if (message.version !== PROTOCOL_VERSION) {
-        return fail(state, new MicrostunError('VERSION_MISMATCH', versionComplaint(message.version)));
+        return fail(plan, state, new MicrostunError('VERSION_MISMATCH', versionComplaint(message.version)));
       }
       const known = state.link.instanceId;
       const up = { ...state, link: { name: 'up', instanceId: message.instanceId } } satisfies MigrationState;
-      if (known !== undefined && known !== message.instanceId) return onRestart(up);
+      if (known !== undefined && known !== message.instanceId) return onRestart(plan, up, state);
       return onLinkUp(plan, up);
     }
     case 'REFUSAL':
       return onRefusal(plan, state, message);
     case 'CANCEL':
-      return onCancelled(state, message);
+      return onCancelled(plan, state, message);
     case 'PREPARED':
       if (state.phase.name !== 'preparing') return { state, effects: [] };
-      return onPrepared(state, { ...state.phase, isPrepared: true });
+      return onPrepared(plan, state, { ...state.phase, isPrepared: true });
     case 'PONG':
       return onPong(plan, state, { sentAt: message.sentAt, answeredAt: message.answeredAt, receivedAt });
     case 'RESUMED':
@@ -290,16 +339,20 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
     case 'PING':
     case 'HAND_OVER':
     case 'FAREWELL':
-      return outOfTurn(state, message.name);
+      return outOfTurn(plan, state, message.name);
     default:
       return unreachable(message);
   }
 }
 
-function onPrepared(state: MigrationState, phase: Extract<Phase, { name: 'preparing' }>): Step {
+function onPrepared(
+  plan: MigrationPlan,
+  state: MigrationState,
+  phase: Extract<Phase, { name: 'preparing' }>,
+): Step {
   if (!phase.isPrepared || !phase.arePagesUp) return { state: { ...state, phase }, effects: [] };
   return enter(state, { name: 'measuring-clock', samples: [] }, [
-    { kind: 'disarm', timer: 'phase' },
+    limitPhase(plan.phases.pongMs),
     { kind: 'ping' },
   ]);
 }
@@ -307,22 +360,27 @@ function onPrepared(state: MigrationState, phase: Extract<Phase, { name: 'prepar
 function onPong(plan: MigrationPlan, state: MigrationState, sample: ClockSample): Step {
   // An answer to what was not asked yet measures nothing.
   if (sample.sentAt > sample.receivedAt)
-    return state.phase.name === 'measuring-clock' ? outOfTurn(state, 'PONG') : { state, effects: [] };
+    return state.phase.name === 'measuring-clock' ? outOfTurn(plan, state, 'PONG') : { state, effects: [] };
   // Clocks run apart: every exchange counts, at whatever time, and those next to the stun count most.
   const noted: MigrationEffect = { kind: 'note-clock', sample };
   if (state.phase.name !== 'measuring-clock') return { state, effects: [noted] };
   const samples = [...state.phase.samples, sample];
   if (samples.length < CLOCK_SAMPLES) {
-    return {
-      state: { ...state, phase: { name: 'measuring-clock', samples } },
-      effects: [noted, { kind: 'ping' }],
-    };
+    return enter(state, { name: 'measuring-clock', samples }, [
+      noted,
+      { kind: 'ping' },
+      limitPhase(plan.phases.pongMs),
+    ]);
   }
   const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
   if (plan.mode === 'post-copy') {
-    return stop(state, 0, true, 'post-copy', [noted]);
+    return stop(plan, state, 0, 'post-copy', { pagesFollow: true }, [noted]);
   }
-  return enter(state, { name: 'installing-traces', roundTripMs }, [noted, { kind: 'install-traces' }]);
+  return enter(state, { name: 'installing-traces', roundTripMs }, [
+    noted,
+    { kind: 'install-traces' },
+    limitPhase(plan.phases.installMs),
+  ]);
 }
 
 function onResumed(
@@ -332,9 +390,9 @@ function onResumed(
   receivedAt: number,
 ): Step {
   if (state.phase.name !== 'handing-over') return { state, effects: [] };
-  const { handOver } = state.phase;
+  const { handOver, failure } = state.phase;
   // Who speaks of other vCPUs than it was given says nothing about these: what became of them is in doubt.
-  if (message.firstSliceAt.length !== handOver.registers.length) return outOfTurn(state, message.name);
+  if (message.firstSliceAt.length !== handOver.registers.length) return outOfTurn(plan, state, message.name);
   const noted: MigrationEffect[] = [
     { kind: 'disarm', timer: 'phase' },
     { kind: 'disarm', timer: 'doubt' },
@@ -345,10 +403,16 @@ function onResumed(
     noted.push(...Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({ kind: 'ping' }) as const));
   if (!handOver.pagesFollow) return awaitAudit(plan, state, noted);
   const round = handOver.finalRound;
-  return enter(state, { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined }, [
-    ...noted,
-    { kind: 'push', round },
-  ]);
+  const pushing: Phase = {
+    name: 'pushing',
+    isPushed: false,
+    arrived: undefined,
+    audited: undefined,
+    stills: 0,
+  };
+  if (failure !== undefined)
+    return withEffects(noted, end({ ...state, phase: pushing }, failure, 'destination'));
+  return enter(state, pushing, [...noted, { kind: 'push', round }, watchPush(plan)]);
 }
 
 // The push has ended here, and every page has arrived there, in either order. The acknowledgement of the push is only
@@ -363,6 +427,7 @@ function onPushed(
   if (!isPushed) return enter(state, phase, [{ kind: 'arm', timer: 'phase', ms: plan.answerMs }]);
   const noted: MigrationEffect[] = [
     { kind: 'disarm', timer: 'phase' },
+    { kind: 'disarm', timer: 'push' },
     { kind: 'note-arrived', message: arrived },
   ];
   if (audited !== undefined) return complete(state, [...noted, { kind: 'note-audit', message: audited }]);
@@ -373,23 +438,25 @@ function onPushed(
 // before it, it may be another's, started since, whose word says nothing about what the first one did.
 function onRefusal(plan: MigrationPlan, state: MigrationState, message: MessageOf<'REFUSAL'>): Step {
   const error = refusalError(message);
-  if (state.phase.name === 'handing-over' && state.link.name === 'up' && !isAnswerToHandOver(message.code))
-    return end(
-      state,
-      doubtError('the destination does not remember this migration and cannot tell its outcome'),
-      'in doubt',
-    );
-  return isBeforeHandOver(state.phase) || state.link.name === 'up'
-    ? fail(state, error, { isRefused: true })
-    : askAnew(plan, state, error);
+  if (!isBeforeHandOver(state.phase) && state.link.name !== 'up') return askAnew(plan, state, error);
+  // Whoever does not remember a migration cannot refuse it: it may have taken the guest and forgotten that.
+  if (state.phase.name === 'handing-over' && !isAnswerToHandOver(message.code)) {
+    const why = 'the destination does not remember this migration and cannot tell its outcome';
+    return doubt(plan, state, doubtError(why));
+  }
+  return fail(plan, state, error, { isRefused: true });
 }
 
 // The destination cannot go on with a guest that it took over. That is no refusal: the guest has run there.
-function onCancelled(state: MigrationState, { code, reason }: MessageOf<'CANCEL'>): Step {
+function onCancelled(
+  plan: MigrationPlan,
+  state: MigrationState,
+  { code, reason }: MessageOf<'CANCEL'>,
+): Step {
   const error = new MicrostunError(code, `the destination cancelled: ${reason}`);
   return state.phase.name === 'pushing' || state.phase.name === 'awaiting-audit'
     ? end(state, error, 'lost')
-    : fail(state, error);
+    : fail(plan, state, error);
 }
 
 // ---- Work done by the workers ---------------------------------------------------------------------------------------
@@ -407,20 +474,25 @@ function onWork(
     case 'pages-connected': {
       const up = { state, effects: [{ kind: 'disarm', timer: 'pages' }] } satisfies Step;
       if (phase.name !== 'preparing') return up;
-      const next = onPrepared(state, { ...phase, arePagesUp: true });
+      const next = onPrepared(plan, state, { ...phase, arePagesUp: true });
       return { state: next.state, effects: [...up.effects, ...next.effects] };
     }
     case 'traces-installed':
       if (phase.name !== 'installing-traces') return { state, effects: [] };
       return withEffects(
-        [{ kind: 'arm', timer: 'copying', ms: plan.copyMs }],
+        [
+          { kind: 'disarm', timer: 'phase' },
+          { kind: 'arm', timer: 'copying', ms: plan.copyMs },
+        ],
         copyRound(state, 0, [], phase.roundTripMs),
       );
     case 'round-placed':
       if (phase.name === 'copying') {
         const rounds = [...phase.rounds, event.facts];
-        return enter(state, { name: 'harvesting', rounds, roundTripMs: phase.roundTripMs }, [
-          { kind: 'harvest' },
+        const keptPages = event.keptPages ?? 0;
+        return enter(state, { name: 'harvesting', rounds, roundTripMs: phase.roundTripMs, keptPages }, [
+          { kind: 'harvest', keepsRest: keptPages > 0 },
+          limitPhase(plan.phases.harvestMs),
         ]);
       }
       if (phase.name === 'pushing') return onPushed(plan, state, { ...phase, isPushed: true });
@@ -448,29 +520,40 @@ function copyRound(
 function onHarvested(
   plan: MigrationPlan,
   state: MigrationState,
-  { rounds, roundTripMs }: Extract<Phase, { name: 'harvesting' }>,
+  { rounds, roundTripMs, keptPages }: Extract<Phase, { name: 'harvesting' }>,
   dirtyPages: number,
 ): Step {
-  const pagesFollow = plan.mode !== 'pre-copy';
-  const verdict = judge(rounds, dirtyPages, roundTripMs, { ...plan, pagesFollow });
+  const follows = plan.mode !== 'pre-copy';
+  const verdict = judge(rounds, dirtyPages, roundTripMs, { ...plan, pagesFollow: follows });
+  const { forecast } = verdict;
   const course = verdict.kind === 'go-on' ? verdict.course : undefined;
-  const noted: MigrationEffect[] = [{ kind: 'note-forecast', forecast: verdict.forecast, course }];
+  const noted: MigrationEffect[] = [
+    { kind: 'disarm', timer: 'phase' },
+    { kind: 'note-forecast', forecast, course },
+  ];
   const nextRound = rounds.length;
-  if (verdict.kind === 'switch-over' && isAsPlanned(verdict.why)) {
-    return stop(state, nextRound, pagesFollow, verdict.why, noted);
-  }
-  const isStuck = state.isOvertime || (!pagesFollow && isWithoutProgress(plan, verdict));
+  const switchOver = (why: SwitchOverReason): Step => {
+    // A throttled guest is spared a long stun, whichever rule ends the rounds: its last pages follow instead.
+    const isTooLong =
+      plan.onTimeout === 'throttle' && !follows && !isAsPlanned(why) && forecast.stunMs > TOLERABLE_STUN_MS;
+    if (isTooLong) return stop(plan, state, nextRound, 'throttle not enough', { pagesFollow: true }, noted);
+    return stop(plan, state, nextRound, why, { pagesFollow: follows, forecast, roundTripMs }, noted);
+  };
+  if (verdict.kind === 'switch-over' && isAsPlanned(verdict.why)) return switchOver(verdict.why);
+  const isStuck = state.isOvertime || (!follows && isWithoutProgress(plan, verdict));
   if (isStuck && plan.onTimeout === 'post-copy') {
-    return stop(state, nextRound, true, state.isOvertime ? 'time limit' : 'no progress', noted);
+    const why = state.isOvertime ? 'time limit' : 'no progress';
+    return stop(plan, state, nextRound, why, { pagesFollow: true }, noted);
   }
-  if (verdict.kind === 'switch-over' && verdict.why === 'round limit')
-    return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  if (verdict.kind === 'switch-over' && verdict.why === 'round limit') return switchOver(verdict.why);
   if (plan.onTimeout === 'throttle' && (isStuck || state.throttledShare > 0)) {
     const share = throttleShare(
       state.throttledShare,
       rounds.at(-1)?.dirtyPages ?? dirtyPages,
+      // What a stopped round did not send was not dirtied by the guest since.
+      Math.max(0, dirtyPages - keptPages),
+      Math.max(dirtyPages, (rounds[0]?.dirtyPages ?? 0) + (rounds.length === 1 ? keptPages : 0)),
       dirtyPages,
-      rounds[0]?.dirtyPages ?? dirtyPages,
     );
     // At its limit and still without progress it does not help: the rules below decide.
     if (!isStuck || share < THROTTLE_SHARE_MAX || state.throttledShare < THROTTLE_SHARE_MAX) {
@@ -483,8 +566,7 @@ function onHarvested(
   }
   // Without progress a long stun would be all that is left: the rounds go on until the time limit aborts them.
   const isHopeless = isStuck && !state.isOvertime && plan.onTimeout === 'abort';
-  if (verdict.kind === 'switch-over' && !isHopeless)
-    return stop(state, nextRound, pagesFollow, verdict.why, noted);
+  if (verdict.kind === 'switch-over' && !isHopeless) return switchOver(verdict.why);
   return withEffects(noted, copyRound(state, nextRound, rounds, roundTripMs));
 }
 
@@ -500,23 +582,35 @@ function isWithoutProgress(plan: MigrationPlan, verdict: Verdict): boolean {
 
 // What the last harvest took belongs to the last pages: it was taken and is not copied yet.
 function stop(
+  plan: MigrationPlan,
   state: MigrationState,
   nextRound: number,
-  pagesFollow: boolean,
   why: Extract<MigrationEffect, { kind: 'stop-guest' }>['why'],
+  last:
+    | { readonly pagesFollow: true }
+    | { readonly pagesFollow: boolean; readonly forecast: Forecast; readonly roundTripMs: number },
   before: readonly MigrationEffect[],
 ): Step {
+  const { pagesFollow } = last;
+  // What the guest dirties after the forecast counts too: only now is it known how much that is.
+  const pagesMax =
+    plan.onTimeout === 'throttle' && 'forecast' in last
+      ? pagesWithin(last.forecast, last.roundTripMs, Math.max(TOLERABLE_STUN_MS, plan.stunBudgetMs))
+      : Infinity;
   return enter(state, { name: 'stopping', nextRound, pagesFollow }, [
     ...before,
     { kind: 'disarm', timer: 'copying' },
-    { kind: 'stop-guest', round: nextRound, pagesFollow, why },
+    { kind: 'stop-guest', round: nextRound, pagesFollow, pagesMax, why },
+    limitPhase(plan.phases.stopMs),
   ]);
 }
 
-// The rounds take too long. A round under way is finished first: what it copied is not copied again.
+// The rounds take too long. One under way is stopped where it is: what it has not sent stays dirty.
 function onOvertime(plan: MigrationPlan, state: MigrationState): Step {
+  if (!isBeforeHandOver(state.phase)) return { state, effects: [] };
   if (plan.onTimeout === 'abort') {
     return fail(
+      plan,
       state,
       new MicrostunError(
         'TIMEOUT',
@@ -524,11 +618,19 @@ function onOvertime(plan: MigrationPlan, state: MigrationState): Step {
       ),
     );
   }
-  return { state: { ...state, isOvertime: true }, effects: [] };
+  const stopped: readonly MigrationEffect[] =
+    state.phase.name === 'copying' ? [{ kind: 'stop-round' }, limitPhase(plan.phases.stoppedRoundMs)] : [];
+  return { state: { ...state, isOvertime: true }, effects: stopped };
 }
 
 function handOver(plan: MigrationPlan, state: MigrationState, message: MessageOf<'HAND_OVER'>): Step {
-  const phase: Phase = { name: 'handing-over', handOver: message, isInDoubt: false };
+  const phase: Phase = {
+    name: 'handing-over',
+    handOver: message,
+    isInDoubt: false,
+    doubts: 0,
+    failure: undefined,
+  };
   // Without a link the message waits for it; the guest stays parked and may still be released until then, but one
   // rule for all of it is simpler: from here on only a refusal releases it.
   const effects: MigrationEffect[] = [
@@ -548,12 +650,15 @@ function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): 
       return { state: { ...state, link }, effects };
     }
     case 'link-limit':
-      if (state.phase.name === 'handing-over') return { state, effects: [] };
-      return fail(state, linkLimitError(state, plan));
+      // Only the answer ends a hand-over, and only pages that do not move a push.
+      if (state.phase.name === 'handing-over' || state.phase.name === 'pushing')
+        return { state, effects: [] };
+      return fail(plan, state, linkLimitError(state, plan));
     case 'pages':
       // Armed before the hand-over; after it only the destination can say that pages are lost.
       if (!isBeforeHandOver(state.phase)) return { state, effects: [] };
       return fail(
+        plan,
         state,
         new MicrostunError('CONNECTION_LOST', 'the page connections were lost and did not come back'),
       );
@@ -563,6 +668,8 @@ function onTimer(plan: MigrationPlan, state: MigrationState, timer: TimerName): 
       return onPhaseTimeout(plan, state);
     case 'doubt':
       return onDoubt(plan, state);
+    case 'push':
+      return onStillPush(plan, state);
     default:
       return unreachable(timer);
   }
@@ -591,6 +698,7 @@ function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
   switch (state.phase.name) {
     case 'preparing':
       return fail(
+        plan,
         state,
         new MicrostunError('TIMEOUT', `the destination was not ready within ${plan.prepareMs / 1000} s`),
       );
@@ -606,9 +714,16 @@ function onPhaseTimeout(plan: MigrationPlan, state: MigrationState): Step {
       return onPushed(plan, state, { ...state.phase, isPushed: true });
     case 'awaiting-audit':
       return fail(
+        plan,
         state,
         new MicrostunError('TIMEOUT', `the destination sent no audit within ${plan.auditMs / 1000} s`),
       );
+    case 'measuring-clock':
+    case 'installing-traces':
+    case 'copying':
+    case 'harvesting':
+    case 'stopping':
+      return fail(plan, state, phaseTimeoutError(state.phase.name, plan.phases));
     default:
       return { state, effects: [] };
   }
@@ -623,24 +738,65 @@ function onDoubt(plan: MigrationPlan, state: MigrationState): Step {
   if (state.phase.name !== 'handing-over') return { state, effects: [] };
   const error = doubtError('the answer to the hand-over cannot be learned');
   const again: MigrationEffect = { kind: 'arm', timer: 'doubt', ms: plan.doubtMs };
-  if (state.phase.isInDoubt) {
-    // A destination that is there is asked on and on: it may be placing the last pages.
-    return state.link.name === 'up' ? { state, effects: [again] } : end(state, error, 'in doubt');
-  }
+  const { isInDoubt } = state.phase;
+  const doubts = state.phase.doubts + 1;
+  const phase: Phase = { ...state.phase, isInDoubt: true, doubts };
+  if (!isInDoubt) return enter(state, phase, [{ kind: 'report-doubt', error }, again]);
+  // A destination that is there may be placing the last pages: it is asked for much longer.
+  const isPatient = state.link.name === 'up' && doubts < plan.phases.doubtsMax;
+  if (plan.endsInDoubt && !isPatient) return end({ ...state, phase }, error, 'in doubt');
+  return enter(state, phase, [again]);
+}
+
+// What the destination says is no answer, and asking at once would hardly get another: asks on after a pause, unless told
+// to end in doubt.
+function doubt(plan: MigrationPlan, state: MigrationState, error: MicrostunError): Step {
+  if (state.phase.name !== 'handing-over') return { state, effects: [] };
+  if (plan.endsInDoubt) return end(state, error, 'in doubt');
+  const report: MigrationEffect[] = state.phase.isInDoubt ? [] : [{ kind: 'report-doubt', error }];
+  const { link, effects } = pausedLink(state.link, error, plan.phases.noAnswerMs);
   return {
-    state: { ...state, phase: { ...state.phase, isInDoubt: true } },
-    effects: [{ kind: 'report-doubt', error }, again],
+    state: { ...state, link, phase: { ...state.phase, isInDoubt: true } },
+    effects: [...report, { kind: 'hang-up' }, ...effects],
   };
 }
 
-function onRestart(state: MigrationState): Step {
+// No page has moved for long. A source that has its pages still is needed still, whoever is silent.
+function onStillPush(plan: MigrationPlan, state: MigrationState): Step {
+  if (state.phase.name !== 'pushing' || state.phase.arrived !== undefined) return { state, effects: [] };
+  const stills = state.phase.stills + 1;
+  const phase: Phase = { ...state.phase, stills };
+  const seconds = (stills * plan.phases.pushStillMs) / 1000;
+  const what =
+    `no page has left for ${seconds} s, and the destination, which owns the guest, ` +
+    (state.link.name === 'up' ? 'takes none' : 'does not answer');
+  const isPatient = state.link.name === 'up' && stills < plan.phases.stillsMax;
+  if (plan.endsStillPush && !isPatient)
+    return end({ ...state, phase }, new MicrostunError('TIMEOUT', what), 'destination');
+  const says: MigrationEffect[] =
+    stills === 1
+      ? [{ kind: 'warn', text: `${what}; its pages are kept here, and it is asked on: end neither side` }]
+      : [];
+  return enter(state, phase, [...says, watchPush(plan)]);
+}
+
+function watchPush(plan: MigrationPlan): MigrationEffect {
+  return { kind: 'arm', timer: 'push', ms: plan.phases.pushStillMs };
+}
+
+function limitPhase(ms: number): MigrationEffect {
+  return { kind: 'arm', timer: 'phase', ms };
+}
+
+// A destination that was restarted does not know what became of the guest, and never will: no word of it counts, and the
+// link goes on looking for the one that the guest was handed to.
+function onRestart(plan: MigrationPlan, state: MigrationState, before: MigrationState): Step {
   switch (state.phase.name) {
-    case 'handing-over':
-      return end(
-        state,
-        doubtError('the destination was restarted during the hand-over and does not know its outcome'),
-        'in doubt',
-      );
+    case 'handing-over': {
+      const why =
+        'another destination process answers than the one that the guest was handed to, and does not know what became of it';
+      return doubt(plan, before, doubtError(why));
+    }
     case 'pushing':
     case 'awaiting-audit':
       return end(
@@ -653,24 +809,66 @@ function onRestart(state: MigrationState): Step {
       );
     default:
       return fail(
+        plan,
         state,
         new MicrostunError('CONNECTION_LOST', 'the destination was restarted; start the migration again'),
       );
   }
 }
 
-function onCancel(state: MigrationState, reason: string): Step {
-  if (isBeforeHandOver(state.phase))
-    return fail(state, new MicrostunError('CANCELLED', `cancelled: ${reason}`));
+function onAskNow(plan: MigrationPlan, state: MigrationState): Step {
+  const { link, effects } = stepLink(plan.link, state.link, { kind: 'retry' });
+  return { state: { ...state, link }, effects };
+}
+
+// What failed may not be needed any more: then it is no failure.
+function onFailed(plan: MigrationPlan, state: MigrationState, error: MicrostunError, who?: Helper): Step {
+  const { phase } = state;
+  if (isBeforeHandOver(phase)) return fail(plan, state, error);
+  const warned: MigrationEffect[] = [{ kind: 'warn', text: `${error.message}; it is not needed any more` }];
+  // The guest is stopped for good here, or is released without the tracer.
+  if (who === 'tracer' || who === 'guest' || phase.name === 'awaiting-audit')
+    return { state, effects: warned };
+  if (phase.name === 'handing-over') {
+    // It cannot take the message back: the answer decides whether it matters.
+    return enter(state, { ...phase, failure: error }, [{ kind: 'warn', text: error.message }]);
+  }
+  if (phase.name === 'pushing' && phase.arrived !== undefined)
+    return withEffects(warned, onPushed(plan, state, { ...phase, isPushed: true }));
+  return end(state, error, 'destination');
+}
+
+function onCancel(plan: MigrationPlan, state: MigrationState, reason: string): Step {
+  const { phase } = state;
+  if (isBeforeHandOver(phase))
+    return fail(plan, state, new MicrostunError('CANCELLED', `cancelled: ${reason}`));
+  // Whoever has heard of the doubt, or that nothing moves, and ends it nevertheless has decided.
+  if (phase.name === 'handing-over' && phase.isInDoubt)
+    return end(
+      state,
+      doubtError(`ended by ${reason} before the answer to the hand-over was learned`),
+      'in doubt',
+    );
+  if (phase.name === 'pushing' && phase.stills > 0)
+    return end(
+      state,
+      new MicrostunError('CANCELLED', `ended by ${reason} before all pages had left`),
+      'destination',
+    );
   const why =
-    state.phase.name === 'handing-over'
+    phase.name === 'handing-over'
       ? 'the hand-over is on its way: only the destination can still refuse it'
       : 'the destination owns the guest already';
   return { state, effects: [{ kind: 'decline-cancel', reason: why }] };
 }
 
 /** Before the hand-over every failure leaves the guest running here; after it, only a refusal brings it back. */
-function fail(state: MigrationState, error: MicrostunError, { isRefused = false } = {}): Step {
+function fail(
+  plan: MigrationPlan,
+  state: MigrationState,
+  error: MicrostunError,
+  { isRefused = false } = {},
+): Step {
   const { phase } = state;
   if (isBeforeHandOver(phase) || (phase.name === 'handing-over' && isRefused)) {
     const farewell: MigrationEffect[] =
@@ -678,10 +876,8 @@ function fail(state: MigrationState, error: MicrostunError, { isRefused = false 
     const ended = end(state, error, 'source');
     return { state: ended.state, effects: [...farewell, { kind: 'release-guest' }, ...ended.effects] };
   }
-  if (phase.name === 'handing-over') {
-    // A local failure now (a worker, say) cannot take the message back.
-    return end(state, doubtError(error.message), 'in doubt');
-  }
+  // What the destination says wrongly, or that it cannot go on, is no refusal.
+  if (phase.name === 'handing-over') return doubt(plan, state, doubtError(error.message));
   return end(state, error, 'destination');
 }
 
@@ -708,8 +904,9 @@ function complete(state: MigrationState, before: readonly MigrationEffect[] = []
   ]);
 }
 
-function outOfTurn(state: MigrationState, name: MessageName): Step {
+function outOfTurn(plan: MigrationPlan, state: MigrationState, name: MessageName): Step {
   return fail(
+    plan,
     state,
     new MicrostunError(
       'PROTOCOL',
@@ -722,7 +919,7 @@ function doubtError(why: string): MicrostunError {
   const code: ErrorCode = 'IN_DOUBT';
   return new MicrostunError(
     code,
-    `${why}; the guest stays paused here. Look at the destination: if it runs the guest, end this source; it must not run at both`,
+    `${why}. The guest stands still here, with all of its memory. Look at the destination: if it runs the guest, end this source; the guest must not run at both`,
   );
 }
 

@@ -17,6 +17,8 @@ export interface PageServerWorkerData {
   readonly migrationId: string;
   /** Caps what the fault connection sends; undefined: as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
+  /** One double that only this worker writes: bytes that faults took so far. */
+  readonly progress: SharedArrayBuffer;
 }
 
 export interface PageServerRequest {
@@ -48,6 +50,7 @@ const pacer = own.bytesPerSecond === undefined ? undefined : new Pacer(own.bytes
 let pending = Promise.resolve();
 let current: Socket | undefined;
 let faults = 0;
+const progress = new Float64Array(own.progress);
 let control = 0;
 let closedSocketBytes = 0;
 let connections = 0;
@@ -128,6 +131,7 @@ function serve(socket: Socket, { header, body }: Frame): void {
   // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
   Atomics.and(views.dirtyWords, page >>> 5, ~(1 << (page & 31)));
   faults += FRAME_HEADER_BYTES + body.length + answer.length;
+  progress[0] = faults;
   if (pacer === undefined) {
     socket.write(answer);
     return;

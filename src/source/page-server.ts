@@ -21,6 +21,7 @@ export interface PageServerEvents {
 export class PageServer {
   readonly #events: PageServerEvents;
   #worker: WorkerThread<PageServerRequest, PageServerMessage> | undefined;
+  readonly #progress = new Float64Array(new SharedArrayBuffer(8));
   #bytes: FaultBytes = { faults: 0, control: 0, socket: 0, cuts: 0 };
 
   constructor(events: PageServerEvents) {
@@ -37,7 +38,13 @@ export class PageServer {
     migrationId: string,
     bytesPerSecond: number | undefined,
   ): Promise<number> {
-    const workerData: PageServerWorkerData = { memory: machine.memory, listen, migrationId, bytesPerSecond };
+    const workerData: PageServerWorkerData = {
+      memory: machine.memory,
+      listen,
+      migrationId,
+      bytesPerSecond,
+      progress: this.#progress.buffer,
+    };
     return new Promise((resolve, reject) => {
       const entry = new URL('./page-server-worker.js', import.meta.url);
       this.#worker = new WorkerThread<PageServerRequest, PageServerMessage>(
@@ -66,6 +73,11 @@ export class PageServer {
         },
       );
     });
+  }
+
+  /** Changes while pages are asked for. */
+  get movedBytes(): number {
+    return this.#progress[0]!;
   }
 
   /** What the fault connections carried; whole once closed. */

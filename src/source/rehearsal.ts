@@ -59,7 +59,7 @@ export class SwitchOverRehearsal {
     const rounds = [{ dirtyPages: 1000, sentBytes: 4_104_000, durationMs: 4 }];
     let state: MigrationState = {
       link: { name: 'up', instanceId: '' },
-      phase: { name: 'harvesting', rounds, roundTripMs: 0.1 },
+      phase: { name: 'harvesting', rounds, roundTripMs: 0.1, keptPages: 0 },
       isOvertime: false,
       throttledShare: 0,
     };

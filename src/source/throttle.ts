@@ -17,16 +17,18 @@ function writesFor(dirtyPages: number, pageCount: number): number {
 /**
  * The share of its time that each vCPU is to sleep in the next round, from the share in the last one and what that
  * round left: as much as makes the rounds shrink, and no more; less again when they shrink faster than they must.
- * The next round takes longer or shorter as its pages are more or fewer, and is to leave THROTTLE_TARGET of them.
+ * The next round takes longer or shorter as its pages are more or fewer, and is to leave THROTTLE_TARGET of them; those
+ * are `nextPages`, more than what was left where the last round was stopped before it had sent all.
  */
 export function throttleShare(
   current: number,
   givenPages: number,
   leftPages: number,
   pageCount: number,
+  nextPages = leftPages,
 ): number {
   if (leftPages === 0) return 0;
-  const allowed = writesFor(THROTTLE_TARGET * leftPages, pageCount) / leftPages;
+  const allowed = writesFor(THROTTLE_TARGET * nextPages, pageCount) / nextPages;
   const found = writesFor(leftPages, pageCount) / Math.max(1, givenPages);
   const step = allowed / found;
   const runs = (1 - current) * Math.min(THROTTLE_STEP_MAX, Math.max(1 / THROTTLE_STEP_MAX, step));

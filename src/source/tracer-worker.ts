@@ -17,7 +17,7 @@ export interface TracerWorkerData {
 
 export type TracerRequest =
   | { readonly kind: 'install' }
-  | { readonly kind: 'harvest' }
+  | { readonly kind: 'harvest'; readonly keepsRest: boolean }
   | { readonly kind: 'take-last'; readonly format: BitmapFormat; readonly everything: boolean }
   | { readonly kind: 'remove' }
   | { readonly kind: 'exit' };
@@ -60,7 +60,7 @@ function answer(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessag
     case 'harvest':
       // The last one may come next, and its code should not be cold by then.
       rehearsal.refresh();
-      return { kind: 'harvested', harvest: tracer.harvest() };
+      return { kind: 'harvested', harvest: tracer.harvest(request.keepsRest) };
     case 'take-last':
       return { kind: 'taken', last: tracer.takeLast(request.format, request.everything) };
     case 'remove':

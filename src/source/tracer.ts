@@ -83,9 +83,18 @@ export class Tracer {
 
   /**
    * Takes the pages dirtied since the last harvest into `dirty`, tracing them again, while the vCPUs run. When it
-   * returns a copier may read them: take, wait, read.
+   * returns a copier may read them: take, wait, read. With `keepsRest` what is in `dirty` stays: a round that was
+   * stopped did not send it.
    */
-  harvest(): Harvest {
+  harvest(keepsRest = false): Harvest {
+    const rest = keepsRest ? this.dirty.words.slice() : undefined;
+    const harvest = this.#harvest();
+    if (rest === undefined) return harvest;
+    for (const [index, word] of rest.entries()) this.dirty.words[index]! |= word;
+    return { ...harvest, dirtyPages: this.dirty.count() };
+  }
+
+  #harvest(): Harvest {
     const from = monotonicUs();
     if (this.#mode === 'all-vcpus') {
       // The vCPUs clear and fill the bitmap, each its own regions; nobody runs meanwhile, so no grace period is due.

@@ -12,6 +12,7 @@ const misfortunes = [
   'cut pages',
   'cut all',
   'network down',
+  'long partition',
   'stall source',
   'stall destination',
   'cancel at source',
@@ -26,7 +27,13 @@ export type Misfortune = (typeof misfortunes)[number];
 
 /** Effects and events close to which things go wrong in the most interesting ways. */
 const milestones = [
+  'greet',
   'send-prepare',
+  'ping',
+  'install-traces',
+  'copy-round',
+  'harvest',
+  'report-doubt',
   'prepared',
   'stop-guest',
   'hand-over',

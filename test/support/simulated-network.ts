@@ -112,6 +112,8 @@ export class PageLine {
   #isListening = true;
   #transfer: Transfer | undefined;
   isUp = false;
+  /** How often anything came through. */
+  moves = 0;
 
   constructor(network: Network, source: Process, atSource: PageEvents) {
     this.#world = source.world;
@@ -200,7 +202,9 @@ export class PageLine {
   #soon(process: Process, action: () => void): void {
     const connection = this.#connection;
     process.after(this.#world.chance.delay(5 * DELAY_MS_MAX), () => {
-      if (this.isUp && this.#connection === connection) action();
+      if (!this.isUp || this.#connection !== connection) return;
+      this.moves++;
+      action();
     });
   }
 }

@@ -44,9 +44,14 @@ export class SimulatedMigration {
   readonly #queue: MigrationEvent[] = [];
   #isStepping = false;
   #end: End | undefined;
+  /** How often pages had moved when the timer `push` was armed. */
+  #moves = 0;
+  /** Pages of a round that was stopped and did not send them. */
+  #keptPages = 0;
   /** Pages that the next copy carries. */
   #dirtyPages = 0;
   #welcomedAt = -Infinity;
+  #isToldNoAnswer = false;
   state: MigrationState;
 
   constructor(process: Process, guest: Guest, witness: Witness, network: Network, options: SourceOptions) {
@@ -58,7 +63,11 @@ export class SimulatedMigration {
     this.#network = network;
     this.#options = options;
     this.#timers = new SimulatedTimers(process, (timer) => {
-      this.on({ kind: 'timer', timer });
+      this.on(
+        timer === 'push' && this.#line.moves !== this.#moves
+          ? { kind: 'pages-moved' }
+          : { kind: 'timer', timer },
+      );
     });
     this.#line = new PageLine(network, process, {
       connected: () => {
@@ -69,13 +78,11 @@ export class SimulatedMigration {
       },
       placed: () => {
         const { chance } = process.world;
+        const dirtyPages = this.#dirtyPages - this.#keptPages;
         this.on({
           kind: 'round-placed',
-          facts: {
-            dirtyPages: this.#dirtyPages,
-            sentBytes: this.#dirtyPages * 4096,
-            durationMs: chance.between(1, 3),
-          },
+          facts: { dirtyPages, sentBytes: dirtyPages * 4096, durationMs: chance.between(1, 3) },
+          keptPages: this.#keptPages,
         });
       },
     });
@@ -89,12 +96,21 @@ export class SimulatedMigration {
     return this.state.phase.name === 'ended';
   }
 
-  /** Whether it has said that it cannot learn the answer, and goes on asking. */
-  get isInDoubt(): boolean {
-    return this.state.phase.name === 'handing-over' && this.state.phase.isInDoubt;
+  /** Whether it has said that it cannot learn the answer, or that no page moves, and goes on asking. */
+  get goesOnAsking(): boolean {
+    const { phase } = this.state;
+    return (
+      (phase.name === 'handing-over' && phase.isInDoubt) || (phase.name === 'pushing' && phase.stills > 0)
+    );
+  }
+
+  /** Whether the destination has said what is no refusal: that it has forgotten, or that the guest is no more. */
+  get isToldNoAnswer(): boolean {
+    return this.#isToldNoAnswer;
   }
 
   cancel(): void {
+    this.record.cancelledIn.add(this.state.phase.name);
     this.on({ kind: 'cancel', reason: 'the user cancels' });
   }
 
@@ -119,6 +135,8 @@ export class SimulatedMigration {
     if (this.hasEnded) return;
     const { world } = this.process;
     const before = this.state;
+    if (event.kind === 'received' && ['CANCEL', 'REFUSAL'].includes(event.message.name))
+      this.#isToldNoAnswer = before.phase.name === 'handing-over';
     if (event.kind === 'received' && event.message.name === 'WELCOME') this.#welcomedAt = world.clock.now;
     const { state, effects } = this.#options.step(this.#options.plan, before, event);
     this.state = state;
@@ -153,6 +171,8 @@ export class SimulatedMigration {
       world.violate(`${this.id}: timer ${timer} ended the wait for an audit that is over`);
     if (phase.name === 'handing-over' && timer !== 'doubt')
       world.violate(`${this.id}: timer ${timer} ended a hand-over whose answer could still come`);
+    if (timer === 'link-limit' && phase.name === 'pushing')
+      world.violate(`${this.id}: a push ended for want of a control connection`);
     if (phase.name === 'pushing' && link.name === 'up')
       world.violate(`${this.id}: timer ${timer} ended the push while the destination was there`);
   }
@@ -193,7 +213,8 @@ export class SimulatedMigration {
         this.#line.copy(effect.round, this.#dirtyPages);
         return;
       case 'harvest':
-        this.#dirtyPages = chance.between(0, 3000);
+        this.#dirtyPages = chance.between(0, 3000) + this.#keptPages;
+        this.#keptPages = 0;
         this.#work({ kind: 'harvested', dirtyPages: this.#dirtyPages });
         return;
       case 'stop-guest':
@@ -212,7 +233,11 @@ export class SimulatedMigration {
       case 'report-doubt':
         record.isDoubtReported = true;
         return;
+      case 'stop-round':
+        this.#keptPages = chance.between(0, this.#dirtyPages);
+        return;
       case 'arm':
+        if (effect.timer === 'push') this.#moves = this.#line.moves;
         this.#timers.arm(effect.timer, effect.ms);
         return;
       case 'disarm':

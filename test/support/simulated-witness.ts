@@ -28,6 +28,8 @@ export interface MigrationRecord {
   auditedAt: number;
   /** What the destination said about a guest that it can run no more, or its death. */
   destinationReport: 'pages-lost' | 'failed' | 'killed' | undefined;
+  /** Phases of the source in which its user cancelled. */
+  readonly cancelledIn: Set<string>;
   /** The source said that it is in doubt. */
   isDoubtReported: boolean;
   sourceEnd: 'completed' | 'source' | 'destination' | 'in doubt' | 'lost' | undefined;
@@ -60,6 +62,7 @@ export class Witness {
       isWhole: false,
       auditedAt: Infinity,
       destinationReport: undefined,
+      cancelledIn: new Set(),
       isDoubtReported: false,
       sourceEnd: undefined,
     };

@@ -38,7 +38,12 @@ export interface Story {
 const CHAOS_MS = 3000;
 /** Everything must have ended by then: several times the sum of all limits. */
 const HORIZON_MS = 60_000;
-const STEPS_MAX = 20_000;
+/** Longer than each limit of either side, and over before the user decides. */
+const PARTITION_MS_MIN = 9000;
+const PARTITION_MS_MAX = 25_000;
+/** The user of a source that goes on asking a destination that is gone ends it then: several times all other limits. */
+const DECISION_MS = 40_000;
+const STEPS_MAX = 40_000;
 const ATTEMPTS_MAX = 2;
 
 /** A source process with a guest, and its attempts to move it. */
@@ -115,6 +120,9 @@ class Scenario {
     });
     this.#addSource('A', 0);
     if (chance.isTrue(0.1)) this.#addSource('B', chance.between(0, CHAOS_MS));
+    clock.at(DECISION_MS, () => {
+      this.#decide();
+    });
     planMisfortunes(world, (misfortune) => {
       if (clock.now < CHAOS_MS) this.#befall(misfortune);
     });
@@ -151,6 +159,20 @@ class Scenario {
       prepareMs: chance.between(500, 3000),
       answerMs: chance.between(50, 500),
       doubtMs: chance.between(200, 2000),
+      endsInDoubt: chance.isTrue(0.5),
+      endsStillPush: chance.isTrue(0.5),
+      phases: {
+        pongMs: chance.between(500, 2000),
+        installMs: chance.between(200, 2000),
+        harvestMs: chance.between(200, 2000),
+        stopMs: chance.between(200, 2000),
+        stoppedRoundMs: chance.between(500, 3000),
+        pushStillMs: chance.between(1000, 3000),
+        // A destination that is there is given up only after everything else has ended.
+        stillsMax: 1000,
+        doubtsMax: 1000,
+        noAnswerMs: chance.between(100, 1000),
+      },
       pagesLostMs: chance.between(200, 2000),
       auditMs: chance.between(1000, 8000),
     };
@@ -209,6 +231,9 @@ class Scenario {
       case 'network down':
         this.#network.takeDown(chance.delay(4000));
         return;
+      case 'long partition':
+        this.#network.takeDown(chance.between(PARTITION_MS_MIN, PARTITION_MS_MAX));
+        return;
       case 'stall source':
         source.process.stall(chance.delay(STALL_MS_MAX));
         return;
@@ -250,6 +275,20 @@ class Scenario {
     }
   }
 
+  // A source asks for as long as its user lets it. It is in doubt, or keeps its pages, only where nobody can answer.
+  #decide(): void {
+    const destination = this.#destination;
+    const living = destination?.process.isAlive === true ? destination.instanceId : undefined;
+    for (const { process, migration } of this.#sources) {
+      if (!process.isAlive || !migration?.goesOnAsking) continue;
+      const { preparedBy } = migration.record;
+      if (preparedBy !== undefined && preparedBy === living && !migration.isToldNoAnswer)
+        this.world.violate(`${migration.id}: the source never learned what the destination knows`);
+      this.world.note(() => '*** the user ends the source');
+      migration.cancel();
+    }
+  }
+
   /** Whether nothing more can come, however long one waits. */
   #isOver(): boolean {
     if (this.world.clock.now <= CHAOS_MS + 500) return false;
@@ -260,7 +299,7 @@ class Scenario {
       ({ process, migration }) =>
         !process.isAlive ||
         migration?.hasEnded === true ||
-        (migration?.isInDoubt === true && isDestinationDead),
+        (migration?.goesOnAsking === true && isDestinationDead),
     );
   }
 
@@ -270,10 +309,9 @@ class Scenario {
     const living = destination?.process.isAlive === true ? destination : undefined;
     for (const { process, migration } of this.#sources) {
       if (!process.isAlive || migration === undefined || migration.hasEnded) continue;
-      const { id, record, state } = migration;
-      if (!migration.isInDoubt) world.violate(`${id}: the source hangs while ${state.phase.name}`);
-      else if (living !== undefined && record.preparedBy === living.instanceId)
-        world.violate(`${id}: the source never learned what the destination knows`);
+      const { id, state } = migration;
+      if (!migration.goesOnAsking || living !== undefined)
+        world.violate(`${id}: the source hangs while ${state.phase.name}`);
     }
     if (living?.current?.hasEnded === false)
       world.violate(`${living.current.id}: the destination hangs while ${living.current.stage.name}`);

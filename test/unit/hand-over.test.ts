@@ -9,6 +9,7 @@ import {
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
+import { phaseLimits } from '../../src/source/phase-limits.js';
 import {
   stepMigration,
   type MigrationEvent,
@@ -63,11 +64,26 @@ describe('the source', () => {
     prepareMs: 1000,
     answerMs: 100,
     doubtMs: 300,
+    endsInDoubt: true,
+    endsStillPush: true,
+    phases: phaseLimits(1000),
     pagesLostMs: 500,
     auditMs: 1000,
   };
-  const handingOver: Phase = { name: 'handing-over', handOver, isInDoubt: false };
-  const pushing: Phase = { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined };
+  const handingOver = {
+    name: 'handing-over',
+    handOver,
+    isInDoubt: false,
+    doubts: 0,
+    failure: undefined,
+  } as const satisfies Phase;
+  const pushing = {
+    name: 'pushing',
+    isPushed: false,
+    arrived: undefined,
+    audited: undefined,
+    stills: 0,
+  } as const satisfies Phase;
 
   function stepFrom(phase: Phase, link: MigrationState['link'], event: MigrationEvent): Step {
     return stepMigration(plan, { phase, link, isOvertime: false, throttledShare: 0 }, event);

@@ -12,6 +12,7 @@ import {
   type MigrationState,
   type Phase,
 } from '../../src/source/migration.js';
+import { phaseLimits } from '../../src/source/phase-limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',
@@ -24,6 +25,9 @@ const plan: MigrationPlan = {
   prepareMs: 1000,
   answerMs: 100,
   doubtMs: 300,
+  endsInDoubt: true,
+  endsStillPush: true,
+  phases: phaseLimits(1000),
   pagesLostMs: 500,
   auditMs: 1000,
 };
@@ -54,11 +58,23 @@ function inPhase(phase: Phase): MigrationState {
 
 const copying = inPhase({ name: 'copying', round: 1, rounds: [], roundTripMs: 1 });
 const stopping = inPhase({ name: 'stopping', nextRound: 1, pagesFollow: true });
-const handingOver = inPhase({ name: 'handing-over', handOver, isInDoubt: false });
+const handingOver = inPhase({
+  name: 'handing-over',
+  handOver,
+  isInDoubt: false,
+  doubts: 0,
+  failure: undefined,
+});
 
 describe('a heartbeat', () => {
   it('is sent while rounds are copied and while pages are pushed', () => {
-    const pushing = inPhase({ name: 'pushing', isPushed: false, arrived: undefined, audited: undefined });
+    const pushing = inPhase({
+      name: 'pushing',
+      isPushed: false,
+      arrived: undefined,
+      audited: undefined,
+      stills: 0,
+    });
     expect(wantsHeartbeat(copying, Infinity)).toBe(true);
     expect(wantsHeartbeat(pushing, 1)).toBe(true);
   });
@@ -100,6 +116,8 @@ describe('a PONG', () => {
       name: 'handing-over',
       handOver: { ...handOver, pagesFollow: false },
       isInDoubt: false,
+      doubts: 0,
+      failure: undefined,
     });
     const step = stepMigration({ ...plan, audits: false }, last, {
       kind: 'received',

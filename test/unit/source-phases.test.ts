@@ -1,0 +1,300 @@
+// The source's phases one step at a time: their limits, what a cancel and a failure do in each, and what lasts.
+import { describe, expect, it } from 'vitest';
+import { MicrostunError } from '../../src/shared/errors.js';
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
+import type { MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  stepMigration,
+  type MigrationEvent,
+  type MigrationPlan,
+  type MigrationState,
+  type Phase,
+  type Step,
+} from '../../src/source/migration.js';
+import { phaseLimits } from '../../src/source/phase-limits.js';
+
+const plan: MigrationPlan = {
+  mode: 'hybrid',
+  roundsMax: 30,
+  copyMs: 1000,
+  onTimeout: 'post-copy',
+  stunBudgetMs: 1,
+  audits: false,
+  link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+  prepareMs: 1000,
+  answerMs: 100,
+  doubtMs: 300,
+  endsInDoubt: false,
+  endsStillPush: false,
+  phases: phaseLimits(1000),
+  pagesLostMs: 500,
+  auditMs: 1000,
+};
+const handOver: MessageOf<'HAND_OVER'> = {
+  name: 'HAND_OVER',
+  registers: [],
+  guestClockUs: 0,
+  pagesFollow: true,
+  finalRound: 2,
+  finalPages: 0,
+  bitmap: new Uint8Array(0),
+};
+const arrived: MessageOf<'ARRIVED'> = {
+  name: 'ARRIVED',
+  pushedPages: 0,
+  fetchedPages: 0,
+  remotePageFaults: 0,
+  latencyP50Us: 0,
+  latencyP99Us: 0,
+  latencyMaxUs: 0,
+  latencyBuckets: [],
+  durationMs: 0,
+};
+const resumed: MessageOf<'RESUMED'> = {
+  name: 'RESUMED',
+  receivedAt: 0,
+  validationMs: 0,
+  placementMs: 0,
+  resumeMs: 0,
+  answeredAt: 0,
+  firstSliceAt: [],
+};
+
+const rounds = [{ dirtyPages: 100_000, sentBytes: 410_400_000, durationMs: 4000 }];
+const connecting: Phase = { name: 'connecting' };
+const preparing: Phase = { name: 'preparing', isPrepared: false, arePagesUp: false };
+const measuring: Phase = { name: 'measuring-clock', samples: [] };
+const installing: Phase = { name: 'installing-traces', roundTripMs: 1 };
+const copying: Phase = { name: 'copying', round: 1, rounds, roundTripMs: 1 };
+const harvesting: Phase = { name: 'harvesting', rounds, roundTripMs: 1, keptPages: 0 };
+const stopping: Phase = { name: 'stopping', nextRound: 1, pagesFollow: true };
+const handingOver = {
+  name: 'handing-over',
+  handOver,
+  isInDoubt: false,
+  doubts: 0,
+  failure: undefined,
+} as const satisfies Phase;
+const pushing = {
+  name: 'pushing',
+  isPushed: false,
+  arrived: undefined,
+  audited: undefined,
+  stills: 0,
+} as const satisfies Phase;
+const beforeHandOver = [connecting, preparing, measuring, installing, copying, harvesting, stopping];
+
+const up: MigrationState['link'] = { name: 'up', instanceId: 'first' };
+const lost: MigrationState['link'] = {
+  name: 'waiting',
+  attempts: 3,
+  instanceId: 'first',
+  error: new MicrostunError('CONNECTION_LOST', 'lost'),
+};
+const error = new MicrostunError('WORKER_FAILED', 'a worker failed');
+
+function stateOf(phase: Phase, link: MigrationState['link'] = up): MigrationState {
+  return { phase, link, isOvertime: false, throttledShare: 0 };
+}
+const step = (from: MigrationState, event: MigrationEvent, by: MigrationPlan = plan): Step =>
+  stepMigration(by, from, event);
+const timer = (name: Extract<MigrationEvent, { kind: 'timer' }>['timer']): MigrationEvent => ({
+  kind: 'timer',
+  timer: name,
+});
+const received = (message: Extract<MigrationEvent, { kind: 'received' }>['message']): MigrationEvent => ({
+  kind: 'received',
+  message,
+  receivedAt: 0,
+});
+const kindsOf = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
+const cancel: MigrationEvent = { kind: 'cancel', reason: 'SIGINT' };
+
+describe('before the hand-over', () => {
+  it.each(beforeHandOver)('a cancel leaves the guest running at the source while $name', (phase) => {
+    const cancelled = step(stateOf(phase), cancel);
+    expect(cancelled.state.phase).toMatchObject({
+      outcome: { owner: 'source', error: { code: 'CANCELLED' } },
+    });
+    expect(kindsOf(cancelled)).toEqual(['send', 'release-guest', 'hang-up', 'end']);
+  });
+
+  it.each([preparing, measuring, installing, harvesting, stopping])(
+    'the time for $name is limited, and the guest runs on at the source after it',
+    (phase) => {
+      const late = step(stateOf(phase), timer('phase'));
+      expect(late.state.phase).toMatchObject({ outcome: { owner: 'source', error: { code: 'TIMEOUT' } } });
+      expect(kindsOf(late)).toContain('release-guest');
+    },
+  );
+
+  it('the limit of a phase is armed when it begins', () => {
+    const armed = (from: Phase, event: MigrationEvent): unknown =>
+      step(stateOf(from), event).effects.find((effect) => effect.kind === 'arm' && effect.timer === 'phase');
+    const { pongMs, installMs, harvestMs, stopMs } = plan.phases;
+    const isPrepared: Phase = { name: 'preparing', isPrepared: true, arePagesUp: false };
+    expect(armed(isPrepared, { kind: 'pages-connected' })).toMatchObject({ ms: pongMs });
+    const pong = received({ name: 'PONG', sentAt: 0, answeredAt: 0 });
+    expect(armed(measuring, pong)).toMatchObject({ ms: pongMs });
+    const samples = Array.from({ length: 11 }, () => ({ sentAt: 0, answeredAt: 0, receivedAt: 0 }));
+    expect(armed({ name: 'measuring-clock', samples }, pong)).toMatchObject({ ms: installMs });
+    expect(armed(copying, { kind: 'round-placed', facts: rounds[0]! })).toMatchObject({ ms: harvestMs });
+    expect(armed(harvesting, { kind: 'harvested', dirtyPages: 0 })).toMatchObject({ ms: stopMs });
+  });
+
+  it('a round under way at the time limit is stopped where it is, and what it did not send is harvested again', () => {
+    const stopped = step(stateOf(copying), timer('copying'));
+    expect(kindsOf(stopped)).toEqual(['stop-round', 'arm']);
+    const placed = step(stopped.state, { kind: 'round-placed', facts: rounds[0]!, keptPages: 9000 });
+    expect(placed.effects).toContainEqual({ kind: 'harvest', keepsRest: true });
+    const judged = step(placed.state, { kind: 'harvested', dirtyPages: 100_000 });
+    expect(judged.effects).toContainEqual(
+      expect.objectContaining({ kind: 'stop-guest', pagesFollow: true, why: 'time limit' }),
+    );
+  });
+
+  it('the time limit aborts in the middle of a round', () => {
+    const aborted = step(stateOf(copying), timer('copying'), { ...plan, onTimeout: 'abort' });
+    expect(aborted.state.phase).toMatchObject({ outcome: { owner: 'source', error: { code: 'TIMEOUT' } } });
+  });
+});
+
+describe('a throttled pre-copy', () => {
+  const throttled: MigrationPlan = { ...plan, mode: 'pre-copy', onTimeout: 'throttle', roundsMax: 1 };
+  const stopOf = (by: MigrationPlan, dirtyPages: number): unknown =>
+    step(stateOf(harvesting), { kind: 'harvested', dirtyPages }, by).effects.find(
+      ({ kind }) => kind === 'stop-guest',
+    );
+
+  it('has its last pages follow, and says so, where copying them would stun the guest for more than a second', () => {
+    expect(stopOf(throttled, 50_000)).toMatchObject({ pagesFollow: true, why: 'throttle not enough' });
+    expect(stopOf(throttled, 10_000)).toMatchObject({ pagesFollow: false, why: 'round limit' });
+  });
+
+  it('knows with how many last pages that would be, whatever was forecast', () => {
+    // 102.6 MB a second for 997 ms.
+    expect(stopOf(throttled, 10_000)).toMatchObject({ pagesMax: 24_925 });
+    expect(stopOf({ ...throttled, onTimeout: 'abort' }, 10_000)).toMatchObject({ pagesMax: Infinity });
+  });
+});
+
+describe('a source in doubt', () => {
+  const inDoubt: MigrationState = stateOf({ ...handingOver, isInDoubt: true, doubts: 1 }, lost);
+
+  it('keeps the paused guest and asks for as long as it is let', () => {
+    let state = stateOf(handingOver, lost);
+    for (let time = 0; time < 100; time++) state = step(state, timer('doubt')).state;
+    expect(state.phase.name).toBe('handing-over');
+    expect(kindsOf(step(state, timer('link-retry')))).toContain('dial');
+  });
+
+  it('says that it is in doubt once', () => {
+    const first = step(stateOf(handingOver, lost), timer('doubt'));
+    expect(kindsOf(first)).toEqual(['report-doubt', 'arm']);
+    expect(kindsOf(step(first.state, timer('doubt')))).toEqual(['arm']);
+  });
+
+  it('ends so when it was told to, before and after', () => {
+    expect(step(inDoubt, timer('doubt'), { ...plan, endsInDoubt: true }).state.phase).toMatchObject({
+      outcome: { owner: 'in doubt' },
+    });
+    expect(step(inDoubt, cancel).state.phase).toMatchObject({
+      outcome: { owner: 'in doubt', error: { code: 'IN_DOUBT' } },
+    });
+  });
+
+  it('declines a cancel until it knows that it is in doubt', () => {
+    expect(kindsOf(step(stateOf(handingOver), cancel))).toEqual(['decline-cancel']);
+  });
+
+  it('asks at once when it is told to', () => {
+    expect(kindsOf(step(inDoubt, { kind: 'ask-now' }))).toEqual(['dial']);
+    expect(kindsOf(step({ ...inDoubt, link: up }, { kind: 'ask-now' }))).toEqual([]);
+  });
+
+  it('takes a destination that does not know the migration for no refusal', () => {
+    const refusal = received({
+      name: 'REFUSAL',
+      version: PROTOCOL_VERSION,
+      code: 'UNKNOWN_MIGRATION',
+      reason: 'unknown',
+    });
+    const asked = step({ ...inDoubt, link: up }, refusal);
+    expect(asked.state.phase).toEqual(inDoubt.phase);
+    // It is sent all of the hand-over each time: not at once, and not for ever at once.
+    const pause = { kind: 'arm', timer: 'link-retry', ms: plan.phases.noAnswerMs };
+    expect(asked.effects).toEqual([{ kind: 'hang-up' }, pause]);
+  });
+
+  it('believes no other process than the one that it handed the guest to', () => {
+    const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
+    const welcome = received({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: 'second', pid: 2 });
+    const { state, effects } = step(stateOf(handingOver, greeting), welcome);
+    expect(state.phase).toMatchObject({ name: 'handing-over', isInDoubt: true });
+    expect(state.link).toMatchObject({ name: 'waiting', instanceId: 'first' });
+    expect(effects.map(({ kind }) => kind)).toEqual(['report-doubt', 'hang-up', 'arm']);
+  });
+
+  it('is released by the refusal of that one, however late', () => {
+    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' });
+    const refused = step({ ...inDoubt, link: up }, refusal);
+    expect(refused.state.phase).toMatchObject({ outcome: { owner: 'source' } });
+    expect(kindsOf(refused)).toContain('release-guest');
+  });
+
+  it('learns that a worker of its own failed only when that matters', () => {
+    const failed = step(stateOf(handingOver), { kind: 'failed', error, who: 'copiers' });
+    expect(failed.state.phase.name).toBe('handing-over');
+    expect(step(failed.state, received(resumed)).state.phase).toMatchObject({
+      outcome: { owner: 'destination', phase: 'pushing' },
+    });
+    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' });
+    expect(kindsOf(step(failed.state, refusal))).toContain('release-guest');
+  });
+});
+
+describe('a push', () => {
+  it('does not end for want of a control connection', () => {
+    expect(step(stateOf(pushing, lost), timer('link-limit'))).toEqual({
+      state: stateOf(pushing, lost),
+      effects: [],
+    });
+  });
+
+  it('is watched for pages that move', () => {
+    const watch = { kind: 'arm', timer: 'push', ms: plan.phases.pushStillMs };
+    expect(step(stateOf(handingOver), received(resumed)).effects).toContainEqual(watch);
+    const moved = step(stateOf({ ...pushing, stills: 3 }, lost), { kind: 'pages-moved' });
+    expect(moved).toEqual({ state: stateOf(pushing, lost), effects: [watch] });
+  });
+
+  it('in which nothing moves is said once, and its pages are kept for as long as the source is let', () => {
+    const first = step(stateOf(pushing, lost), timer('push'));
+    expect(kindsOf(first)).toEqual(['warn', 'arm']);
+    const second = step(first.state, timer('push'));
+    expect(kindsOf(second)).toEqual(['arm']);
+    expect(step(second.state, cancel).state.phase).toMatchObject({
+      outcome: { owner: 'destination', phase: 'pushing', error: { code: 'CANCELLED' } },
+    });
+  });
+
+  it('in which nothing moves ends where that was asked for; later if the destination answers', () => {
+    const ends: MigrationPlan = { ...plan, endsStillPush: true };
+    expect(step(stateOf(pushing, lost), timer('push'), ends).state.phase).toMatchObject({
+      outcome: { owner: 'destination', phase: 'pushing', error: { code: 'TIMEOUT' } },
+    });
+    expect(step(stateOf(pushing, up), timer('push'), ends).state.phase.name).toBe('pushing');
+    const last: Phase = { ...pushing, stills: plan.phases.stillsMax };
+    expect(step(stateOf(last, up), timer('push'), ends).state.phase.name).toBe('ended');
+  });
+
+  it('is not hurt by the failure of a worker that it does not need', () => {
+    const tracer = step(stateOf(pushing), { kind: 'failed', error, who: 'tracer' });
+    expect(tracer.state.phase).toEqual(pushing);
+    const whole: Phase = { ...pushing, arrived };
+    const server = step(stateOf(whole), { kind: 'failed', error, who: 'page server' });
+    expect(server.state.phase).toMatchObject({ outcome: { kind: 'completed' } });
+    const needed = step(stateOf(pushing), { kind: 'failed', error, who: 'page server' });
+    expect(needed.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'destination' } });
+  });
+});
