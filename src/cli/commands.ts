@@ -6,7 +6,7 @@ import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { reportText } from '../shared/report/report.js';
 import { joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
-import type { Address } from '../shared/wire/sockets.js';
+import { ANY_HOST, type Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import { earlyFailure } from './early-failure.js';
@@ -94,10 +94,10 @@ const parser = yargs(commandLine)
         })
         .option('listen', {
           type: 'string',
-          default: '0.0.0.0:0',
+          default: '[::]:0',
           describe:
             'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any',
-          coerce: once((text: string) => parseAddress(text, '0.0.0.0')),
+          coerce: once((text: string) => parseAddress(text, ANY_HOST)),
         })
         .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
         .example(
@@ -116,9 +116,9 @@ const parser = yargs(commandLine)
       commonOptions(migrationOptions(y))
         .option('listen', {
           type: 'string',
-          default: '0.0.0.0:7000',
+          default: '[::]:7000',
           describe: 'Where the source dials, host:port; port 0 takes any',
-          coerce: once((text: string) => parseAddress(text, '0.0.0.0')),
+          coerce: once((text: string) => parseAddress(text, ANY_HOST)),
         })
         .option('max-memory', {
           type: 'string',

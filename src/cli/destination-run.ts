@@ -7,7 +7,7 @@ import { createLogger } from '../shared/logger.js';
 import { sleepUnless } from '../shared/timers.js';
 import { releaseUnusedMemory } from '../shared/unused-memory.js';
 import { formatBytes, formatCount } from '../shared/units.js';
-import { formatAddress, type Address } from '../shared/wire/sockets.js';
+import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError, standardOutput } from './output.js';
@@ -38,7 +38,7 @@ interface DestinationReport {
   readonly guest: { readonly slices: number; readonly pagesWritten: number } | null;
 }
 
-const ANY_PORT: Address = { host: '0.0.0.0', port: 0 };
+const ANY_PORT: Address = { host: ANY_HOST, port: 0 };
 
 /** Answers the exit status. */
 export async function runDestination(listen: Address, args: DestinationArguments): Promise<number> {

@@ -39,7 +39,8 @@ export type FetcherMessage =
   | { readonly kind: 'settled'; readonly fetchedPages: number }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
 
-const DIAL_MS = 5000;
+/** As a receiver's. */
+const DIAL_MS = 2500;
 
 /** A source that takes the connection and does not welcome us for this long is dialled again. */
 const GREETING_MS = 5000;

@@ -16,6 +16,7 @@ import { markAbsent } from '../shared/memory/placement.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import { peerHostOf } from '../shared/wire/sockets.js';
 import { Fetcher } from './fetcher.js';
 import { checkHandOver, checkLastRound } from './hand-over-check.js';
 import { ReceiverPool } from './receivers.js';
@@ -67,6 +68,9 @@ export class IncomingMigration {
   #receivers: ReceiverPool | undefined;
   #fetcher: Fetcher | undefined;
   #isFetcherLost = false;
+  /** Whether the source was ever reached for pages, and for faults. */
+  #wereReceiversUp = false;
+  #wasFetcherUp = false;
   #rehearsal: ReceptionRehearsal | undefined;
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
@@ -119,7 +123,7 @@ export class IncomingMigration {
     });
     channel.expectLife(SILENCE_MS_MAX);
     this.#channel = channel;
-    this.#sourceHost = socket.remoteAddress ?? '';
+    this.#sourceHost = peerHostOf(socket);
     this.#events.push({ kind: 'attached' });
     socket.resume();
   }
@@ -275,10 +279,11 @@ export class IncomingMigration {
           this.#events.push({ kind: 'all-arrived' });
         },
         connected: (isWhole) => {
+          this.#wereReceiversUp ||= isWhole;
           if (isWhole && !this.#isFetcherLost) this.#events.push({ kind: 'pages-connected' });
         },
         lost: (error) => {
-          this.#events.push({ kind: 'pages-lost', error });
+          this.#events.push(pagesLost(error, this.#wereReceiversUp));
         },
         failed: (error) => {
           this.#events.push({ kind: 'failed', error });
@@ -306,12 +311,13 @@ export class IncomingMigration {
       },
       connected: () => {
         this.#isFetcherLost = false;
+        this.#wasFetcherUp = true;
         this.#events.push({ kind: 'pages-connected' });
         connected();
       },
       lost: (error) => {
         this.#isFetcherLost = true;
-        this.#events.push({ kind: 'pages-lost', error });
+        this.#events.push(pagesLost(error, this.#wasFetcherUp));
       },
       failed: (error) => {
         this.#events.push({ kind: 'failed', error });
@@ -478,4 +484,13 @@ export class IncomingMigration {
 function refusalCodeOf(error: unknown, otherwise: RefusalCode): RefusalCode {
   if (!(error instanceof MicrostunError)) return otherwise;
   return error.code === 'INSUFFICIENT_MEMORY' || error.code === 'PROTOCOL' ? error.code : otherwise;
+}
+
+// A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.
+function pagesLost(error: MicrostunError, wasUp: boolean): ReceptionEvent {
+  const isLost = wasUp && error.code === 'CONNECT_FAILED';
+  return {
+    kind: 'pages-lost',
+    error: isLost ? new MicrostunError('CONNECTION_LOST', error.message, { cause: error }) : error,
+  };
 }

@@ -24,6 +24,15 @@ export interface ReceptionLimits {
   readonly farewellMs: number;
 }
 
+/** A source says what it brings as soon as it is welcome; meanwhile it holds the only place here. */
+export const GREETED_MS = 5000;
+
+/**
+ * From the first dial to the source that failed until it is told so, if none has succeeded by then. With a dial's own
+ * limit it hears within 5 s that it cannot be reached.
+ */
+const UNREACHABLE_MS = 1500;
+
 type Prepare = MessageOf<'PREPARE'>;
 type HandOver = MessageOf<'HAND_OVER'>;
 
@@ -35,14 +44,22 @@ export interface Validated {
 }
 
 export type Stage =
-  | { readonly name: 'greeted' }
-  | { readonly name: 'preparing'; readonly prepare: Prepare; readonly arePagesLost: boolean }
+  /** `isAwaited` once its source was here: it has so long to say what it brings, however often it comes again. */
+  | { readonly name: 'greeted'; readonly isAwaited: boolean }
+  | {
+      readonly name: 'preparing';
+      readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
+      /** Why the source cannot be dialled, as long as it never could. */
+      readonly unreachable?: MicrostunError | undefined;
+    }
   | {
       readonly name: 'receiving';
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
       readonly prepared: MessageOf<'PREPARED'>;
       readonly placed: Placed;
+      readonly unreachable?: MicrostunError | undefined;
     }
   | {
       readonly name: 'validating';
@@ -108,6 +125,7 @@ export type ReceptionEvent =
   | { readonly kind: 'prepared'; readonly preparedMs: number }
   | { readonly kind: 'declined'; readonly code: RefusalCode; readonly error: MicrostunError }
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }
+  /** CONNECT_FAILED: it never was connected. */
   | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
   /** Every page and fault connection is up again. */
   | { readonly kind: 'pages-connected' }
@@ -126,7 +144,8 @@ export type ReceptionEvent =
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
-export type ReceptionTimer = 'control' | 'pages' | 'retry' | 'placement' | 'audit' | 'farewell';
+export type ReceptionTimer =
+  'control' | 'greeted' | 'pages' | 'retry' | 'unreachable' | 'placement' | 'audit' | 'farewell';
 
 export type ReceptionEffect =
   | { readonly kind: 'send'; readonly message: Message }
@@ -156,7 +175,7 @@ export interface ReceptionStep {
 const NOTHING_PLACED: Placed = { round: -1, pages: 0 };
 
 export function beginReception(): Stage {
-  return { name: 'greeted' };
+  return { name: 'greeted', isAwaited: false };
 }
 
 /** The next stage and what to do; an event that means nothing in a stage changes nothing. */
@@ -181,12 +200,9 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
     case 'round-placed':
       return onRoundPlaced(stage, { round: event.round, pages: event.pages });
     case 'pages-lost':
-      return onPagesLost(limits, stage);
+      return onPagesLost(limits, stage, event.error);
     case 'pages-connected':
-      return {
-        stage: 'arePagesLost' in stage ? { ...stage, arePagesLost: false } : stage,
-        effects: [{ kind: 'disarm', timer: 'pages' }],
-      };
+      return onPagesConnected(stage);
     case 'all-arrived':
       return onAllArrived(stage);
     case 'settled':
@@ -223,15 +239,49 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
 // Lost page and fault connections are dialled again; before the hand-over there is a limit to that, counted from the
 // first loss: each dial that fails is one more. After it, the vCPUs that need a page wait, and only a source that is
 // gone for good (see 'farewell') ends it.
-function onPagesLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
-  const retry: ReceptionEffect = { kind: 'arm', timer: 'retry', ms: limits.retryMs };
-  if ('arePagesLost' in stage && !stage.arePagesLost) {
-    return {
-      stage: { ...stage, arePagesLost: true },
-      effects: [retry, { kind: 'arm', timer: 'pages', ms: limits.pagesLostMs }],
-    };
+function onPagesLost(limits: ReceptionLimits, stage: Stage, error: MicrostunError): ReceptionStep {
+  if (stage.name === 'ended' || stage.name === 'greeted') return same(stage);
+  const effects: ReceptionEffect[] = [{ kind: 'arm', timer: 'retry', ms: limits.retryMs }];
+  let after = stage;
+  if (error.code === 'CONNECT_FAILED' && (stage.name === 'preparing' || stage.name === 'receiving')) {
+    if (stage.unreachable === undefined)
+      effects.push({ kind: 'arm', timer: 'unreachable', ms: UNREACHABLE_MS });
+    after = { ...stage, unreachable: error };
   }
-  return stage.name === 'ended' || stage.name === 'greeted' ? same(stage) : { stage, effects: [retry] };
+  if ('arePagesLost' in after && !after.arePagesLost) {
+    after = { ...after, arePagesLost: true };
+    effects.push({ kind: 'arm', timer: 'pages', ms: limits.pagesLostMs });
+  }
+  return { stage: after, effects };
+}
+
+function onPagesConnected(stage: Stage): ReceptionStep {
+  const connected = 'arePagesLost' in stage ? { ...stage, arePagesLost: false } : stage;
+  const isReached = (stage.name === 'preparing' || stage.name === 'receiving') && stage.unreachable;
+  return {
+    stage: 'unreachable' in connected ? { ...connected, unreachable: undefined } : connected,
+    effects: [
+      { kind: 'disarm', timer: 'pages' },
+      ...(isReached ? [{ kind: 'disarm', timer: 'unreachable' } as const] : []),
+    ],
+  };
+}
+
+// Most of all a firewall, or an address that only the source's own host knows: what its user can mend, at once.
+function refuseUnreachable(stage: Stage): ReceptionStep {
+  if ((stage.name !== 'preparing' && stage.name !== 'receiving') || stage.unreachable === undefined)
+    return same(stage);
+  const { pagePorts, faultPort } = stage.prepare;
+  const ports = [...new Set([...pagePorts, faultPort])].join(', ');
+  return refuse(
+    stage,
+    'CONNECT_FAILED',
+    new MicrostunError(
+      'CONNECT_FAILED',
+      `the destination ${stage.unreachable.message}. There the source listens for it (its --listen); a firewall or NAT ` +
+        `may be in the way: let the destination reach TCP ports ${ports} of the source, or choose others with --listen`,
+    ),
+  );
 }
 
 // Told once, and perhaps before it is known that the guest runs: it is kept until then.
@@ -255,6 +305,11 @@ function onAttached(stage: Stage): ReceptionStep {
     { kind: 'disarm', timer: 'control' },
     { kind: 'disarm', timer: 'farewell' },
   ];
+  if (stage.name === 'greeted' && !stage.isAwaited)
+    return {
+      stage: { ...stage, isAwaited: true },
+      effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS }],
+    };
   if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told')
     return { stage, effects: [...disarm, ...sayAgain(stage.answers)] };
   return stage.name === 'ended' ? { stage, effects: lastWords(stage) } : { stage, effects: disarm };
@@ -350,7 +405,10 @@ function onPrepare(limits: ReceptionLimits, stage: Stage, prepare: Prepare): Rec
     case 'greeted':
       return {
         stage: { name: 'preparing', prepare, arePagesLost: false },
-        effects: [{ kind: 'prepare', prepare }],
+        effects: [
+          { kind: 'disarm', timer: 'greeted' },
+          { kind: 'prepare', prepare },
+        ],
       };
     case 'preparing':
       return same(stage);
@@ -492,7 +550,7 @@ function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): 
       return mayRefuse(stage)
         ? refuse(
             stage,
-            'CONNECT_FAILED',
+            'CONNECTION_LOST',
             new MicrostunError(
               'CONNECTION_LOST',
               'the page connections were lost and the source cannot be reached for new ones',
@@ -501,6 +559,19 @@ function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): 
         : same(stage);
     case 'retry':
       return { stage, effects: stage.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }] };
+    case 'unreachable':
+      return refuseUnreachable(stage);
+    case 'greeted':
+      return stage.name === 'greeted'
+        ? refuse(
+            stage,
+            'TIMEOUT',
+            new MicrostunError(
+              'TIMEOUT',
+              `the source did not say what it brings within ${GREETED_MS / 1000} s`,
+            ),
+          )
+        : same(stage);
     case 'placement':
       return mayRefuse(stage)
         ? refuse(
@@ -571,8 +642,6 @@ function errorCodeOf(code: RefusalCode): ErrorCode {
     case 'BUSY':
     case 'UNKNOWN_MIGRATION':
       return 'REFUSED';
-    case 'CONNECT_FAILED':
-      return 'CONNECTION_LOST';
     default:
       return code;
   }

@@ -52,6 +52,7 @@ export const refusalCodes = [
   'GUEST_FAILED',
   'CANCELLED',
   'CONNECT_FAILED',
+  'CONNECTION_LOST',
   'TIMEOUT',
   'UNKNOWN_MIGRATION',
 ] as const;

@@ -14,6 +14,16 @@ export interface SocketUse {
   readonly isRelay?: boolean;
 }
 
+/** All addresses of this host, by IPv6 and IPv4 alike; by IPv4 only where the host has no IPv6. */
+export const ANY_HOST = '::';
+const ANY_IPV4_HOST = '0.0.0.0';
+
+/** The address of the peer; one that came by IPv4 to a socket for both is an IPv4 address. */
+export function peerHostOf({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress);
+  return mapped?.[1] ?? remoteAddress;
+}
+
 /** "host:port", with brackets where IPv6 needs them. */
 export function formatAddress({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
@@ -28,6 +38,20 @@ export async function listen(
   onConnection: (socket: Socket) => void,
   { isRelay = false }: SocketUse = {},
 ): Promise<{ server: Server; address: Address }> {
+  const server = makeServer(onConnection, isRelay);
+  try {
+    await bind(server, address);
+  } catch (error) {
+    const code = error instanceof MicrostunError && (error.cause as NodeJS.ErrnoException).code;
+    if (address.host !== ANY_HOST || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
+    await bind(server, { ...address, host: ANY_IPV4_HOST });
+  }
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no address');
+  return { server, address: { host: bound.address, port: bound.port } };
+}
+
+function makeServer(onConnection: (socket: Socket) => void, isRelay: boolean): Server {
   const server = createServer(
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: isRelay },
     (socket) => {
@@ -36,16 +60,22 @@ export async function listen(
       onConnection(socket);
     },
   );
-  await new Promise<void>((resolve, reject) => {
-    // Stays: once it listens, a connection that cannot be accepted (no descriptor is free) is its caller's loss.
-    server.on('error', (error: NodeJS.ErrnoException) => {
+  // Once it listens, a connection that cannot be accepted (no descriptor is free) is its caller's loss.
+  server.on('error', () => undefined);
+  return server;
+}
+
+function bind(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: NodeJS.ErrnoException): void => {
       reject(new MicrostunError('LISTEN_FAILED', listenComplaint(address, error), { cause: error }));
+    };
+    server.once('error', fail);
+    server.listen(address.port, address.host, () => {
+      server.off('error', fail);
+      resolve();
     });
-    server.listen(address.port, address.host, resolve);
   });
-  const bound = server.address();
-  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no address');
-  return { server, address: { host: bound.address, port: bound.port } };
 }
 
 // A socket has an owner of its errors from here to its close, whoever holds it in between: without a listener, a peer
@@ -129,7 +159,7 @@ export function listenComplaint(address: Address, error: NodeJS.ErrnoException, 
       return `this user may not listen on ${where}; choose a port above 1023 with ${flag}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${where} is no address of this host; choose one of its own, or 0.0.0.0 for all, with ${flag}`;
+      return `${where} is no address of this host; choose one of its own, or [::] for all, with ${flag}`;
     default:
       return `cannot listen on ${where}: ${error.message}`;
   }
