@@ -21,6 +21,7 @@ import { Fetcher } from './fetcher.js';
 import { checkHandOver, checkLastRound } from './hand-over-check.js';
 import { ReceiverPool } from './receivers.js';
 import { ReceptionRehearsal } from './rehearsal.js';
+import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 import {
   beginReception,
   isRefusable,
@@ -51,9 +52,6 @@ export type Reception =
 
 /** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
 const LOST_RUNS_NAMED = 20;
-
-/** Connections on which no page comes for this long, while pages are lacking, are dialled again. */
-const STALL_MS_MAX = 8000;
 
 export class IncomingMigration {
   readonly id: string;
@@ -433,19 +431,16 @@ export class IncomingMigration {
 
   // A push on which nothing moves, while the source is there, has lost its connections even if they seem up.
   #watchForStall(machine: GuestMachine): void {
-    let before = -1;
-    let since = monotonicUs();
+    const stall = new StallWatch();
     this.#stallWatch = setInterval(() => {
       const lacking = machine.safepoints.lackingPages;
-      if (lacking !== before || this.#channel === undefined) {
-        before = lacking;
-        since = monotonicUs();
-      } else if (lacking > 0 && monotonicUs() - since > STALL_MS_MAX * 1000) {
-        since = monotonicUs();
-        this.#logger.warn('no page has come for long; dialling the page and fault connections again');
-        this.#receivers?.redial();
-        this.#fetcher?.redial();
-      }
+      // Bytes of the push, and pages that faults brought: a window of the push may take minutes on a slow link.
+      const progress = (this.#receivers?.receivedBytes ?? 0) - lacking;
+      const isExpecting = lacking > 0 && this.#channel !== undefined;
+      if (!stall.isStalled(monotonicUs() / 1000, progress, isExpecting)) return;
+      this.#logger.warn('nothing has come for long; dialling the page and fault connections again');
+      this.#receivers?.redial();
+      this.#fetcher?.redial();
     }, STALL_MS_MAX / 8);
   }
 

@@ -19,11 +19,14 @@ import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
 import { pageReads } from './page-reads.js';
 import { PlacementGate } from './placement-gate.js';
+import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 
 export interface ReceiverWorkerData {
   readonly memory: MemoryHandle;
   readonly safepointWords: SharedArrayBuffer;
   readonly placementGate: SharedArrayBuffer;
+  /** A double for each receiver: the bytes that came on its connections. */
+  readonly receivedBytes: SharedArrayBuffer;
   readonly source: Address;
   readonly migrationId: string;
   /** This receiver's number and how many there are. */
@@ -53,15 +56,14 @@ const DIAL_MS = 2500;
 /** A source that takes the connection and does not welcome us for this long is dialled again. */
 const GREETING_MS = 5000;
 
-/** Before the hand-over a connection on which nothing comes for this long is dialled again, even if it seems up. */
-const STALL_MS_MAX = 8000;
-
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
 const own = workerData as ReceiverWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
-let lastByteAt = 0;
+/** Bytes that came, of each receiver; this one writes its own. */
+const receivedBytes = new Float64Array(own.receivedBytes);
+const stall = new StallWatch();
 const round = new IncomingRound(own);
 const gate = new PlacementGate(own.placementGate, views.pageCount);
 const checkedPages = new CheckedPages(gate.checkedPages, own);
@@ -89,8 +91,8 @@ const dialler = new Dialler<Socket>({
       pageReads(
         receiver,
         attempt,
-        () => {
-          lastByteAt = monotonicUs();
+        (byteCount) => {
+          receivedBytes[own.index]! += byteCount;
           // Nobody overwrites a running guest, whatever the peer says.
           receiver.isGuestRunning = safepoints.isHandedOver;
         },
@@ -103,7 +105,6 @@ const dialler = new Dialler<Socket>({
   up: (socket) => {
     // Not before: until now the connection before this one may have been read.
     receiver.reset();
-    lastByteAt = monotonicUs();
     const hello = encodeMessage({
       name: 'HELLO',
       version: PROTOCOL_VERSION,
@@ -133,12 +134,15 @@ port.on('message', (request: ReceiverRequest) => {
   port.close();
 });
 
-// After the hand-over nothing may be left to come; what then lacks, the main thread watches.
+// In the middle of a round something has to come; after the hand-over the main thread watches what is lacking. While
+// bytes come on any connection, this one waits for its turn.
 const stallWatch = setInterval(() => {
-  if (dialler.socket === undefined || safepoints.isHandedOver) return;
-  if (monotonicUs() - lastByteAt > STALL_MS_MAX * 1000)
+  const isExpecting =
+    dialler.socket !== undefined && !safepoints.isHandedOver && (round.windows > 0 || receiver.isInFrame);
+  const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
+  if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
     dialler.loseCurrent(
-      new MicrostunError('CONNECTION_LOST', `nothing came on a page connection for ${STALL_MS_MAX} ms`),
+      new MicrostunError('CONNECTION_LOST', `nothing came on the page connections for ${STALL_MS_MAX} ms`),
     );
 }, STALL_MS_MAX / 8);
 

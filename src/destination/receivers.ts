@@ -32,6 +32,7 @@ export class ReceiverPool {
   #touched = 0;
   readonly #shares: RoundShares;
   readonly #gate: PlacementGate;
+  readonly #receivedBytes: Float64Array;
   /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
   readonly #lines: ('dialling' | 'up' | 'lost')[];
 
@@ -49,11 +50,14 @@ export class ReceiverPool {
     const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
     const placementGate = allocatePlacementGate(pageCount);
     this.#gate = new PlacementGate(placementGate, pageCount);
+    const receivedBytes = new SharedArrayBuffer(8 * ports.length);
+    this.#receivedBytes = new Float64Array(receivedBytes);
     this.#workers = ports.map((port, index) => {
       const workerData: ReceiverWorkerData = {
         memory: machine.memory,
         safepointWords: machine.safepointWords,
         placementGate,
+        receivedBytes,
         source: { host, port },
         migrationId,
         index,
@@ -109,6 +113,11 @@ export class ReceiverPool {
    */
   shut(): boolean {
     return this.#gate.shut();
+  }
+
+  /** Bytes that came on all page connections so far; a moment old. */
+  get receivedBytes(): number {
+    return this.#receivedBytes.reduce((total, bytes) => total + bytes, 0);
   }
 
   /** The pages of the newest round that came CHECKED. Whole once the gate is shut and that round placed. */

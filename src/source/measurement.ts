@@ -67,6 +67,7 @@ export class Measurement {
   #audit: MessageOf<'AUDITED'> | undefined;
   #arrived: MessageOf<'ARRIVED'> | undefined;
   #handOverBytes = 0;
+  #handOverBitmapBytes = 0;
   readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
   #samples: Float64Array = new Float64Array(0);
   readonly #cuts: ScriptedCut[] = [];
@@ -149,9 +150,12 @@ export class Measurement {
     this.#lastSliceEndAt = lastSliceEndAt;
   }
 
-  noteHandedOver(sentAt: number, bytes: number): void {
-    this.#sentAt = sentAt;
+  /** The hand-over was given to a connection, or there was none: `bytes` is 0 then. It may be sent more than once. */
+  noteHandedOver(sentAt: number, bytes: number, bitmap: Uint8Array): void {
+    if (this.#handOverBytes === 0) this.#sentAt = sentAt;
+    if (bytes === 0) return;
     this.#handOverBytes += bytes;
+    this.#handOverBitmapBytes += bitmap.length;
   }
 
   noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
@@ -189,8 +193,8 @@ export class Measurement {
         pageBytesOf,
       ),
       windowHeads: sum(this.#rounds, (round) => round.sentBytes - pageBytesOf(round)),
-      bitmap: bitmapBytes,
-      checkpoint: this.#handOverBytes - bitmapBytes,
+      bitmap: this.#handOverBitmapBytes,
+      checkpoint: this.#handOverBytes - this.#handOverBitmapBytes,
       faults: bytes.faults,
       control: bytes.control - this.#handOverBytes,
       sockets: bytes.sockets,

@@ -480,6 +480,9 @@ export class OutgoingMigration {
   #send(message: Message): ReturnType<Channel['send']> {
     const sent = this.#channel?.send(message) ?? { bytes: 0, sentAt: monotonicUs() };
     this.#channelSentBytes += sent.bytes;
+    // However often, and whenever there is a link to send it on.
+    if (message.name === 'HAND_OVER')
+      this.#measurement.noteHandedOver(sent.sentAt, sent.bytes, message.bitmap);
     return sent;
   }
 
@@ -576,8 +579,9 @@ export class OutgoingMigration {
   }
 
   #handOver(message: MessageOf<'HAND_OVER'>, copiesRest: boolean): void {
-    const { bytes, sentAt } = this.#send(message);
-    this.#measurement.noteHandedOver(sentAt, bytes);
+    // Before it is sent: the destination may ask for pages as soon as it has it.
+    this.#pageServer.noteHandedOver(message.pagesFollow);
+    this.#send(message);
     // The guest is parked, so its pages can be checked on their way.
     if (copiesRest) this.#copyRound(message.finalRound, CHECKED);
   }
@@ -585,6 +589,7 @@ export class OutgoingMigration {
   // A guest that was never stopped is not stopped for this: its traces go while it runs.
   async #releaseGuest(): Promise<void> {
     const machine = this.#machine;
+    this.#pageServer.noteHandedOver(false);
     machine.safepoints.throttle(0);
     machine.safepoints.endTraceWork();
     if (!machine.isStopped) {

@@ -17,7 +17,9 @@ export class Pacer {
 
   constructor(bytesPerSecond: number) {
     this.#bytesPerUs = bytesPerSecond / 1e6;
-    this.pieceBytes = Math.max(PIECE_BYTES_MIN, Math.floor((bytesPerSecond * BURST_MS) / 1000));
+    // On a slow link a piece takes no longer than a second: what stands still longer than that looks like a stall.
+    const smallest = Math.max(1, Math.min(PIECE_BYTES_MIN, Math.floor(bytesPerSecond)));
+    this.pieceBytes = Math.max(smallest, Math.floor((bytesPerSecond * BURST_MS) / 1000));
   }
 
   /** Resolves when `bytes` more may be sent. */

@@ -2,14 +2,12 @@
 // Nobody imports this file; page-server.ts starts it.
 import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, asMicrostunError, MicrostunError, messageOf, ProtocolError } from '../shared/errors.js';
+import { assert, asMicrostunError, MicrostunError, messageOf } from '../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
-import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/frames.js';
 import { Door, type Caller } from '../shared/wire/door.js';
-import { decodeMark, encodePageSent } from '../shared/wire/page-frames.js';
 import { endSocket, type Address } from '../shared/wire/sockets.js';
 import { Pacer } from './pacer.js';
+import { PageAnswers } from './page-answers.js';
 
 export interface PageServerWorkerData {
   readonly memory: MemoryHandle;
@@ -17,8 +15,10 @@ export interface PageServerWorkerData {
   readonly migrationId: string;
   /** Caps what the fault connection sends; undefined: as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
-  /** One double that only this worker writes: bytes that faults took so far. */
+  /** One double that only this worker writes: bytes of requests so far. */
   readonly progress: SharedArrayBuffer;
+  /** One word: 1 from before the hand-over is sent until the guest is taken back. Nothing may be asked for else. */
+  readonly handedOver: SharedArrayBuffer;
 }
 
 export interface PageServerRequest {
@@ -46,9 +46,8 @@ assert(port !== null, 'page-server-worker.ts runs as a worker');
 const own = workerData as PageServerWorkerData;
 const views = viewMemory(own.memory);
 const pacer = own.bytesPerSecond === undefined ? undefined : new Pacer(own.bytesPerSecond);
-/** Answers that the bandwidth holds back, one after the other. */
-let pending = Promise.resolve();
-let current: Socket | undefined;
+const handedOver = new Int32Array(own.handedOver);
+let current: { readonly socket: Socket; readonly greetingBytes: number } | undefined;
 let faults = 0;
 const progress = new Float64Array(own.progress);
 let control = 0;
@@ -66,7 +65,7 @@ const address = await door.open(own.listen);
 tell({ kind: 'listening', port: address.port });
 
 port.on('message', () => {
-  const last = current;
+  const last = current?.socket;
   drop();
   if (last !== undefined) endSocket(last);
   const cuts = Math.max(0, connections - 1) + (wasCutShort ? 1 : 0);
@@ -87,22 +86,23 @@ function admit(caller: Caller): void {
   // A destination that comes again has lost its old connection, whether or not that is known here.
   connections++;
   wasCutShort = false;
-  current?.destroy();
+  current?.socket.destroy();
   drop();
   const { socket, greetingBytes } = caller.welcome();
-  current = socket;
-  const reader = new FrameReader(['PAGE_WANTED']);
+  current = { socket, greetingBytes };
+  const answers = new PageAnswers(views, socket, () => Atomics.load(handedOver, 0) === 1, pacer);
   socket.on('data', (chunk: Buffer) => {
+    progress[0]! += chunk.length;
     try {
-      for (const frame of reader.consume(chunk)) serve(socket, frame);
+      answers.take(chunk);
     } catch (error) {
-      lose(socket, reader, asMicrostunError(error, 'PROTOCOL'));
+      lose(socket, answers, asMicrostunError(error, 'PROTOCOL'));
     }
   });
   socket.on('error', (error) => {
     lose(
       socket,
-      reader,
+      answers,
       new MicrostunError('CONNECTION_LOST', `the fault connection was lost: ${messageOf(error)}`, {
         cause: error,
       }),
@@ -111,47 +111,31 @@ function admit(caller: Caller): void {
   socket.on('close', () => {
     lose(
       socket,
-      reader,
+      answers,
       new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'),
     );
   });
-  control += greetingBytes;
   socket.resume();
   tell({ kind: 'connected' });
 }
 
-// Requests are answered at once and in order; the guest is gone, so its pages do not change any more.
-function serve(socket: Socket, { header, body }: Frame): void {
-  if (header.name !== 'PAGE_WANTED')
-    throw new ProtocolError(`the destination sent ${header.name} on the fault connection`);
-  const [page] = decodeMark(body);
-  if (page >= views.pageCount)
-    throw new ProtocolError(`page ${page} lies outside of a guest of ${views.pageCount} pages`);
-  const answer = encodePageSent(page, views.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
-  // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
-  Atomics.and(views.dirtyWords, page >>> 5, ~(1 << (page & 31)));
-  faults += FRAME_HEADER_BYTES + body.length + answer.length;
-  progress[0] = faults;
-  if (pacer === undefined) {
-    socket.write(answer);
-    return;
-  }
-  pending = pending.then(async () => {
-    await pacer.take(answer.length);
-    // On a connection that was lost meanwhile the page is asked for again.
-    if (!socket.destroyed) socket.write(answer);
-  });
-}
-
-function lose(socket: Socket, reader: FrameReader, error: MicrostunError): void {
-  if (current !== socket) return;
-  wasCutShort = error.code === 'PROTOCOL' || socket.writableLength > 0 || reader.pendingBytes > 0;
+function lose(socket: Socket, answers: PageAnswers, error: MicrostunError): void {
+  if (current?.socket !== socket) return;
+  wasCutShort = error.code === 'PROTOCOL' || socket.writableLength > 0 || answers.pendingBytes > 0;
   drop();
   socket.destroy();
   tell({ kind: 'lost', code: error.code, reason: error.message });
 }
 
+// What the socket took is counted, not what was given to it: of answers to a destination that has hung up, some never
+// reach the socket, and others are its own and never leave.
 function drop(): void {
-  if (current !== undefined) closedSocketBytes += current.bytesRead + current.bytesWritten;
+  if (current !== undefined) {
+    const { socket, greetingBytes } = current;
+    const bytes = socket.bytesRead + socket.bytesWritten;
+    closedSocketBytes += bytes;
+    control += greetingBytes;
+    faults += bytes - greetingBytes;
+  }
   current = undefined;
 }

@@ -22,6 +22,7 @@ export class PageServer {
   readonly #events: PageServerEvents;
   #worker: WorkerThread<PageServerRequest, PageServerMessage> | undefined;
   readonly #progress = new Float64Array(new SharedArrayBuffer(8));
+  readonly #handedOver = new SharedArrayBuffer(4);
   #bytes: FaultBytes = { faults: 0, control: 0, socket: 0, cuts: 0 };
 
   constructor(events: PageServerEvents) {
@@ -44,6 +45,7 @@ export class PageServer {
       migrationId,
       bytesPerSecond,
       progress: this.#progress.buffer,
+      handedOver: this.#handedOver,
     };
     return new Promise((resolve, reject) => {
       const entry = new URL('./page-server-worker.js', import.meta.url);
@@ -78,6 +80,14 @@ export class PageServer {
   /** Changes while pages are asked for. */
   get movedBytes(): number {
     return this.#progress[0]!;
+  }
+
+  /**
+   * Whether the guest is handed over with pages to follow. Said before the hand-over is sent: a request that is caused
+   * by it then finds the word, which a message to the worker might not outrun.
+   */
+  noteHandedOver(isHandedOver: boolean): void {
+    Atomics.store(new Int32Array(this.#handedOver), 0, isHandedOver ? 1 : 0);
   }
 
   /** What the fault connections carried; whole once closed. */

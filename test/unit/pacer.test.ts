@@ -22,7 +22,12 @@ describe('pieces', () => {
 describe('a pacer', () => {
   it('asks for pieces of a few milliseconds at its rate, and of no less than is worth a timer', () => {
     expect(new Pacer(125_000_000).pieceBytes).toBe(500_000);
-    expect(new Pacer(1).pieceBytes).toBe(16 * 1024);
+    expect(new Pacer(100_000).pieceBytes).toBe(16 * 1024);
+  });
+
+  it('asks for pieces of a second at most, however slow it is', () => {
+    expect(new Pacer(1000).pieceBytes).toBe(1000);
+    expect(new Pacer(0.5).pieceBytes).toBe(1);
   });
 
   it('lets no more than its rate and one burst pass', async () => {

@@ -66,7 +66,8 @@ export class Channel {
   send(message: Message): { readonly bytes: number; readonly sentAt: number } {
     const parts = encodeMessage(message);
     const sentAt = monotonicUs();
-    if (this.#isClosed || this.socket.destroyed) return { bytes: 0, sentAt };
+    // A socket whose peer has hung up takes nothing more, and what it does not take must not be counted.
+    if (this.#isClosed || !this.socket.writable) return { bytes: 0, sentAt };
     this.socket.cork();
     for (const part of parts) this.socket.write(part);
     this.socket.uncork();

@@ -1,0 +1,25 @@
+// Whether page connections stand still: no byte has come on any of them for long, and something should.
+// Pure: bytes and instants in; counted in bytes because a window takes long on a slow link.
+
+/** Connections on which no byte comes for this long, while something has to, are dialled again. */
+export const STALL_MS_MAX = 8000;
+
+export class StallWatch {
+  #progress = NaN;
+  #sinceMs = 0;
+
+  /**
+   * Looks at the bytes that have come on all connections so far. `isExpecting`: whether something is still to come; a
+   * connection on which nothing has to come is idle, and not dead. Answers true once a stall, and then anew.
+   */
+  isStalled(nowMs: number, progress: number, isExpecting: boolean): boolean {
+    if (progress !== this.#progress || !isExpecting) {
+      this.#progress = progress;
+      this.#sinceMs = nowMs;
+      return false;
+    }
+    if (nowMs - this.#sinceMs <= STALL_MS_MAX) return false;
+    this.#sinceMs = nowMs;
+    return true;
+  }
+}
