@@ -1,5 +1,6 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
 import { Destination } from '../destination/destination.js';
+import { stageLimits } from '../destination/reception.js';
 import type { Reception } from '../destination/receive.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
@@ -67,6 +68,7 @@ class DestinationRun {
           retryMs: 100,
           placementMs: 60_000,
           farewellMs: args.reconnectTimeout * 1.5,
+          stages: stageLimits,
         },
         memoryBytesMax: args.maxMemory ?? process.availableMemory(),
         logger: this.#logger,

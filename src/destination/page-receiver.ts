@@ -83,6 +83,8 @@ export class PageReceiver {
   isGuestRunning = false;
   /** Pages that a running guest did not lack any more. */
   spurnedPages = 0;
+  /** Bytes that came in, of all connections so far. */
+  receivedBytes = 0;
 
   constructor(
     views: MemoryViews,
@@ -121,6 +123,7 @@ export class PageReceiver {
    * @throws ProtocolError when they make no sense.
    */
   advance(byteCount: number): void {
+    this.receivedBytes += byteCount;
     this.#filled += byteCount;
     if (this.#filled < this.#target.length) return;
     const reading = this.#reading;

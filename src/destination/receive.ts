@@ -2,12 +2,20 @@
 // Decides nothing by itself; every decision is in reception.ts.
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
+import { Belongings } from '../shared/belongings.js';
 import { monotonicUs } from '../shared/clock.js';
-import { asMicrostunError, messageOf, MicrostunError, ProtocolError, unreachable } from '../shared/errors.js';
+import {
+  assert,
+  asMicrostunError,
+  messageOf,
+  MicrostunError,
+  ProtocolError,
+  unreachable,
+} from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { pairsOf } from '../shared/guest/gap-buckets.js';
-import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
-import { GuestMachine } from '../shared/guest/machine.js';
+import type { AuditResult } from '../shared/guest/guest-program.js';
+import type { GuestMachine } from '../shared/guest/machine.js';
 import { quantileOf } from '../shared/guest/fault-latency.js';
 import { viewMemory } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
@@ -17,9 +25,8 @@ import { Timers } from '../shared/timers.js';
 import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { peerHostOf } from '../shared/wire/sockets.js';
-import { Fetcher } from './fetcher.js';
 import { checkHandOver, checkLastRound } from './hand-over-check.js';
-import { ReceiverPool } from './receivers.js';
+import { Preparation, type PreparationParts } from './preparation.js';
 import { ReceptionRehearsal } from './rehearsal.js';
 import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 import {
@@ -40,6 +47,8 @@ export interface ReceiveOptions {
   /** The largest guest that this host takes, in bytes. */
   readonly memoryBytesMax: number;
   readonly logger: Logger;
+  /** What a place for a guest is made of; the real workers, but in a test. */
+  readonly parts?: PreparationParts;
 }
 
 /** How a reception ended; a guest that runs here comes with its machine. */
@@ -48,7 +57,7 @@ export type Reception =
   | Extract<Ending, { kind: 'refused' }>
   /** The guest is parked with `lost` pages missing, as runs [first, pastLast). */
   | { readonly kind: 'pages-lost'; readonly machine: GuestMachine; readonly error: MicrostunError }
-  | (Extract<Ending, { kind: 'failed' }> & { readonly machine: GuestMachine | undefined });
+  | (Extract<Ending, { kind: 'failed' }> & { readonly machine: GuestMachine });
 
 /** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
 const LOST_RUNS_NAMED = 20;
@@ -62,9 +71,8 @@ export class IncomingMigration {
   #stage: Stage = beginReception();
   #channel: Channel | undefined;
   #sourceHost = '';
-  #machine: GuestMachine | undefined;
-  #receivers: ReceiverPool | undefined;
-  #fetcher: Fetcher | undefined;
+  readonly #preparation: Preparation;
+  readonly #auditing = new Belongings();
   #isFetcherLost = false;
   /** Whether the source was ever reached for pages, and for faults. */
   #wereReceiversUp = false;
@@ -74,6 +82,7 @@ export class IncomingMigration {
   #resumedAt = 0;
   #stallWatch: NodeJS.Timeout | undefined;
   #ending: Ending | undefined;
+  #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
   #receivedAt = 0;
@@ -83,6 +92,7 @@ export class IncomingMigration {
     this.id = id;
     this.#options = options;
     this.#logger = options.logger.child({ migration: id });
+    this.#preparation = this.#newPreparation();
     this.#timers = new Timers((timer) => {
       this.#events.push({ kind: 'timer', timer });
     });
@@ -148,24 +158,28 @@ export class IncomingMigration {
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
     clearInterval(this.#stallWatch);
-    await Promise.all([this.#receivers?.close(), this.#fetcher?.close(), this.#machine?.stopSampling()]);
-    const machine = this.#machine;
-    if (ending.kind === 'running') {
-      if (machine === undefined) throw new Error('a guest runs on a machine');
-      return { ...ending, machine };
+    // The set-up may be under way still: it ends, and all that it made ends with it.
+    await Promise.all([this.#preparation.close(ending.kind !== 'refused'), this.#auditing.close()]);
+    switch (ending.kind) {
+      case 'refused':
+        return ending;
+      case 'running':
+        return { ...ending, machine: this.#machineOf() };
+      case 'pages-lost': {
+        const machine = this.#machineOf();
+        return { kind: 'pages-lost', machine, error: this.#parkIncomplete(machine) };
+      }
+      case 'failed':
+        return { ...ending, machine: this.#machineOf() };
+      default:
+        return unreachable(ending);
     }
-    if (ending.kind === 'pages-lost') {
-      if (machine === undefined) throw new Error('a guest lacks pages on a machine');
-      return { kind: 'pages-lost', machine, error: this.#parkIncomplete(machine) };
-    }
-    if (ending.kind === 'failed') return { ...ending, machine };
-    await machine?.close();
-    return ending;
   }
 
-  /** From the end of `run` on, failures of the guest are told here. */
+  /** From the end of `run` on, failures of the guest are told here; one that came before is told at once. */
   onGuestFailure(listener: (error: MicrostunError) => void): void {
     this.#onGuestFailure = listener;
+    if (this.#guestFailure !== undefined) listener(this.#guestFailure);
   }
 
   #perform(effect: ReceptionEffect): void {
@@ -193,14 +207,17 @@ export class IncomingMigration {
         this.#start(this.#resume(effect.handOver), 'GUEST_FAILED');
         return;
       case 'reconnect-pages':
-        this.#receivers?.reconnect();
-        this.#fetcher?.reconnect();
+        this.#preparation.receivers?.reconnect();
+        this.#preparation.fetcher?.reconnect();
         return;
       case 'settle':
-        this.#fetcher?.settle();
+        this.#preparation.fetcher?.settle();
         return;
       case 'audit':
         this.#start(this.#audit(), 'GUEST_FAILED');
+        return;
+      case 'stop-audit':
+        this.#start(this.#auditing.close().then(nothing), 'GUEST_FAILED');
         return;
       case 'arm':
         this.#timers.arm(effect.timer, effect.ms);
@@ -237,9 +254,8 @@ export class IncomingMigration {
     channel?.end();
   }
 
-  // Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
-  async #prepare({ guest, pagePorts, faultPort }: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
-    const from = monotonicUs();
+  async #prepare(prepare: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
+    const { guest, pagePorts } = prepare;
     const { memoryBytesMax } = this.#options;
     if (guest.memoryBytes > memoryBytesMax) {
       throw new MicrostunError(
@@ -253,74 +269,76 @@ export class IncomingMigration {
     if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
     this.#rehearsal = new ReceptionRehearsal(guest);
     this.#rehearsal.rehearse();
-    const machine = new GuestMachine(guest, {
-      failed: (error) => {
-        this.#onGuestFailure?.(error);
-        this.#events.push({ kind: 'failed', error });
-      },
-    });
-    this.#machine = machine;
-    await machine.start(false);
-    // Its worker is started now: that takes milliseconds of this thread.
-    machine.prepareSampling(SENT_SAMPLE_DOUBLES_MAX, (error) => {
-      this.#logger.warn(error.message);
-    });
-    await new Promise<void>((resolve) => {
-      this.#receivers = new ReceiverPool(machine.shared, this.#sourceHost, pagePorts, this.id, {
-        touched: resolve,
-        roundPlaced: (round, pages) => {
-          this.#events.push({ kind: 'round-placed', round, pages });
-          // The hand-over may come next; until then there is nothing to do here.
-          if (this.#stage.name === 'receiving') this.#rehearsal?.refresh();
-        },
-        allArrived: () => {
-          this.#events.push({ kind: 'all-arrived' });
-        },
-        connected: (isWhole) => {
-          this.#wereReceiversUp ||= isWhole;
-          if (isWhole && !this.#isFetcherLost) this.#events.push({ kind: 'pages-connected' });
-        },
-        lost: (error) => {
-          this.#events.push(pagesLost(error, this.#wereReceiversUp));
-        },
-        failed: (error) => {
-          this.#events.push({ kind: 'failed', error });
-        },
-        outOfTurn: (error) => {
-          this.#events.push({ kind: 'out-of-turn', error });
-        },
-      });
-    });
-    // A guest that runs before its faults can be answered waits for the push to bring its pages.
-    await new Promise<void>((resolve) => {
-      this.#fetcher = this.#startFetcher(machine, faultPort, resolve);
-    });
-    return { kind: 'prepared', preparedMs: (monotonicUs() - from) / 1000 };
+    return {
+      kind: 'prepared',
+      preparedMs: await this.#preparation.run(prepare, this.#sourceHost, this.id),
+    };
   }
 
-  // `connected` is told each time; a connection that does not come up is lost, and dialled again.
-  #startFetcher(machine: GuestMachine, faultPort: number, connected: () => void): Fetcher {
-    return new Fetcher(machine, { host: this.#sourceHost, port: faultPort }, this.id, {
-      allArrived: () => {
-        this.#events.push({ kind: 'all-arrived' });
+  #newPreparation(): Preparation {
+    const failed = (error: MicrostunError): void => {
+      this.#events.push({ kind: 'failed', error });
+    };
+    const allArrived = (): void => {
+      this.#events.push({ kind: 'all-arrived' });
+    };
+    return new Preparation(
+      {
+        failed: (error) => {
+          this.#guestFailure ??= error;
+          this.#onGuestFailure?.(error);
+          failed(error);
+        },
+        samplingFailed: (error) => {
+          this.#logger.warn(error.message);
+        },
+        receivers: {
+          roundPlaced: (round, pages) => {
+            this.#events.push({ kind: 'round-placed', round, pages });
+            // The hand-over may come next; until then there is nothing to do here.
+            if (this.#stage.name === 'receiving') this.#rehearsal?.refresh();
+          },
+          allArrived,
+          connected: (isWhole) => {
+            this.#wereReceiversUp ||= isWhole;
+            if (isWhole && !this.#isFetcherLost) this.#events.push({ kind: 'pages-connected' });
+          },
+          moved: () => {
+            this.#events.push({ kind: 'pages-moved' });
+          },
+          lost: (error) => {
+            this.#events.push(pagesLost(error, this.#wereReceiversUp));
+          },
+          failed,
+          outOfTurn: (error) => {
+            this.#events.push({ kind: 'out-of-turn', error });
+          },
+        },
+        fetcher: {
+          allArrived,
+          settled: (fetchedPages) => {
+            this.#events.push({ kind: 'settled', answer: this.#arrived(this.#machineOf(), fetchedPages) });
+          },
+          connected: () => {
+            this.#isFetcherLost = false;
+            this.#wasFetcherUp = true;
+            this.#events.push({ kind: 'pages-connected' });
+          },
+          lost: (error) => {
+            this.#isFetcherLost = true;
+            this.#events.push(pagesLost(error, this.#wasFetcherUp));
+          },
+          failed,
+        },
       },
-      settled: (fetchedPages) => {
-        this.#events.push({ kind: 'settled', answer: this.#arrived(machine, fetchedPages) });
-      },
-      connected: () => {
-        this.#isFetcherLost = false;
-        this.#wasFetcherUp = true;
-        this.#events.push({ kind: 'pages-connected' });
-        connected();
-      },
-      lost: (error) => {
-        this.#isFetcherLost = true;
-        this.#events.push(pagesLost(error, this.#wasFetcherUp));
-      },
-      failed: (error) => {
-        this.#events.push({ kind: 'failed', error });
-      },
-    });
+      this.#options.parts,
+    );
+  }
+
+  #machineOf(): GuestMachine {
+    const { machine } = this.#preparation;
+    assert(machine !== undefined, `a machine is made before the guest is ${this.#stage.name}`);
+    return machine;
   }
 
   #arrived(machine: GuestMachine, fetchedPages: number): MessageOf<'ARRIVED'> {
@@ -366,7 +384,7 @@ export class IncomingMigration {
   #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
     try {
       const { lacking, lackingPages } = checkHandOver(guest, handOver);
-      this.#machine?.assertParked();
+      this.#machineOf().assertParked();
       this.#lacking = lacking;
       this.#validatedAt = monotonicUs();
       return {
@@ -381,7 +399,7 @@ export class IncomingMigration {
 
   // From here on nobody overwrites a page, so what came stays as it is compared.
   #confirm({ pagesFollow }: MessageOf<'HAND_OVER'>): ReceptionEvent {
-    const receivers = this.#receivers;
+    const { receivers } = this.#preparation;
     const lacking = this.#lacking;
     if (receivers === undefined || lacking === undefined)
       throw new Error('a hand-over is confirmed after its validation, with the receivers');
@@ -396,10 +414,9 @@ export class IncomingMigration {
   }
 
   async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
-    const machine = this.#machine;
+    const machine = this.#machineOf();
     const lacking = this.#lacking;
-    if (machine === undefined || lacking === undefined)
-      throw new Error('a guest is resumed on a machine, after its validation');
+    assert(lacking !== undefined, 'a guest is resumed after its validation');
     const lackingPages = handOver.pagesFollow ? lacking.count() : 0;
     if (lackingPages > 0) markAbsent(viewMemory(machine.shared.memory), lacking);
     machine.safepoints.handOver(lackingPages);
@@ -435,31 +452,24 @@ export class IncomingMigration {
     this.#stallWatch = setInterval(() => {
       const lacking = machine.safepoints.lackingPages;
       // Bytes of the push, and pages that faults brought: a window of the push may take minutes on a slow link.
-      const progress = (this.#receivers?.receivedBytes ?? 0) - lacking;
+      const progress = (this.#preparation.receivers?.receivedBytes ?? 0) - lacking;
       const isExpecting = lacking > 0 && this.#channel !== undefined;
       if (!stall.isStalled(monotonicUs() / 1000, progress, isExpecting)) return;
       this.#logger.warn('nothing has come for long; dialling the page and fault connections again');
-      this.#receivers?.redial();
-      this.#fetcher?.redial();
+      this.#preparation.receivers?.redial();
+      this.#preparation.fetcher?.redial();
     }, STALL_MS_MAX / 8);
   }
 
-  async #audit(): Promise<ReceptionEvent> {
-    const machine = this.#machine;
-    if (machine === undefined) throw new Error('a guest is audited on a machine');
+  async #audit(): Promise<ReceptionEvent | undefined> {
+    const machine = this.#machineOf();
     const samples = await machine.stopSampling();
     const { longestGapUs, longestFaultUs } = machine.counters();
     const gaps = pairsOf(machine.gapCounts());
     const longestStallUs = Math.max(longestGapUs, longestFaultUs);
-    // An audit that cannot be done is a failed one; the guest runs on all the same.
-    const audited = machine.park().then(() => machine.audit());
-    const { passed, checked, failed, findings } = await audited.catch((error: unknown) => ({
-      passed: false,
-      checked: 0,
-      failed: 1,
-      findings: [`the audit could not be done: ${messageOf(error).slice(0, 300)}`],
-    }));
-    await machine.resume();
+    const audited = await this.#auditParked(machine);
+    if (audited === undefined) return undefined;
+    const { passed, checked, failed, findings } = audited;
     return {
       kind: 'audited',
       answer: {
@@ -474,6 +484,37 @@ export class IncomingMigration {
       },
     };
   }
+
+  // Nothing when it was stopped: the guest runs on without waiting for a vCPU that never came to its safepoint.
+  async #auditParked(machine: GuestMachine): Promise<AuditResult | undefined> {
+    const audit = this.#auditing;
+    try {
+      await audit.wait(machine.park());
+      const stop = new AbortController();
+      audit.own(stop, () => {
+        stop.abort();
+      });
+      // An audit that cannot be done is a failed one; the guest runs on all the same.
+      const result = await audit.wait(machine.audit(stop.signal)).catch((error: unknown) => ({
+        passed: false,
+        checked: 0,
+        failed: 1,
+        findings: [`the audit could not be done: ${messageOf(error).slice(0, 300)}`],
+      }));
+      if (!audit.hasEnded) await audit.wait(machine.resume());
+      return audit.hasEnded ? undefined : result;
+    } catch (error) {
+      if (!audit.hasEnded) throw error;
+      return undefined;
+    } finally {
+      // A vCPU that cannot go on tells so by itself.
+      if (audit.hasEnded && this.#ending === undefined) machine.resume().catch(() => undefined);
+    }
+  }
+}
+
+function nothing(): undefined {
+  return undefined;
 }
 
 function refusalCodeOf(error: unknown, otherwise: RefusalCode): RefusalCode {

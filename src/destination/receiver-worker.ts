@@ -46,6 +46,8 @@ export type ReceiverMessage =
       readonly round: number;
       readonly pages: number;
     }
+  /** Pages have come since this was told, a second ago or so. */
+  | { readonly kind: 'moved' }
   /** The last page that the running guest lacked is placed. */
   | { readonly kind: 'all-arrived' }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
@@ -55,6 +57,9 @@ const DIAL_MS = 2500;
 
 /** A source that takes the connection and does not welcome us for this long is dialled again. */
 const GREETING_MS = 5000;
+
+/** How often it is told that pages come in. */
+const LIFE_MS = 1000;
 
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
@@ -130,6 +135,7 @@ port.on('message', (request: ReceiverRequest) => {
     return;
   }
   clearInterval(stallWatch);
+  clearInterval(lifeWatch);
   dialler.close();
   port.close();
 });
@@ -145,6 +151,14 @@ const stallWatch = setInterval(() => {
       new MicrostunError('CONNECTION_LOST', `nothing came on the page connections for ${STALL_MS_MAX} ms`),
     );
 }, STALL_MS_MAX / 8);
+
+// The main thread waits for a source as long as it sends pages; greetings are none.
+let toldBytes = 0;
+const lifeWatch = setInterval(() => {
+  if (receiver.receivedBytes - toldBytes < PAGE_BYTES) return;
+  toldBytes = receiver.receivedBytes;
+  tell({ kind: 'moved' });
+}, LIFE_MS);
 
 touchMemory();
 tell({ kind: 'touched' });

@@ -16,6 +16,8 @@ export interface ReceiverEvents {
   roundPlaced(round: number, pages: number): void;
   /** The last page that the running guest lacked is placed. */
   allArrived(): void;
+  /** Pages have come, if it was asked a second ago or so. */
+  moved(): void;
   /** A connection is up; all of them are when `isWhole`. */
   connected(isWhole: boolean): void;
   lost(error: MicrostunError): void;
@@ -27,8 +29,9 @@ export interface ReceiverEvents {
 const CLOSE_MS = 2000;
 
 export class ReceiverPool {
-  readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[];
+  readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[] = [];
   readonly #events: ReceiverEvents;
+  readonly #workerData: readonly ReceiverWorkerData[];
   #touched = 0;
   readonly #shares: RoundShares;
   readonly #gate: PlacementGate;
@@ -46,35 +49,45 @@ export class ReceiverPool {
     this.#events = events;
     this.#shares = new RoundShares(ports.length);
     this.#lines = ports.map(() => 'dialling');
-    const entry = new URL('./receiver-worker.js', import.meta.url);
     const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
     const placementGate = allocatePlacementGate(pageCount);
     this.#gate = new PlacementGate(placementGate, pageCount);
     const receivedBytes = new SharedArrayBuffer(8 * ports.length);
     this.#receivedBytes = new Float64Array(receivedBytes);
-    this.#workers = ports.map((port, index) => {
-      const workerData: ReceiverWorkerData = {
-        memory: machine.memory,
-        safepointWords: machine.safepointWords,
-        placementGate,
-        receivedBytes,
-        source: { host, port },
-        migrationId,
-        index,
-        receivers: ports.length,
-      };
-      return new WorkerThread<ReceiverRequest, ReceiverMessage>(
-        `receiver ${index}`,
-        entry,
-        workerData,
-        (message) => {
-          this.#receive(index, message);
-        },
-        (error) => {
-          events.failed(error);
-        },
+    this.#workerData = ports.map((port, index) => ({
+      memory: machine.memory,
+      safepointWords: machine.safepointWords,
+      placementGate,
+      receivedBytes,
+      source: { host, port },
+      migrationId,
+      index,
+      receivers: ports.length,
+    }));
+  }
+
+  /**
+   * Starts the workers, which touch memory and dial. Those that were started before one that cannot be are ended by
+   * `close`, as all are.
+   * @throws MicrostunError WORKER_FAILED when the host allows no further thread.
+   */
+  start(): void {
+    const entry = new URL('./receiver-worker.js', import.meta.url);
+    for (const [index, workerData] of this.#workerData.entries()) {
+      this.#workers.push(
+        new WorkerThread<ReceiverRequest, ReceiverMessage>(
+          `receiver ${index}`,
+          entry,
+          workerData,
+          (message) => {
+            this.#receive(index, message);
+          },
+          (error) => {
+            this.#events.failed(error);
+          },
+        ),
       );
-    });
+    }
   }
 
   #receive(index: number, message: ReceiverMessage): void {
@@ -88,6 +101,9 @@ export class ReceiverPool {
         return;
       case 'round-placed':
         this.#onRoundPlaced(index, message.round, message.pages);
+        return;
+      case 'moved':
+        this.#events.moved();
         return;
       case 'all-arrived':
         this.#events.allArrived();

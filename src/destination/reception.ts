@@ -22,6 +22,7 @@ export interface ReceptionLimits {
   readonly placementMs: number;
   /** How long after the hand-over the source may stay away before nobody waits for it any more. */
   readonly farewellMs: number;
+  readonly stages: StageLimits;
 }
 
 /** A source says what it brings as soon as it is welcome; meanwhile it holds the only place here. */
@@ -32,6 +33,30 @@ export const GREETED_MS = 5000;
  * limit it hears within 5 s that it cannot be reached.
  */
 const UNREACHABLE_MS = 1500;
+
+/** How long each stage may last; `placing` has `placementMs`. A guest that runs and waits for its pages may do so. */
+export interface StageLimits {
+  readonly prepareMs: number;
+  /** Receiving: from one sign of pages to the next, while the source is connected. */
+  readonly idleMs: number;
+  readonly resumeMs: number;
+  readonly auditMs: number;
+  /** Once the guest is whole and everything is said: the source's farewell, while it is connected. */
+  readonly leaveMs: number;
+}
+
+export const stageLimits: StageLimits = {
+  // Less than the source waits (60 s), so that it hears why.
+  prepareMs: 55_000,
+  // A source that measures its clock, installs traces or harvests sends no pages; each of those has a limit there.
+  idleMs: 120_000,
+  // The first slice of every vCPU; a host that is very busy takes a second for it.
+  resumeMs: 60_000,
+  // Less than the source waits (600 s), so that it hears of it.
+  auditMs: 540_000,
+  // The source has all that it needs and only has to say so; its guest needs it no more.
+  leaveMs: 60_000,
+};
 
 type Prepare = MessageOf<'PREPARE'>;
 type HandOver = MessageOf<'HAND_OVER'>;
@@ -127,6 +152,8 @@ export type ReceptionEvent =
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }
   /** CONNECT_FAILED: it never was connected. */
   | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
+  /** Pages come in: the source is at work. */
+  | { readonly kind: 'pages-moved' }
   /** Every page and fault connection is up again. */
   | { readonly kind: 'pages-connected' }
   /** The last page that the running guest lacked is placed. */
@@ -144,8 +171,9 @@ export type ReceptionEvent =
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
+/** `stage`: the stage has lasted too long. */
 export type ReceptionTimer =
-  'control' | 'greeted' | 'pages' | 'retry' | 'unreachable' | 'placement' | 'audit' | 'farewell';
+  'control' | 'greeted' | 'pages' | 'retry' | 'unreachable' | 'placement' | 'audit' | 'farewell' | 'stage';
 
 export type ReceptionEffect =
   | { readonly kind: 'send'; readonly message: Message }
@@ -163,6 +191,8 @@ export type ReceptionEffect =
   | { readonly kind: 'reconnect-pages' }
   | { readonly kind: 'settle' }
   | { readonly kind: 'audit' }
+  /** It takes too long: the guest runs on. */
+  | { readonly kind: 'stop-audit' }
   | { readonly kind: 'arm'; readonly timer: ReceptionTimer; readonly ms: number }
   | { readonly kind: 'disarm'; readonly timer: ReceptionTimer }
   | { readonly kind: 'end'; readonly ending: Ending };
@@ -180,6 +210,56 @@ export function beginReception(): Stage {
 
 /** The next stage and what to do; an event that means nothing in a stage changes nothing. */
 export function stepReception(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): ReceptionStep {
+  const step = react(limits, stage, event);
+  const timing = timeStage(limits.stages, stage, step.stage, event);
+  // Last: the answers go first.
+  return timing === undefined ? step : { stage: step.stage, effects: [...step.effects, timing] };
+}
+
+// Each stage is timed from where it begins; what keeps a stage alive begins its time anew.
+function timeStage(
+  limits: StageLimits,
+  before: Stage,
+  after: Stage,
+  event: ReceptionEvent,
+): ReceptionEffect | undefined {
+  const isAlive =
+    after.name === 'receiving' &&
+    (event.kind === 'round-placed' || event.kind === 'pages-moved' || event.kind === 'attached');
+  // Without its source it is the timer `control` that counts.
+  if (after.name === 'receiving' && event.kind === 'control-lost') return { kind: 'disarm', timer: 'stage' };
+  const ms = stageMs(limits, after);
+  const msBefore = stageMs(limits, before);
+  if (before.name === after.name && ms === msBefore && !isAlive) return undefined;
+  if (ms !== undefined) return { kind: 'arm', timer: 'stage', ms };
+  return msBefore === undefined ? undefined : { kind: 'disarm', timer: 'stage' };
+}
+
+function stageMs(limits: StageLimits, stage: Stage): number | undefined {
+  switch (stage.name) {
+    case 'preparing':
+      return limits.prepareMs;
+    case 'receiving':
+      return limits.idleMs;
+    case 'resuming':
+      return limits.resumeMs;
+    case 'running':
+      return stage.isWhole && !stage.prepare.audits ? limits.leaveMs : undefined;
+    case 'auditing':
+      return limits.auditMs;
+    case 'told':
+      return limits.leaveMs;
+    case 'greeted':
+    case 'validating':
+    case 'placing':
+    case 'ended':
+      return undefined;
+    default:
+      return unreachable(stage);
+  }
+}
+
+function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): ReceptionStep {
   switch (event.kind) {
     case 'attached':
       return onAttached(stage);
@@ -201,6 +281,8 @@ export function stepReception(limits: ReceptionLimits, stage: Stage, event: Rece
       return onRoundPlaced(stage, { round: event.round, pages: event.pages });
     case 'pages-lost':
       return onPagesLost(limits, stage, event.error);
+    case 'pages-moved':
+      return same(stage);
     case 'pages-connected':
       return onPagesConnected(stage);
     case 'all-arrived':
@@ -586,9 +668,66 @@ function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): 
         : same(stage);
     case 'farewell':
       return onSourceGone(limits, stage);
+    case 'stage':
+      return onStageTimeout(limits.stages, stage);
     default:
       return unreachable(timer);
   }
+}
+
+function onStageTimeout(limits: StageLimits, stage: Stage): ReceptionStep {
+  switch (stage.name) {
+    case 'preparing':
+      return refuse(
+        stage,
+        'TIMEOUT',
+        timeout(`a place for the guest was not ready within ${limits.prepareMs / 1000} s`),
+      );
+    case 'receiving':
+      return refuse(stage, 'TIMEOUT', timeout(`the source sent no page for ${limits.idleMs / 1000} s`));
+    case 'resuming':
+      return failRunning(
+        stage,
+        timeout(
+          `the guest's vCPUs did not all run within ${limits.resumeMs / 1000} s of the hand-over; end this process and start the guest anew`,
+        ),
+      );
+    case 'auditing': {
+      const answer = endlessAudit(limits);
+      return {
+        stage: { name: 'told', answers: [...stage.answers, answer] },
+        effects: [{ kind: 'stop-audit' }, { kind: 'send', message: answer }],
+      };
+    }
+    case 'running':
+    case 'told':
+      return end(stage, { kind: 'running', isSourceGone: true });
+    case 'greeted':
+    case 'validating':
+    case 'placing':
+    case 'ended':
+      return same(stage);
+    default:
+      return unreachable(stage);
+  }
+}
+
+// An audit that cannot be done is a failed one.
+function endlessAudit({ auditMs }: StageLimits): MessageOf<'AUDITED'> {
+  return {
+    name: 'AUDITED',
+    passed: false,
+    checked: 0,
+    failed: 1,
+    findings: [`the audit was not over within ${auditMs / 1000} s and was stopped; the guest runs on`],
+    samples: new Float64Array(0),
+    gaps: new Float64Array(0),
+    longestStallUs: 0,
+  };
+}
+
+function timeout(message: string): MicrostunError {
+  return new MicrostunError('TIMEOUT', message);
 }
 
 // What the guest lacks is lost with its source. While it is being resumed or settled, that is not known yet.

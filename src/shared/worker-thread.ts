@@ -1,6 +1,6 @@
 // A worker thread as its owner holds it: typed messages both ways, and a failure that cannot be missed.
 // A leaf; the entry files are named by URL and never imported.
-import { Worker, type Transferable } from 'node:worker_threads';
+import { Worker, type Transferable, type WorkerOptions } from 'node:worker_threads';
 import { MicrostunError, messageOf } from './errors.js';
 
 /** Heap limits that keep a worker small; guest memory lies outside of the heap. */
@@ -15,6 +15,7 @@ export class WorkerThread<Request, Message> {
 
   /**
    * Starts `entry` with `workerData`. `onFailure` is called once if it throws or ends without being asked to.
+   * @throws MicrostunError WORKER_FAILED when the host allows no further thread.
    */
   constructor(
     name: string,
@@ -25,7 +26,7 @@ export class WorkerThread<Request, Message> {
     transferList: Transferable[] = [],
   ) {
     this.name = name;
-    this.#worker = new Worker(entry, { name, workerData, transferList, resourceLimits: RESOURCE_LIMITS });
+    this.#worker = startWorker(entry, { name, workerData, transferList, resourceLimits: RESOURCE_LIMITS });
     let failure: unknown;
     this.#worker.on('message', onMessage);
     this.#worker.on('error', (error) => {
@@ -35,7 +36,7 @@ export class WorkerThread<Request, Message> {
       this.#worker.on('exit', (status) => {
         resolve();
         if (this.#isEnding && failure === undefined) return;
-        const why = failure === undefined ? `it ended with status ${status}` : messageOf(failure);
+        const why = failure === undefined ? `it ended with status ${status}` : whyOf(failure);
         onFailure(
           new MicrostunError('WORKER_FAILED', `the ${name} worker failed: ${why}`, { cause: failure }),
         );
@@ -67,4 +68,28 @@ export class WorkerThread<Request, Message> {
     this.#isEnding = true;
     await this.#worker.terminate();
   }
+}
+
+function startWorker(entry: URL, options: WorkerOptions): Worker {
+  try {
+    return new Worker(entry, options);
+  } catch (error) {
+    throw new MicrostunError(
+      'WORKER_FAILED',
+      `the ${options.name} worker could not be started: ${whyOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+/** Why a worker failed, in words that say what to do; the platform says only "EAGAIN" where threads are limited. */
+export function whyOf(failure: unknown): string {
+  const text = messageOf(failure);
+  const code = failure instanceof Error && 'code' in failure ? failure.code : undefined;
+  if (code === 'ERR_WORKER_INIT_FAILED')
+    return (
+      `this host allows no further thread (${text}); raise its limit (ulimit -u, or the pids limit of the container ` +
+      'or service), or ask for fewer --vcpus and --connections'
+    );
+  return text;
 }

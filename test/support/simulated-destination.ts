@@ -11,6 +11,8 @@ import type { Witness } from './simulated-witness.js';
 export interface DestinationOptions extends Omit<ReceptionOptions, 'instanceId'> {
   /** Started anew as another version of the program: it refuses whoever asks, without a welcome. */
   readonly isOfAnotherVersion: boolean;
+  /** Remembers no migration for long that has ended. */
+  readonly isForgetful: boolean;
   readonly admit: typeof admit;
 }
 
@@ -48,6 +50,14 @@ export class SimulatedDestination {
     this.current?.fail();
   }
 
+  /** The guest's code throws, wherever its migration stands: it cannot go on here. */
+  throwInGuest(): void {
+    const { current } = this;
+    if (current === undefined) return;
+    if (current.hasEnded) current.stopGuest();
+    else current.fail();
+  }
+
   die(): void {
     this.process.isAlive = false;
     this.current?.die();
@@ -55,8 +65,9 @@ export class SimulatedDestination {
   }
 
   // What was answered goes, as it does in time, and with it a guest that came and has gone on to somewhere else.
-  forget(): void {
+  #forget(): void {
     this.#refused.clear();
+    this.#witness.forgets(this.instanceId);
     if (this.current?.isFinished === true) this.current = undefined;
   }
 
@@ -115,6 +126,10 @@ export class SimulatedDestination {
       instanceId: this.instanceId,
     });
     reception.whenFinished((ending) => {
+      if (this.#options.isForgetful)
+        this.process.after(this.process.world.chance.delay(500), () => {
+          this.#forget();
+        });
       if (ending.kind !== 'refused') return;
       this.#refused.add(migrationId);
       this.current = undefined;

@@ -21,7 +21,9 @@ const misfortunes = [
   'kill destination',
   'worker fails at source',
   'worker fails at destination',
-  'destination forgets',
+  'a stranger comes',
+  'guest throws at source',
+  'guest throws at destination',
 ] as const;
 export type Misfortune = (typeof misfortunes)[number];
 

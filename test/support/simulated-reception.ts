@@ -128,6 +128,11 @@ export class SimulatedReception {
     this.on({ kind: 'failed', error: FAILED });
   }
 
+  /** The guest that came threw, after its migration: the process that runs it says so. */
+  stopGuest(): void {
+    if (this.#record.resumedBy === this.#options.instanceId) this.#witness.stops(this.#record, 'failed');
+  }
+
   die(): void {
     this.#line.leaveDestination();
   }
@@ -229,6 +234,9 @@ export class SimulatedReception {
         return;
       case 'audit':
         this.#work({ kind: 'audited', answer: AUDITED });
+        return;
+      case 'stop-audit':
+        this.#record.auditedAt = Math.min(this.#record.auditedAt, this.#process.world.clock.now);
         return;
       case 'arm':
         this.#timers.arm(effect.timer, effect.ms);

@@ -131,6 +131,15 @@ export class Witness {
     if (record.resumedBy === instanceId) this.#world.violate(`${record.id}: refused after it was resumed`);
   }
 
+  /**
+   * What a process has refused and forgotten may come to it again if it was never asked to prepare: its source has not
+   * heard a word from it, so nothing can have been handed over.
+   */
+  forgets(instanceId: string): void {
+    for (const { preparedBy, refusedBy } of this.records)
+      if (preparedBy === undefined) refusedBy.delete(instanceId);
+  }
+
   resumes(record: MigrationRecord, instanceId: string): void {
     record.resumedBy = instanceId;
     record.guest.runsAt = instanceId;

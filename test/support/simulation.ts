@@ -2,6 +2,7 @@
 // that can go wrong between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
 import { stepReception } from '../../src/destination/reception.js';
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {
   stepMigration,
   type MigrationMode,
@@ -10,7 +11,7 @@ import {
 } from '../../src/source/migration.js';
 import { SimulatedDestination } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
-import { Network } from './simulated-network.js';
+import { Network, PageLine, type PageEvents } from './simulated-network.js';
 import type { StepReception } from './simulated-reception.js';
 import { SimulatedMigration, type StepMigration } from './simulated-source.js';
 import { Process, STALL_MS_MAX, World } from './simulated-world.js';
@@ -32,6 +33,8 @@ export interface Story {
   readonly trace: readonly string[];
   readonly records: readonly MigrationRecord[];
   readonly steps: number;
+  /** In which phases and stages the guest threw. */
+  readonly thrown: ReadonlySet<string>;
 }
 
 /** After this instant nothing new goes wrong, and no new migration begins. */
@@ -58,15 +61,22 @@ interface Source {
 export function simulate(seed: number, { isTraced = false, machines = REAL } = {}): Story {
   const scenario = new Scenario(seed, isTraced, machines);
   scenario.run();
-  const { world, witness, steps } = scenario;
+  const { world, witness, steps, thrown } = scenario;
   return {
     seed,
     violation: world.violation,
     trace: world.trace ?? [],
     records: witness.records,
     steps,
+    thrown,
   };
 }
+
+const strangersPages: PageEvents = {
+  connected: () => undefined,
+  lost: () => undefined,
+  placed: () => undefined,
+};
 
 class Scenario {
   readonly world: World;
@@ -80,6 +90,8 @@ class Scenario {
   readonly #newDestination: () => SimulatedDestination;
   #destination: SimulatedDestination | undefined;
   #restarts = 0;
+  #strangers = 0;
+  readonly #thrown = new Set<string>();
 
   constructor(seed: number, isTraced: boolean, machines: Machines) {
     this.world = new World(seed, isTraced);
@@ -95,6 +107,13 @@ class Scenario {
       retryMs: chance.between(5, 30),
       placementMs: chance.between(300, 2000),
       farewellMs: chance.between(300, 3000),
+      stages: {
+        prepareMs: chance.between(300, 3000),
+        idleMs: chance.between(1000, 5000),
+        resumeMs: chance.between(300, 6000),
+        auditMs: chance.between(500, 6000),
+        leaveMs: chance.between(300, 3000),
+      },
     };
     this.#newDestination = () =>
       new SimulatedDestination(
@@ -104,11 +123,16 @@ class Scenario {
         {
           limits,
           failureShare: this.#failureShare,
+          isForgetful: chance.isTrue(0.2),
           isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
           step: this.#machines.stepReception,
           admit: this.#machines.admit,
         },
       );
+  }
+
+  get thrown(): ReadonlySet<string> {
+    return this.#thrown;
   }
 
   run(): void {
@@ -211,6 +235,34 @@ class Scenario {
     });
   }
 
+  // Somebody who is no source: says HELLO, with or without a claim to have been here, perhaps waits, and hangs up.
+  #admitStranger(): void {
+    const { chance } = this.world;
+    const id = `stranger ${++this.#strangers}`;
+    const process = new Process(id, this.world);
+    this.#network.lines.set(id, new PageLine(this.#network, process, strangersPages));
+    this.witness.record(id, this.witness.guest(id), false);
+    this.#network.dial(
+      process,
+      (end) => {
+        end.send({
+          name: 'HELLO',
+          version: PROTOCOL_VERSION,
+          role: 'control',
+          migrationId: id,
+          welcomedBy: chance.pick(['', 'nobody', this.#destination?.instanceId ?? '']),
+          index: 0,
+          round: 0,
+          windows: 0,
+        });
+        process.after(chance.isTrue(0.5) ? 0 : chance.delay(1000), () => {
+          end.close();
+        });
+      },
+      () => undefined,
+    );
+  }
+
   #befall(misfortune: Misfortune): void {
     const { world } = this;
     const { chance, clock } = world;
@@ -269,8 +321,20 @@ class Scenario {
       case 'worker fails at destination':
         if (destination?.process.isAlive === true) destination.fail();
         return;
-      case 'destination forgets':
-        destination?.forget();
+      case 'guest throws at source':
+        if (!source.process.isAlive || !source.guest.runsAtSource) return;
+        // Nobody tries to move what cannot run.
+        source.attempts = ATTEMPTS_MAX;
+        if (source.migration !== undefined) this.#thrown.add(`source: ${source.migration.state.phase.name}`);
+        source.migration?.fail();
+        return;
+      case 'guest throws at destination':
+        if (destination?.process.isAlive !== true || destination.current === undefined) return;
+        this.#thrown.add(`destination: ${destination.current.stage.name}`);
+        destination.throwInGuest();
+        return;
+      case 'a stranger comes':
+        this.#admitStranger();
         return;
     }
   }

@@ -222,6 +222,7 @@ describe('the destination', () => {
     retryMs: 10,
     placementMs: 1000,
     farewellMs: 2000,
+    stages: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
   };
   const prepare: MessageOf<'PREPARE'> = {
     name: 'PREPARE',

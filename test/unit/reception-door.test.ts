@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   beginReception,
   GREETED_MS,
+  stageLimits,
   stepReception,
   type ReceptionEvent,
   type ReceptionLimits,
@@ -19,6 +20,7 @@ const limits: ReceptionLimits = {
   retryMs: 10,
   placementMs: 1000,
   farewellMs: 2000,
+  stages: stageLimits,
 };
 const step = (stage: Stage, event: ReceptionEvent): ReceptionStep => stepReception(limits, stage, event);
 const greeted = beginReception();

@@ -74,6 +74,21 @@ describe.runIf(oneSeed === undefined)('the simulation', () => {
     ]);
   });
 
+  it('has guests that throw in every phase and stage in which they run, or wait to', () => {
+    const stages = [
+      ...['greeted', 'preparing', 'receiving', 'validating', 'placing', 'resuming'],
+      ...['running', 'auditing', 'told', 'ended'],
+    ].map((stage) => `destination: ${stage}`);
+    const phases = [
+      ...['connecting', 'preparing', 'measuring-clock', 'installing-traces', 'copying', 'harvesting'],
+      'stopping',
+    ].map((phase) => `source: ${phase}`);
+    const missing = new Set([...stages, ...phases]);
+    for (let seed = 1; seed <= PLANTED_SEEDS_MAX && missing.size > 0; seed++)
+      for (const one of simulate(seed).thrown) missing.delete(one);
+    expect([...missing]).toEqual([]);
+  });
+
   it('is the same story for the same seed', () => {
     expect(simulate(42, { isTraced: true })).toEqual(simulate(42, { isTraced: true }));
   });

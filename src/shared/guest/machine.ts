@@ -58,6 +58,9 @@ export class GuestMachine {
   #faultPorts: MessagePort[] = [];
   #hasFailed = false;
   #isStopped = true;
+  #isClosed = false;
+  /** Rejects the starts of vCPUs that are not ready yet. */
+  readonly #starting = new Set<(error: MicrostunError) => void>();
   #sampler: GuestSampler | undefined;
 
   /**
@@ -97,20 +100,26 @@ export class GuestMachine {
     return this.shared.spec;
   }
 
-  /** Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready. */
+  /**
+   * Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready.
+   * @throws MicrostunError GUEST_FAILED; CANCELLED when the machine is closed meanwhile.
+   */
   async start(boots: boolean): Promise<void> {
     const [first, ...others] = Array.from({ length: this.spec.vcpus }, (_, id) => id);
     await this.#startVcpu(first!, boots);
+    if (this.#isClosed) throw closedError();
     await Promise.all(others.map((id) => this.#startVcpu(id, false)));
     setParkedClock(this.shared, 0, monotonicUs());
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
     return new Promise((resolve, reject) => {
+      this.#starting.add(reject);
       const { port1, port2 } = new MessageChannel();
       this.#faultPorts.push(port1);
       const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
       const onReady = (): void => {
+        this.#starting.delete(reject);
         resolve();
       };
       const onFailure = (error: MicrostunError): void => {
@@ -124,6 +133,7 @@ export class GuestMachine {
         this.#hasFailed = true;
         // A worker that ran out of memory or called process.exit() could not say so itself.
         this.safepoints.markExited(vcpu);
+        this.#starting.delete(reject);
         reject(ours);
         this.#events.failed(ours);
       };
@@ -241,8 +251,11 @@ export class GuestMachine {
     );
   }
 
-  /** Checks the whole parked guest in a worker of its own. */
-  audit(): Promise<AuditResult> {
+  /**
+   * Checks the whole parked guest in a worker of its own, which is ended wherever it is when `signal` is aborted.
+   * @throws MicrostunError WORKER_FAILED; CANCELLED when it was aborted.
+   */
+  audit(signal?: AbortSignal): Promise<AuditResult> {
     return new Promise((resolve, reject) => {
       const entry = new URL('./audit-worker.js', import.meta.url);
       const worker = new WorkerThread<never, AuditResult>(
@@ -255,6 +268,12 @@ export class GuestMachine {
         },
         reject,
       );
+      const stop = (): void => {
+        reject(new MicrostunError('CANCELLED', 'the audit was stopped'));
+        void worker.terminate();
+      };
+      if (signal?.aborted === true) stop();
+      signal?.addEventListener('abort', stop, { once: true });
     });
   }
 
@@ -280,10 +299,16 @@ export class GuestMachine {
     };
   }
 
-  /** Ends the vCPU workers at their next safepoint; those that cannot reach one are ended where they are. */
+  /**
+   * Ends the vCPU workers at their next safepoint; those that cannot reach one are ended where they are. A start that
+   * is under way ends as well.
+   */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const reject of this.#starting) reject(closedError());
+    this.#starting.clear();
     this.safepoints.command(Command.EXIT);
-    void this.stopSampling();
+    const sampling = this.stopSampling();
     const vcpus = this.#vcpus;
     this.#vcpus = [];
     for (const port of this.takeFaultPorts()) port.close();
@@ -298,5 +323,10 @@ export class GuestMachine {
     );
     // Nobody is left who waits for a vCPU that was ended where it was.
     for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) this.safepoints.markExited(vcpu);
+    await sampling;
   }
+}
+
+function closedError(): MicrostunError {
+  return new MicrostunError('CANCELLED', 'the machine was closed while it started');
 }

@@ -1,0 +1,182 @@
+// The preparation of a place for a guest, in parts that the test holds in its hand: the end may come at each await.
+import { describe, expect, it } from 'vitest';
+import type { Fetcher, FetcherEvents } from '../../src/destination/fetcher.js';
+import { Preparation, type PreparationParts } from '../../src/destination/preparation.js';
+import type { ReceiverEvents, ReceiverPool } from '../../src/destination/receivers.js';
+import { Belongings } from '../../src/shared/belongings.js';
+import type { GuestMachine } from '../../src/shared/guest/machine.js';
+import { whyOf } from '../../src/shared/worker-thread.js';
+import { examples } from './message-examples.js';
+
+const nothing = (): void => undefined;
+const [prepare] = examples.PREPARE;
+
+/** Parts that wait until they are told, and note what is made and closed. */
+class Parts implements PreparationParts {
+  readonly made: string[] = [];
+  readonly closed: string[] = [];
+  readonly events: { receivers?: ReceiverEvents; fetcher?: FetcherEvents } = {};
+  started: () => void = nothing;
+  startFailed: (error: Error) => void = nothing;
+  onMade: (what: string) => void = nothing;
+
+  #make(what: string): { close(): Promise<void> } {
+    this.made.push(what);
+    this.onMade(what);
+    return {
+      close: () => {
+        this.closed.push(what);
+        return Promise.resolve();
+      },
+    };
+  }
+
+  machine(): GuestMachine {
+    return {
+      ...this.#make('machine'),
+      start: () =>
+        new Promise<void>((resolve, reject) => {
+          this.started = resolve;
+          this.startFailed = reject;
+        }),
+      prepareSampling: () => {
+        this.made.push('sampler');
+      },
+      stopSampling: () => {
+        this.closed.push('sampler');
+        return Promise.resolve(new Float64Array(0));
+      },
+    } as unknown as GuestMachine;
+  }
+
+  receivers(...[, , , , events]: Parameters<PreparationParts['receivers']>): ReceiverPool {
+    this.events.receivers = events;
+    return { ...this.#make('receivers'), start: nothing } as unknown as ReceiverPool;
+  }
+
+  fetcher(...[, , , , events]: Parameters<PreparationParts['fetcher']>): Fetcher {
+    this.events.fetcher = events;
+    return this.#make('fetcher') as unknown as Fetcher;
+  }
+
+  /** Resolves once `what` is made. */
+  async until(what: string): Promise<void> {
+    if (this.made.includes(what)) return;
+    await new Promise<void>((resolve) => {
+      this.onMade = (one) => {
+        if (one === what) resolve();
+      };
+    });
+  }
+}
+
+function begin(): { parts: Parts; preparation: Preparation; prepared: Promise<number> } {
+  const parts = new Parts();
+  const receivers = {
+    roundPlaced: nothing,
+    allArrived: nothing,
+    moved: nothing,
+    outOfTurn: nothing,
+    connected: nothing,
+    lost: nothing,
+    failed: nothing,
+  };
+  const fetcher = {
+    allArrived: nothing,
+    settled: nothing,
+    connected: nothing,
+    lost: nothing,
+    failed: nothing,
+  };
+  const preparation = new Preparation(
+    { receivers, fetcher, failed: nothing, samplingFailed: nothing },
+    parts,
+  );
+  const prepared = preparation.run(prepare, '127.0.0.1', 'm');
+  prepared.catch(nothing);
+  return { parts, preparation, prepared };
+}
+
+async function reach(what: string, parts: Parts): Promise<void> {
+  await parts.until('machine');
+  if (what === 'machine') return;
+  parts.started();
+  await parts.until('receivers');
+  if (what === 'receivers') return;
+  parts.events.receivers?.touched();
+  await parts.until('fetcher');
+}
+
+describe('a preparation whose end comes', () => {
+  it.each(['machine', 'receivers', 'fetcher'])(
+    'while it waits for its %s stops, and closes all that it made and nothing twice',
+    async (what) => {
+      const { parts, preparation, prepared } = begin();
+      await reach(what, parts);
+      await preparation.close(false);
+      await expect(prepared).rejects.toMatchObject({ code: 'CANCELLED' });
+      expect([...parts.closed].sort()).toEqual([...parts.made].sort());
+      const { made } = parts;
+      const count = made.length;
+      // What it waited for comes after all: nothing is made of it.
+      parts.started();
+      parts.events.receivers?.touched();
+      parts.events.fetcher?.connected();
+      await preparation.close(false);
+      expect(made).toHaveLength(count);
+      expect(parts.closed).toHaveLength(count);
+    },
+  );
+
+  it('after a guest came keeps its machine, and closes the rest', async () => {
+    const { parts, preparation, prepared } = begin();
+    await reach('fetcher', parts);
+    parts.events.fetcher?.connected();
+    await prepared;
+    await preparation.close(true);
+    expect(parts.closed.sort()).toEqual(['fetcher', 'receivers', 'sampler']);
+  });
+
+  it('because its guest threw ends as well, and says what the guest threw', async () => {
+    const { parts, preparation, prepared } = begin();
+    await reach('machine', parts);
+    parts.startFailed(new Error('thrown by the guest'));
+    await expect(prepared).rejects.toThrow('thrown by the guest');
+    await preparation.close(false);
+    expect(parts.closed).toEqual(['machine']);
+  });
+});
+
+describe('belongings', () => {
+  it('that are made after the end are closed at once, and the end waits for that', async () => {
+    const belongings = new Belongings();
+    let closed: () => void = nothing;
+    await belongings.close();
+    expect(() => belongings.own(1, () => new Promise<void>((resolve) => (closed = resolve)))).toThrow(
+      'the end came',
+    );
+    let isOver = false;
+    const over = belongings.close().then(() => (isOver = true));
+    await Promise.resolve();
+    expect(isOver).toBe(false);
+    closed();
+    await over;
+  });
+
+  it('are not waited for past the end', async () => {
+    const belongings = new Belongings();
+    const waiting = belongings.wait(new Promise(nothing));
+    await belongings.close();
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+});
+
+describe('a thread that the host does not allow', () => {
+  it('is explained, and the way out is said', () => {
+    const refused = Object.assign(new Error('Worker initialization failure: EAGAIN'), {
+      code: 'ERR_WORKER_INIT_FAILED',
+    });
+    expect(whyOf(refused)).toMatch(/no further thread.*ulimit -u.*--vcpus and --connections/);
+    expect(whyOf(new Error('anything else'))).toBe('anything else');
+  });
+});
