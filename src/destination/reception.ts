@@ -700,6 +700,8 @@ function onStageTimeout(limits: StageLimits, stage: Stage): ReceptionStep {
       };
     }
     case 'running':
+      // One that just began to run may hear of the stage before.
+      return stage.isWhole ? end(stage, { kind: 'running', isSourceGone: true }) : same(stage);
     case 'told':
       return end(stage, { kind: 'running', isSourceGone: true });
     case 'greeted':
