@@ -6,6 +6,7 @@ import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { createLogger } from '../shared/logger.js';
 import { sleepUnless } from '../shared/timers.js';
+import type { FailureReport, MigrationReport } from '../shared/report/report.js';
 import { releaseUnusedMemory } from '../shared/unused-memory.js';
 import { formatBytes, formatCount } from '../shared/units.js';
 import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js';
@@ -33,10 +34,12 @@ export interface ListeningNotice {
 
 /** What `--json` prints when the destination ends. */
 interface DestinationReport {
-  readonly outcome: 'ran' | 'refused' | 'cancelled' | 'pages-lost';
+  readonly outcome: 'ran' | 'refused' | 'cancelled' | 'pages-lost' | 'failed';
   readonly pid: number;
   readonly error: { readonly code: string; readonly message: string } | null;
   readonly guest: { readonly slices: number; readonly pagesWritten: number } | null;
+  /** What became of each forwarding (--forward-to), in order. */
+  readonly forwarded: readonly (MigrationReport | FailureReport)[];
 }
 
 const ANY_PORT: Address = { host: ANY_HOST, port: 0 };
@@ -54,6 +57,9 @@ class DestinationRun {
   readonly #destination: Destination;
   #report: (reception: Reception) => void = () => undefined;
   #hopsLeft: number;
+  readonly #forwarded: (MigrationReport | FailureReport)[] = [];
+  /** Of the last forwarding that failed. */
+  #forwardStatus = 0;
 
   constructor(args: DestinationArguments) {
     this.#args = args;
@@ -70,7 +76,11 @@ class DestinationRun {
           farewellMs: args.reconnectTimeout * 1.5,
           stages: stageLimits,
         },
-        memoryBytesMax: args.maxMemory ?? process.availableMemory(),
+        room: () => {
+          // What guests left that are gone is not in the way of the next.
+          releaseUnusedMemory();
+          return { guestBytesMax: args.maxMemory, availableBytes: process.availableMemory() };
+        },
         logger: this.#logger,
       },
       (reception, migration) => {
@@ -109,6 +119,10 @@ class DestinationRun {
   #cancel(reason: string): void {
     this.#interrupted.abort(new MicrostunError('CANCELLED', reason));
     this.#destination.cancel(reason);
+    if (this.#destination.migration?.isHandedOver === true)
+      this.#progress.say(
+        'the guest has been handed over and cannot be refused any more; this process ends once its source has taken its leave. Interrupt again to end now',
+      );
   }
 
   // One migration, in and perhaps out again; answers the exit status when that was the last.
@@ -126,10 +140,13 @@ class DestinationRun {
         await untilAborted(signal);
         await reception.machine.close();
         return this.#end('pages-lost', exitStatusOf('PAGES_LOST'), reception.error);
-      case 'refused':
       case 'failed':
+        this.#progress.say(`the guest came and cannot go on: ${reception.error.message}`);
+        await reception.machine.close();
+        return this.#end('failed', exitStatusOf(reception.error.code), reception.error);
+      case 'refused':
         this.#progress.say(`no guest came: ${reception.error.message}`);
-        if (reception.kind === 'refused' && !this.#args.once && !signal.aborted) return undefined;
+        if (!this.#args.once && !signal.aborted) return undefined;
         return this.#end(
           'refused',
           exitStatusOf(signal.aborted ? 'CANCELLED' : reception.error.code),
@@ -165,24 +182,42 @@ class DestinationRun {
     if (runFor === undefined) await untilAborted(signal);
     else await sleepUnless(signal, runFor);
     const reason: unknown = signal.reason;
-    if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') throw reason;
     const { slices, work } = machine.counters();
     await machine.close();
+    const guest = { slices, pagesWritten: work };
+    if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') {
+      this.#progress.say(`the guest cannot go on: ${reason.message}`);
+      return this.#end('failed', exitStatusOf(reason.code), reason, guest);
+    }
     this.#progress.say(
       `the guest ran ${formatCount(slices)} slices here and wrote ${formatCount(work)} pages`,
     );
-    return this.#end('ran', 0, undefined, { slices, pagesWritten: work });
+    return this.#end('ran', 0, undefined, guest);
   }
 
   // Sends the guest on; answers whether it left. One that could not leave runs on here.
   async #forward(machine: GuestMachine, to: Address): Promise<boolean> {
     this.#progress.say(`forwarding the guest to ${formatAddress(to)}`);
     const migration = planMigration(machine, to, ANY_PORT, this.#args, this.#logger);
+    const { signal } = this.#interrupted;
+    const onAbort = (): void => {
+      const reason: unknown = signal.reason;
+      if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') migration.failWith(reason);
+      else migration.cancel('the forwarding destination was told to end');
+    };
+    signal.addEventListener('abort', onAbort);
     const result = await migration.run();
-    await conclude(result, machine, this.#args);
+    signal.removeEventListener('abort', onAbort);
+    // With --json there is one document, at the end.
+    const status = await conclude(result, machine, this.#args, (document) => this.#forwarded.push(document), {
+      prints: !this.#args.json,
+    });
+    if (status !== 0) this.#forwardStatus = status;
     if (result.kind === 'failed' && result.owner === 'source') {
-      await machine.park();
-      await machine.resume();
+      if (!machine.isFailed) {
+        await machine.park();
+        await machine.resume();
+      }
       return false;
     }
     this.#hopsLeft--;
@@ -202,9 +237,10 @@ class DestinationRun {
       pid: process.pid,
       error: error === undefined ? null : { code: error.code, message: error.message },
       guest,
+      forwarded: this.#forwarded,
     };
     if (this.#args.json) standardOutput.print(JSON.stringify(report, undefined, 2));
-    return status;
+    return status === 0 ? this.#forwardStatus : status;
   }
 }
 

@@ -103,17 +103,18 @@ function emulationOf({ delay, cut }: MigrationArguments): Emulation | undefined 
     : { delayMs: delay ?? 0, cuts: cut?.cuts ?? [] };
 }
 
-/** Prints the report, or the failure, on standard output, and has `show` show it; answers the exit status. */
+/** Prints the report, or the failure, on standard output unless it is not to, and has `show` show it; answers the exit status. */
 export async function conclude(
   result: MigrationResult,
   machine: GuestMachine,
   { json, audit, report: htmlFile }: MigrationArguments,
   show?: (document: MigrationReport | FailureReport) => void,
+  { prints } = { prints: true },
 ): Promise<number> {
   if (result.kind === 'completed') {
     const { report } = result;
-    if (json) standardOutput.print(reportText(report));
-    else standardOutput.printText(renderReport(report));
+    if (prints && json) standardOutput.print(reportText(report));
+    else if (prints) standardOutput.printText(renderReport(report));
     show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
@@ -129,8 +130,8 @@ export async function conclude(
     safeNext: await safeNextOf(owner, machine, audit),
     source: { pid: process.pid },
   };
-  if (json) standardOutput.print(reportText(failure));
-  else standardOutput.printText(renderFailure(failure));
+  if (prints && json) standardOutput.print(reportText(failure));
+  else if (prints) standardOutput.printText(renderFailure(failure));
   show?.(failure);
   if (htmlFile !== undefined)
     complain(`${htmlFile} was not written: only a migration that completed can be drawn`);

@@ -28,9 +28,11 @@ import { peerHostOf } from '../shared/wire/sockets.js';
 import { checkHandOver, checkLastRound } from './hand-over-check.js';
 import { Preparation, type PreparationParts } from './preparation.js';
 import { ReceptionRehearsal } from './rehearsal.js';
+import { checkRoom, type Room } from './room.js';
 import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 import {
   beginReception,
+  isHandedOver,
   isRefusable,
   lastMessages,
   stepReception,
@@ -44,8 +46,8 @@ import {
 
 export interface ReceiveOptions {
   readonly limits: ReceptionLimits;
-  /** The largest guest that this host takes, in bytes. */
-  readonly memoryBytesMax: number;
+  /** What there is room for; asked when a guest comes, and not before. */
+  readonly room: () => Room;
   readonly logger: Logger;
   /** What a place for a guest is made of; the real workers, but in a test. */
   readonly parts?: PreparationParts;
@@ -96,6 +98,11 @@ export class IncomingMigration {
     this.#timers = new Timers((timer) => {
       this.#events.push({ kind: 'timer', timer });
     });
+  }
+
+  /** Whether the guest is this side's, and its migration is not over. */
+  get isHandedOver(): boolean {
+    return isHandedOver(this.#stage);
   }
 
   get stage(): Stage['name'] {
@@ -256,14 +263,7 @@ export class IncomingMigration {
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
     const { guest, pagePorts } = prepare;
-    const { memoryBytesMax } = this.#options;
-    if (guest.memoryBytes > memoryBytesMax) {
-      throw new MicrostunError(
-        'INSUFFICIENT_MEMORY',
-        `the guest has ${guest.memoryBytes} bytes of memory, the destination can take ${memoryBytesMax}; ` +
-          'free memory there, raise its --max-memory, or choose a smaller --memory',
-      );
-    }
+    checkRoom(prepare, this.#options.room());
     if (guest.memoryBytes % PAGE_BYTES !== 0)
       throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
     if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');

@@ -9,6 +9,8 @@ interface CatalogueEntry {
   readonly factory: GuestFactory;
   /** Pages a second when the user names no rate. */
   readonly defaultWriteRate: number;
+  /** What its audit takes beside the guest itself; nothing to speak of if not said. */
+  readonly auditMemoryBytes?: (spec: GuestSpec) => number;
 }
 
 /** Every built-in guest. */
@@ -25,10 +27,19 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     summary: 'deterministic: all of memory is recomputed and compared',
     factory: replay,
     defaultWriteRate: 100_000,
+    // It runs the whole guest again, in memory of its own.
+    auditMemoryBytes: ({ memoryBytes }) => memoryBytes,
   },
 };
 
 export const programNames = Object.keys(catalogue);
+
+/** What the audit of `spec` takes beside the guest itself, in bytes. */
+export function auditMemoryBytesOf(spec: GuestSpec): number {
+  return Object.hasOwn(catalogue, spec.program)
+    ? (catalogue[spec.program]?.auditMemoryBytes?.(spec) ?? 0)
+    : 0;
+}
 
 /**
  * Makes the program that `spec` names.

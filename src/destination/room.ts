@@ -1,0 +1,50 @@
+// Whether this host has room for a guest that comes: what it needs, and what is there now.
+// Pure; whoever asks reads what is available, at the moment that the guest comes.
+import { MicrostunError } from '../shared/errors.js';
+import { auditMemoryBytesOf } from '../shared/guest/programs/catalogue.js';
+import { formatBytes } from '../shared/units.js';
+import type { MessageOf } from '../shared/wire/messages.js';
+
+export interface Room {
+  /** The largest guest that the user allows; undefined: what there is room for. */
+  readonly guestBytesMax: number | undefined;
+  /** What processes may still take on this host, or within the limits of its container. */
+  readonly availableBytes: number;
+}
+
+/** What a worker thread takes with its heap and stack: 5 to 8 MiB with Node 20 on x86-64. */
+const WORKER_BYTES = 8 << 20;
+/** Workers beside the vCPUs and the receivers: fetcher, sampler, and one for the audit. */
+const WORKERS = 3;
+/** Page table, bitmaps and counters: less than a page table byte and a few bits for each page. */
+const TABLE_SHARE = 1 / 2048;
+
+/**
+ * Answers only if the guest of `prepare` fits.
+ * @throws MicrostunError INSUFFICIENT_MEMORY, saying what it needs and what there is.
+ */
+export function checkRoom(
+  { guest, pagePorts, audits }: MessageOf<'PREPARE'>,
+  { guestBytesMax, availableBytes }: Room,
+): void {
+  const { memoryBytes, vcpus } = guest;
+  if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
+    throw new MicrostunError(
+      'INSUFFICIENT_MEMORY',
+      `the guest has ${memoryBytes} bytes of memory, the destination takes ${guestBytesMax} at the most; ` +
+        'raise its --max-memory, or choose a smaller --memory',
+    );
+  }
+  const ownBytes = Math.ceil(
+    memoryBytes * (1 + TABLE_SHARE) + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,
+  );
+  const auditBytes = audits ? auditMemoryBytesOf(guest) : 0;
+  if (ownBytes + auditBytes <= availableBytes) return;
+  const forAudit = auditBytes > 0 ? `, and ${formatBytes(auditBytes)} for its audit` : '';
+  throw new MicrostunError(
+    'INSUFFICIENT_MEMORY',
+    `the guest of ${formatBytes(memoryBytes)} needs ${formatBytes(ownBytes)} at the destination${forAudit}; ` +
+      `${formatBytes(availableBytes)} are available there now. Free memory there, or choose a smaller --memory` +
+      (auditBytes > 0 ? ', or --no-audit' : ''),
+  );
+}

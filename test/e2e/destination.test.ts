@@ -1,0 +1,124 @@
+// A destination whose migration ends while it prepares, and one that cannot send its guest on.
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  type MessageName,
+} from '../../src/shared/wire/messages.js';
+import { endAll, startDestination, startSource, type CliProcess } from '../support/cli.js';
+import { closeFakePeers, freeAddress, listenFree } from '../support/fake-peer.js';
+
+afterEach(async () => {
+  closeFakePeers();
+  await endAll();
+});
+
+/** Speaks for a source: says messages, and waits for the destination's. */
+async function fakeSource(
+  to: string,
+): Promise<{ say(message: Message): void; hear(name: MessageName): Promise<void> }> {
+  const [host, port] = to.split(':');
+  const socket = connect({ host: host!, port: Number(port) });
+  socket.on('error', () => undefined);
+  const reader = new FrameReader();
+  const heard: string[] = [];
+  let look = (): void => undefined;
+  socket.on('data', (chunk: Buffer) => {
+    for (const frame of reader.consume(chunk)) heard.push(decodeMessage(frame).name);
+    look();
+  });
+  await once(socket, 'connect');
+  return {
+    say(message) {
+      socket.write(Buffer.concat(encodeMessage(message)));
+    },
+    hear: (name) =>
+      new Promise((resolve) => {
+        look = () => {
+          if (heard.includes(name)) resolve();
+        };
+        look();
+      }),
+  };
+}
+
+/** Has a destination prepare for a guest, and cancels as soon as its first receiver dials. */
+async function cancelWhilePreparing(to: string): Promise<void> {
+  let dialled: () => void = () => undefined;
+  const isDialled = new Promise<void>((resolve) => (dialled = resolve));
+  // It takes connections and never welcomes: nothing gets further than that.
+  const pages = await listenFree(() => {
+    dialled();
+  });
+  const port = Number(pages.split(':')[1]);
+  const source = await fakeSource(to);
+  source.say({
+    name: 'HELLO',
+    version: PROTOCOL_VERSION,
+    role: 'control',
+    migrationId: randomUUID(),
+    welcomedBy: '',
+    index: 0,
+    round: 0,
+    windows: 0,
+  });
+  await source.hear('WELCOME');
+  source.say({
+    name: 'PREPARE',
+    guest: { program: 'uniform', memoryBytes: 16 << 20, vcpus: 4, seed: 1, writeRate: 0 },
+    mode: 'hybrid',
+    pagePorts: [port, port],
+    faultPort: port,
+    audits: false,
+    auditAfterMs: 0,
+  });
+  await isDialled;
+  source.say({ name: 'CANCEL', code: 'CANCELLED', reason: 'never mind' });
+  await source.hear('REFUSAL');
+}
+
+const threadsOf = ({ pid }: CliProcess): number => readdirSync(`/proc/${pid}/task`).length;
+
+describe('a destination whose source cancels while it prepares', () => {
+  it('ends when it was asked to take one migration', async () => {
+    const { destination, to } = await startDestination(['--once']);
+    await cancelWhilePreparing(to);
+    const { status, stdout } = await destination.ended;
+    expect(status).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'refused', error: { code: 'CANCELLED' } });
+  });
+
+  it.skipIf(process.platform !== 'linux')('keeps no thread of it, and takes the next guest', async () => {
+    const { destination, to } = await startDestination(['--run-for', '0ms']);
+    await cancelWhilePreparing(to);
+    await destination.said(/no guest came/);
+    const before = threadsOf(destination);
+    await cancelWhilePreparing(to);
+    await destination.said(/no guest came[^]*no guest came/);
+    expect(threadsOf(destination)).toBe(before);
+    expect((await startSource(to).ended).status).toBe(0);
+    expect((await destination.ended).status).toBe(0);
+  });
+});
+
+describe('a destination that cannot send its guest on', () => {
+  it('prints one document, which says why, and its exit status says so too', async () => {
+    const { destination, to } = await startDestination([
+      ...['--forward-to', await freeAddress(), '--migrate-after', '0ms'],
+      ...['--connect-timeout', '200ms', '--run-for', '0ms'],
+    ]);
+    expect((await startSource(to).ended).status).toBe(0);
+    const { status, stdout } = await destination.ended;
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: 'ran',
+      forwarded: [{ outcome: 'failed', error: { code: 'CONNECT_FAILED' }, owner: 'source' }],
+    });
+    expect(status).toBe(3);
+  });
+});

@@ -1,0 +1,47 @@
+// Whether there is room for a guest: counted when it comes, with all that it will take.
+import { describe, expect, it } from 'vitest';
+import { checkRoom } from '../../src/destination/room.js';
+import type { MessageOf } from '../../src/shared/wire/messages.js';
+import { examples } from './message-examples.js';
+
+const GIB = 2 ** 30;
+
+function prepareFor(program: string, audits: boolean): MessageOf<'PREPARE'> {
+  const [prepare] = examples.PREPARE;
+  return { ...prepare, audits, guest: { ...prepare.guest, program, memoryBytes: GIB, vcpus: 2 } };
+}
+
+describe('the room for a guest', () => {
+  const available = (availableBytes: number, guestBytesMax?: number) => ({ availableBytes, guestBytesMax });
+
+  it('is what is available, less what its threads and tables take', () => {
+    const prepare = prepareFor('uniform', true);
+    expect(() => {
+      checkRoom(prepare, available(1.2 * GIB));
+    }).not.toThrow();
+    expect(() => {
+      checkRoom(prepare, available(GIB));
+    }).toThrow(/1\.00 GiB needs 1\.\d+ GiB at the destination; 1\.00 GiB are available/);
+  });
+
+  it('counts the second guest that the audit of a deterministic one runs, if it is audited', () => {
+    expect(() => {
+      checkRoom(prepareFor('replay', true), available(1.5 * GIB));
+    }).toThrow(/and 1\.00 GiB for its audit.*--no-audit/);
+    expect(() => {
+      checkRoom(prepareFor('replay', false), available(1.5 * GIB));
+    }).not.toThrow();
+    expect(() => {
+      checkRoom(prepareFor('replay', true), available(2.5 * GIB));
+    }).not.toThrow();
+  });
+
+  it('is not more than the user allows, however much there is', () => {
+    expect(() => {
+      checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB - 4096));
+    }).toThrow(/--max-memory/);
+    expect(() => {
+      checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB));
+    }).not.toThrow();
+  });
+});
