@@ -269,7 +269,10 @@ describe('the destination', () => {
     const quiet = step(early.stage, { kind: 'round-placed', ...placed });
     expect(quiet.effects.map(({ kind }) => kind)).toEqual(['disarm', 'confirm']);
     expect(step(quiet.stage, { kind: 'round-placed', ...placed }).effects).toEqual([]);
-    expect(step(quiet.stage, { kind: 'confirmed' }).effects).toEqual([{ kind: 'resume', handOver: message }]);
+    expect(step(quiet.stage, { kind: 'confirmed' }).effects[0]).toEqual({
+      kind: 'resume',
+      handOver: message,
+    });
     expect(handedOver(receiving(placed.round, placed.pages), message).effects).toEqual(quiet.effects);
   });
 
