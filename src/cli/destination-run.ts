@@ -214,10 +214,8 @@ class DestinationRun {
     });
     if (status !== 0) this.#forwardStatus = status;
     if (result.kind === 'failed' && result.owner === 'source') {
-      if (!machine.isFailed) {
-        await machine.park();
-        await machine.resume();
-      }
+      // Stopped for its audit, perhaps.
+      if (machine.isStopped && !machine.isFailed) await machine.resume();
       return false;
     }
     this.#hopsLeft--;

@@ -1,7 +1,7 @@
 // One outgoing migration as the command line asks for it: flags to a plan, result to a printed report and an exit status.
 // Shared by whatever sends a guest away: `source`, the demo and a forwarding `destination`.
 import type { Logger } from 'pino';
-import { MicrostunError } from '../shared/errors.js';
+import { MicrostunError, messageOf } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from '../shared/logger.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
@@ -155,7 +155,11 @@ async function safeNextOf(owner: string, machine: GuestMachine, audits: boolean)
     case 'source': {
       if (machine.isFailed) return 'mend the guest; it stopped by itself';
       if (!audits) return 'the guest ran on here unharmed; migrate again';
-      await machine.park();
+      try {
+        await machine.park();
+      } catch (error) {
+        return `mend the guest, which could not be stopped for its audit: ${messageOf(error)}`;
+      }
       const { passed, checked } = await machine.audit();
       return passed
         ? `migrate again: the guest ran on here and its audit passed (${checked} pages)`

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { monotonicUs } from '../shared/clock.js';
-import { asMicrostunError, messageOf, MicrostunError, unreachable } from '../shared/errors.js';
+import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
@@ -32,6 +32,7 @@ import {
   type TimerName,
 } from './migration.js';
 import { PageServer } from './page-server.js';
+import { releaseGuest } from './release.js';
 import { SwitchOverRehearsal } from './rehearsal.js';
 import type { TraceMode } from './tracer.js';
 import { CopierPool, listenFailureOf, TracerThread, type RoundTotal } from './migration-workers.js';
@@ -586,23 +587,9 @@ export class OutgoingMigration {
     if (copiesRest) this.#copyRound(message.finalRound, CHECKED);
   }
 
-  // A guest that was never stopped is not stopped for this: its traces go while it runs.
   async #releaseGuest(): Promise<void> {
-    const machine = this.#machine;
     this.#pageServer.noteHandedOver(false);
-    machine.safepoints.throttle(0);
-    machine.safepoints.endTraceWork();
-    if (!machine.isStopped) {
-      await this.#tracer.removeTraces();
-      this.#logger.debug('the guest was never stopped; its traces are gone');
-      return;
-    }
-    await machine.park().catch((error: unknown) => {
-      this.#logger.warn(messageOf(error));
-    });
-    await this.#tracer.removeTraces();
-    if (machine.isFailed) return;
-    const stoodStillMs = await machine.resume();
-    this.#logger.info({ stoodStillMs }, 'the guest was stopped and runs on here; its clock stood still');
+    const release = await releaseGuest(this.#machine, this.#tracer);
+    this.#logger.info(release, 'the guest stays here');
   }
 }

@@ -1,0 +1,23 @@
+// A guest that stays after a migration that failed: its traces and its throttle go, and it runs on if it was stopped.
+// Knows the machine and the tracer; why the migration failed is not its business.
+import type { GuestMachine } from '../shared/guest/machine.js';
+import type { TracerThread } from './migration-workers.js';
+
+/** What became of the guest: it was never stopped, runs on after its clock stood still for so long, or has failed. */
+export type Release =
+  | { readonly kind: 'never stopped' }
+  | { readonly kind: 'runs on'; readonly stoodStillMs: number }
+  | { readonly kind: 'failed' };
+
+/** Never rejects for what the guest does; a vCPU that hangs or has ended holds it up for the limit of a slice at most. */
+export async function releaseGuest(machine: GuestMachine, tracer: TracerThread): Promise<Release> {
+  machine.safepoints.throttle(0);
+  machine.safepoints.endTraceWork();
+  // A guest that was never stopped is not stopped for this: its traces go while it runs.
+  const isStopped = machine.isStopped;
+  // One that cannot be parked is told to run all the same; its clock is then left alone.
+  if (isStopped) await machine.park().catch(() => undefined);
+  await tracer.removeTraces();
+  if (machine.isFailed) return { kind: 'failed' };
+  return isStopped ? { kind: 'runs on', stoodStillMs: await machine.resume() } : { kind: 'never stopped' };
+}
