@@ -17,6 +17,7 @@ import {
   guestSpecOf,
   migrationOptions,
   once,
+  patienceOptions,
   refuseRepeatedFlags,
   wholeNumber,
 } from './options.js';
@@ -85,7 +86,12 @@ const parser = yargs(commandLine)
     'source',
     'Run a guest here, then migrate it to a destination',
     (y) =>
-      reportOptions(commonOptions(migrationOptions(guestOptions(y))))
+      patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))
+        .option('once', {
+          type: 'boolean',
+          default: false,
+          describe: 'End after one attempt, and the guest with it: for scripts',
+        })
         .option('to', {
           type: 'string',
           demandOption: true,
@@ -113,7 +119,7 @@ const parser = yargs(commandLine)
     'destination',
     'Wait for a guest and run it here',
     (y) =>
-      commonOptions(migrationOptions(y))
+      patienceOptions(commonOptions(migrationOptions(y)))
         .option('listen', {
           type: 'string',
           default: '[::]:7000',

@@ -59,6 +59,7 @@ export async function runCompare(shared: readonly string[], args: CompareArgumen
   );
   const unlisten = onInterrupt((signal) => {
     interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
+    return 'end';
   });
   try {
     await turns.run();

@@ -10,8 +10,15 @@ import { runSource } from './source-run.js';
 
 const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
 
+/** Nobody keeps a guest of a demo. */
+const ONE_ATTEMPT = { retries: 0, once: true, inDoubt: 'end' } as const;
+
 /** Answers the exit status. */
-export async function runDemo(spec: GuestSpec, args: MigrationArguments): Promise<number> {
+export async function runDemo(
+  spec: GuestSpec,
+  flags: Omit<MigrationArguments, keyof typeof ONE_ATTEMPT>,
+): Promise<number> {
+  const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
   const child = startDestination(args.logLevel);
   const ended = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);

@@ -10,18 +10,19 @@ import type { FailureReport, MigrationReport } from '../shared/report/report.js'
 import { releaseUnusedMemory } from '../shared/unused-memory.js';
 import { formatBytes, formatCount } from '../shared/units.js';
 import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js';
+import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
+import type { OutgoingMigration } from '../source/migrate.js';
 import { onInterrupt } from './source-run.js';
+import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
   /** How long the guest runs on after the source took its leave; undefined: until interrupted. */
   readonly runFor: number | undefined;
-  /** Whether to end, instead of waiting for the next migration, after one that was refused or cancelled. */
-  readonly once: boolean;
   /** Where a guest that came is sent on to, after `migrateAfter`; at most `hops` times. */
   readonly forwardTo: Address | undefined;
   readonly hops: number;
@@ -60,6 +61,8 @@ class DestinationRun {
   readonly #forwarded: (MigrationReport | FailureReport)[] = [];
   /** Of the last forwarding that failed. */
   #forwardStatus = 0;
+  /** While the guest is sent on. */
+  #attempts: Attempts | undefined;
 
   constructor(args: DestinationArguments) {
     this.#args = args;
@@ -94,7 +97,9 @@ class DestinationRun {
 
   async run(listen: Address): Promise<number> {
     const unlisten = onInterrupt((signal) => {
+      if (this.#attempts?.cancel(signal) === true) return this.#args.once ? 'end' : 'stay';
       this.#cancel(`ended by ${signal}`);
+      return 'end';
     });
     // A parent that forked us and is gone cannot want the guest any more than a terminal that was closed.
     process.on('disconnect', () => {
@@ -195,23 +200,46 @@ class DestinationRun {
     return this.#end('ran', 0, undefined, guest);
   }
 
-  // Sends the guest on; answers whether it left. One that could not leave runs on here.
+  // Sends the guest on; answers whether it left. One that could not leave runs on here until it can.
   async #forward(machine: GuestMachine, to: Address): Promise<boolean> {
-    this.#progress.say(`forwarding the guest to ${formatAddress(to)}`);
-    const migration = planMigration(machine, to, ANY_PORT, this.#args, this.#logger);
     const { signal } = this.#interrupted;
+    let migration: OutgoingMigration | undefined;
+    const attempts = new Attempts(this.#args, {
+      begin: () => {
+        this.#progress.say(`forwarding the guest to ${formatAddress(to)}`);
+        migration = planMigration(machine, to, ANY_PORT, this.#args, this.#logger);
+        return migration;
+      },
+      say: (text) => {
+        this.#progress.say(text);
+      },
+      wait: (ms, ended) => sleepUnless(ended, ms),
+      signal,
+      howToTry: howToTryNow,
+    });
+    this.#attempts = attempts;
     const onAbort = (): void => {
       const reason: unknown = signal.reason;
-      if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') migration.failWith(reason);
-      else migration.cancel('the forwarding destination was told to end');
+      if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') migration?.failWith(reason);
+      else migration?.cancel('the forwarding destination was told to end');
     };
     signal.addEventListener('abort', onAbort);
-    const result = await migration.run();
-    signal.removeEventListener('abort', onAbort);
-    // With --json there is one document, at the end.
-    const status = await conclude(result, machine, this.#args, (document) => this.#forwarded.push(document), {
-      prints: !this.#args.json,
+    const unwake = onWakeCall(() => {
+      attempts.tryNow();
     });
+    const result = await attempts.run();
+    unwake();
+    signal.removeEventListener('abort', onAbort);
+    this.#attempts = undefined;
+    // With --json there is one document, at the end.
+    const status = await conclude(
+      result,
+      machine,
+      this.#args,
+      'stays',
+      (document) => this.#forwarded.push(document),
+      { prints: !this.#args.json },
+    );
     if (status !== 0) this.#forwardStatus = status;
     if (result.kind === 'failed' && result.owner === 'source') {
       // Stopped for its audit, perhaps.

@@ -43,6 +43,12 @@ export interface MigrationArguments {
   readonly connectTimeout: number;
   readonly reconnectTimeout: number;
   readonly inDoubtAfter: number;
+  /** Attempts after the first one that failed. */
+  readonly retries: number;
+  /** Whether one attempt is all, and each wait for a peer that is gone has an end. */
+  readonly once: boolean;
+  /** What a doubt that lasts ends in. */
+  readonly inDoubt: 'wait' | 'end';
   /** File that the HTML report goes to; only some commands have it. */
   readonly report?: string | undefined;
   /** Where the live view is served; only some commands have it. */
@@ -87,8 +93,8 @@ export function planMigration(
       prepareMs: 60_000,
       answerMs: 5000,
       doubtMs: args.inDoubtAfter,
-      endsInDoubt: true,
-      endsStillPush: true,
+      endsInDoubt: args.once || args.inDoubt === 'end',
+      endsStillPush: args.once,
       phases: phaseLimits(args.reconnectTimeout),
       pagesLostMs: args.reconnectTimeout,
       auditMs: args.auditAfter + 600_000,
@@ -103,11 +109,16 @@ function emulationOf({ delay, cut }: MigrationArguments): Emulation | undefined 
     : { delayMs: delay ?? 0, cuts: cut?.cuts ?? [] };
 }
 
+/** What becomes of a guest that could not leave once its failure is told: it ends with the process, or runs on. */
+export type Fate = 'ends' | 'stays';
+export const ENDS: Fate = 'ends';
+
 /** Prints the report, or the failure, on standard output unless it is not to, and has `show` show it; answers the exit status. */
 export async function conclude(
   result: MigrationResult,
   machine: GuestMachine,
   { json, audit, report: htmlFile }: MigrationArguments,
+  fate: Fate,
   show?: (document: MigrationReport | FailureReport) => void,
   { prints } = { prints: true },
 ): Promise<number> {
@@ -127,7 +138,7 @@ export async function conclude(
     phase,
     error: { code: error.code, message: error.message },
     owner,
-    safeNext: await safeNextOf(owner, machine, audit),
+    safeNext: await safeNextOf(result, machine, audit, fate),
     source: { pid: process.pid },
   };
   if (prints && json) standardOutput.print(reportText(failure));
@@ -150,11 +161,18 @@ async function drawReport(report: MigrationReport, htmlFile: string): Promise<bo
   }
 }
 
-async function safeNextOf(owner: string, machine: GuestMachine, audits: boolean): Promise<string> {
+async function safeNextOf(
+  { owner, phase }: Extract<MigrationResult, { kind: 'failed' }>,
+  machine: GuestMachine,
+  audits: boolean,
+  fate: Fate,
+): Promise<string> {
   switch (owner) {
     case 'source': {
       if (machine.isFailed) return 'mend the guest; it stopped by itself';
-      if (!audits) return 'the guest ran on here unharmed; migrate again';
+      const then =
+        fate === 'stays' ? 'it runs on here: migrate again' : 'it ended with this process: start it again';
+      if (!audits) return `the guest was not harmed; ${then}`;
       try {
         await machine.park();
       } catch (error) {
@@ -162,14 +180,19 @@ async function safeNextOf(owner: string, machine: GuestMachine, audits: boolean)
       }
       const { passed, checked } = await machine.audit();
       return passed
-        ? `migrate again: the guest ran on here and its audit passed (${checked} pages)`
+        ? `the guest ran on here and its audit passed (${checked} pages); ${then}`
         : 'nothing: the audit of the guest failed here';
     }
     case 'in doubt':
-      return 'look at the destination; run the guest at one side only';
+      return (
+        'look at the destination: if it runs the guest ("runs here"), use it there; if it says that it refused the guest, ' +
+        'or has no guest, start it anew: the copy that was paused here ended with this process'
+      );
     case 'lost':
       return 'start the guest anew; neither side has all of it';
     default:
-      return 'use the guest at the destination; this source is not needed any more';
+      return phase === 'pushing'
+        ? 'look at the destination, which owns the guest: pages that had not arrived there were only here, and it says which it lacks'
+        : 'use the guest at the destination; this source is not needed any more';
   }
 }

@@ -189,9 +189,27 @@ export function migrationOptions<T>(yargs: Argv<T>) {
     .option('in-doubt-after', {
       type: 'string',
       default: '15s',
-      describe:
-        'Ask this long whether the hand-over was taken before the migration is reported as in doubt; after as long again with no answer it ends so',
+      describe: 'Ask this long whether the hand-over was taken before the migration is reported as in doubt',
       coerce: once(parseDurationMs),
+    });
+}
+
+/** How long a guest is kept that could not leave: flags of whatever runs one for longer than a migration. */
+export function patienceOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .requiresArg(['retries', 'in-doubt'])
+    .option('retries', {
+      type: 'string',
+      default: '5',
+      describe:
+        'Try again so often, after 1 s and then twice as long each time; the guest runs on, and SIGUSR2 (or m and Enter) tries now',
+      coerce: once(wholeNumber('--retries', 0, 1_000_000)),
+    })
+    .option('in-doubt', {
+      choices: ['wait', 'end'] as const,
+      default: 'wait' as const,
+      describe:
+        'wait: a guest whose hand-over has no answer stays paused here, and the destination is asked on; end: after twice --in-doubt-after it ends with this process',
     });
 }
 

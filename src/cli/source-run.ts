@@ -4,15 +4,17 @@ import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import { createLogger } from '../shared/logger.js';
-import { sleep } from '../shared/timers.js';
+import { sleep, sleepUnless } from '../shared/timers.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/migrate.js';
 import type { LiveView } from './dashboard/live-view.js';
+import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
-import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
+import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
 import { Progress } from './progress.js';
+import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
 export async function runSource(
@@ -46,6 +48,7 @@ async function migrateFromHere(
 ): Promise<number> {
   const logger = createLogger('source', args.logLevel, standardError);
   let migration: OutgoingMigration | undefined;
+  let attempts: Attempts | undefined;
   let guestFailure: MicrostunError | undefined;
   const interrupted = new AbortController();
   const machine = new GuestMachine(spec, {
@@ -55,9 +58,14 @@ async function migrateFromHere(
       interrupted.abort(error);
     },
   });
+  // While a migration runs it is cancelled, and the guest stays; else the guest ends.
   const unlisten = onInterrupt((signal) => {
-    if (migration === undefined) interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
-    else migration.cancel(signal);
+    if (attempts?.cancel(signal) === true) return args.once ? 'end' : 'stay';
+    interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
+    return 'end';
+  });
+  const unwake = onWakeCall(() => {
+    attempts?.tryNow();
   });
   view?.watch(machine);
   try {
@@ -70,12 +78,27 @@ async function migrateFromHere(
     });
     machine.startSampling();
     await sleep(args.migrateAfter, interrupted.signal);
-    migration = planMigration(machine, to, listen, args, logger);
-    progress.follow(migration);
-    view?.follow(migration);
-    const result = await migration.run();
+    attempts = new Attempts(args, {
+      begin: () => {
+        migration = planMigration(machine, to, listen, args, logger);
+        progress.follow(migration);
+        view?.follow(migration);
+        return migration;
+      },
+      say: (text) => {
+        progress.stop();
+        progress.say(text);
+      },
+      wait: (ms, signal) => sleepUnless(signal, ms),
+      signal: interrupted.signal,
+      howToTry: howToTryNow,
+    });
+    const result = await attempts.run();
     progress.stop();
-    return await conclude(result, machine, args, (document) => view?.conclude(document));
+    // It failed while nobody moved it.
+    if (guestFailure !== undefined && result.kind === 'failed' && result.error.code !== 'GUEST_FAILED')
+      throw guestFailure;
+    return await conclude(result, machine, args, ENDS, (document) => view?.conclude(document));
   } catch (error) {
     progress.stop();
     if (guestFailure !== undefined) throw guestFailure;
@@ -84,6 +107,7 @@ async function migrateFromHere(
     throw error;
   } finally {
     unlisten();
+    unwake();
     await machine.close();
   }
 }
@@ -112,6 +136,7 @@ async function showToTheEnd(view: LiveView, progress: Progress): Promise<void> {
   const interrupted = new AbortController();
   const unlisten = onInterrupt(() => {
     interrupted.abort();
+    return 'end';
   });
   try {
     await view.linger((text) => {
@@ -122,13 +147,19 @@ async function showToTheEnd(view: LiveView, progress: Progress): Promise<void> {
   }
 }
 
-/** Calls `onFirst` at the first SIGINT or SIGTERM; the second ends the process. Answers how to stop listening. */
-export function onInterrupt(onFirst: (signal: string) => void): () => void {
-  let count = 0;
+/**
+ * Calls `onSignal` at each SIGINT or SIGTERM. It answers whether the process is about to end; the next signal after that
+ * ends it at once, and so does the third in a row that was to end a migration. Answers how to stop listening.
+ */
+export function onInterrupt(onSignal: (signal: string) => 'end' | 'stay'): () => void {
+  let isEnding = false;
+  let stays: number[] = [];
   const listener = (signal: string): void => {
-    count++;
-    if (count === 1) onFirst(signal);
-    else process.exit(exitStatusOf('CANCELLED'));
+    const now = performance.now();
+    stays = stays.filter((at) => now - at < IN_A_ROW_MS);
+    if (isEnding || stays.length >= STAYS_MAX) process.exit(exitStatusOf('CANCELLED'));
+    if (onSignal(signal) === 'end') isEnding = true;
+    else stays.push(now);
   };
   process.on('SIGINT', listener);
   process.on('SIGTERM', listener);
@@ -137,3 +168,7 @@ export function onInterrupt(onFirst: (signal: string) => void): () => void {
     process.off('SIGTERM', listener);
   };
 }
+
+/** Somebody who asks so often within so short a time wants it over, whatever hangs. */
+const STAYS_MAX = 2;
+const IN_A_ROW_MS = 5000;

@@ -80,7 +80,7 @@ describe('a destination', () => {
     expect(safeNext).toMatch(auditPassed);
     expect(ended.status).toBe(4);
     const args = ['--json', '--to', to, ...small(200)];
-    expect(reportOf(await runCli('source', ...args)).audit?.checked).toBe(200);
+    expect(reportOf(await runCli('source', '--once', ...args)).audit?.checked).toBe(200);
     expect((await destination.ended).status).toBe(0);
   });
 

@@ -25,7 +25,17 @@ describe('an emulated link', () => {
 
   it('is told from a destination that is not there', async () => {
     const { status, stdout } = await runCli(
-      ...['source', '--json', '--to', '127.0.0.1:9', '--delay', '1ms', '--connect-timeout', '300ms'],
+      ...[
+        'source',
+        '--once',
+        '--json',
+        '--to',
+        '127.0.0.1:9',
+        '--delay',
+        '1ms',
+        '--connect-timeout',
+        '300ms',
+      ],
       ...small(),
     );
     expect(status).toBe(3);

@@ -85,7 +85,7 @@ describe('a live view', () => {
   });
 
   it('ends at once when the migration is cancelled, whoever looks', async () => {
-    const source = startCli('source', '--to', '127.0.0.1:1', ...small(), ...anyPort);
+    const source = startCli('source', '--once', '--to', '127.0.0.1:1', ...small(), ...anyPort);
     const feed = await openFeed(await viewOf(source));
     await source.said(/connecting to the destination/);
     source.kill('SIGINT');
@@ -96,7 +96,7 @@ describe('a live view', () => {
   });
 
   it('answers neither another name nor another origin', async () => {
-    const source = startCli('source', '--to', '127.0.0.1:1', ...small(), ...anyPort);
+    const source = startCli('source', '--once', '--to', '127.0.0.1:1', ...small(), ...anyPort);
     const url = await viewOf(source);
     const statusOf = async (place: string, headers: Record<string, string>): Promise<number> =>
       (await fetch(new URL(place, url), { headers })).status;
@@ -198,7 +198,7 @@ describe.skipIf(executablePath === undefined)(`a live view in a browser${browser
 
   it('shows clearly that a migration failed, and why', async () => {
     const nobody = ['--to', '127.0.0.1:1', '--connect-timeout', '2s', '--listen', '127.0.0.1:0'];
-    const source = startCli('source', ...nobody, ...small(), ...anyPort);
+    const source = startCli('source', '--once', ...nobody, ...small(), ...anyPort);
     const page = await open(await viewOf(source), 'light', 1280);
     await page.waitForSelector('html[data-state="failed"]');
     expect(await page.textContent('h1')).toBe('The migration failed');

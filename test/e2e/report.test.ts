@@ -216,7 +216,7 @@ describe('what is printed', () => {
 
   it('is a failure with its cause and owner for people, when there is no destination', async () => {
     const args = ['--to', '127.0.0.1:1', '--connect-timeout', '100ms', ...small(64)];
-    const { status, stdout } = await runCli('source', ...args);
+    const { status, stdout } = await runCli('source', '--once', ...args);
     expect(status).toBe(3);
     expect(stdout).toMatch(/^The migration failed while connecting: /);
     expect(stdout).toMatch(/cause +CONNECT_FAILED/);

@@ -28,6 +28,7 @@ describe('two nodes', () => {
       ]);
       const first = await runCli(
         'source',
+        '--once',
         '--to',
         a,
         '--guest',

@@ -165,7 +165,7 @@ export async function startDestination(
 
 /** Starts a source of a small guest that migrates to `to`. */
 export function startSource(to: string, ...args: readonly string[]): CliProcess {
-  return startCli('source', '--json', '--to', to, ...small(), ...args);
+  return startCli('source', '--once', '--json', '--to', to, ...small(), ...args);
 }
 
 /** Ends whatever a test left behind; for `afterEach`. */

@@ -191,7 +191,18 @@ class CellRun {
     env?: Record<string, string>,
   ): PeerProcess {
     const memory = flags.includes('--memory') ? [] : ['--memory', String(GUEST_BYTES)];
-    const args = ['source', '--to', to, '--listen', '127.0.0.1:0', '--json', '--guest', 'replay', ...memory];
+    const args = [
+      'source',
+      '--once',
+      '--to',
+      to,
+      '--listen',
+      '127.0.0.1:0',
+      '--json',
+      '--guest',
+      'replay',
+      ...memory,
+    ];
     return this.#start(
       new PeerProcess(
         name,
