@@ -64,6 +64,9 @@ export type Reception =
 /** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
 const LOST_RUNS_NAMED = 20;
 
+/** A timer that is so much late was held up: the process, or its host, stood still. */
+const SLEPT_MS = 1000;
+
 export class IncomingMigration {
   readonly id: string;
   readonly #options: ReceiveOptions;
@@ -82,6 +85,9 @@ export class IncomingMigration {
   #rehearsal: ReceptionRehearsal | undefined;
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
+  /** When the timer `farewell` is due, and how many pages were lacking when it was armed. */
+  #farewellDueAt = 0;
+  #lackedAtFarewell = 0;
   #stallWatch: NodeJS.Timeout | undefined;
   #ending: Ending | undefined;
   #guestFailure: MicrostunError | undefined;
@@ -96,7 +102,8 @@ export class IncomingMigration {
     this.#logger = options.logger.child({ migration: id });
     this.#preparation = this.#newPreparation();
     this.#timers = new Timers((timer) => {
-      this.#events.push({ kind: 'timer', timer });
+      const isHeard = timer === 'farewell' && this.#isSourceHeard();
+      this.#events.push(isHeard ? { kind: 'source-heard' } : { kind: 'timer', timer });
     });
   }
 
@@ -227,6 +234,10 @@ export class IncomingMigration {
         this.#start(this.#auditing.close().then(nothing), 'GUEST_FAILED');
         return;
       case 'arm':
+        if (effect.timer === 'farewell') {
+          this.#farewellDueAt = monotonicUs() + effect.ms * 1000;
+          this.#lackedAtFarewell = this.#preparation.machine?.safepoints.lackingPages ?? 0;
+        }
         this.#timers.arm(effect.timer, effect.ms);
         return;
       case 'disarm':
@@ -238,6 +249,12 @@ export class IncomingMigration {
       default:
         unreachable(effect);
     }
+  }
+
+  // Pages come over connections of their own. And whoever was stopped could hear nothing: what is queued comes now.
+  #isSourceHeard(): boolean {
+    const lacks = this.#preparation.machine?.safepoints.lackingPages ?? 0;
+    return lacks !== this.#lackedAtFarewell || monotonicUs() - this.#farewellDueAt > SLEPT_MS * 1000;
   }
 
   #start(work: Promise<ReceptionEvent | undefined>, code: RefusalCode): void {

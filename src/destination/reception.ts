@@ -168,6 +168,8 @@ export type ReceptionEvent =
   | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   | { readonly kind: 'timer'; readonly timer: ReceptionTimer }
+  /** The timer `farewell` is due, and pages came since it was armed, or this process slept meanwhile. */
+  | { readonly kind: 'source-heard' }
   | { readonly kind: 'cancel'; readonly reason: string }
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
@@ -307,6 +309,9 @@ function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): Re
     }
     case 'timer':
       return onTimer(limits, stage, event.timer);
+    case 'source-heard':
+      // Only its control connection is silent: a source that sends pages is there.
+      return isHandedOver(stage) ? { stage, effects: [awaitFarewell(limits)] } : same(stage);
     case 'cancel':
       return mayRefuse(stage)
         ? refuse(stage, 'CANCELLED', new MicrostunError('CANCELLED', event.reason))

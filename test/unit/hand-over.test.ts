@@ -307,6 +307,10 @@ describe('the destination', () => {
     });
   });
 
+  it('waits on for a source whose pages come while its control connection is silent', () => {
+    expect(step(running, { kind: 'source-heard' })).toEqual({ stage: running, effects: [farewell] });
+  });
+
   it('misses a source that it lost before the hand-over was checked, once the guest runs', () => {
     expect(step(running, { kind: 'timer', timer: 'control' }).effects).toEqual([farewell]);
   });
