@@ -1,0 +1,188 @@
+// The built product as stepping code: its vCPU loop, safepoints, guest memory, tracer and placement, on a guest of a
+// few pages. What is replaced here is not explored: the layout of the one buffer, the clock, the bitmap's code.
+import { ACKNOWLEDGED, baseOf, COMMAND, Command, EPOCH } from '../../../src/shared/memory/safepoint-words.js';
+import type { MemoryViews } from '../../../src/shared/memory/layout.js';
+import type { SharedMachine } from '../../../src/shared/guest/shared-machine.js';
+import type { GuestMemory } from '../../../src/shared/memory/guest-memory.js';
+import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
+import { steppingModules, type SteppingModules, type TextChange } from './modules.js';
+import { drain, RUNTIME, watch, type SilentSteps, type Steps, type Watched } from './steps.js';
+
+const WORDS_PER_PAGE = PAGE_BYTES / 4;
+
+/** A method of stepping code: what was a call is steps. */
+type Stepping<Args extends unknown[] = unknown[]> = (...args: Args) => Steps;
+
+export interface SteppingControl {
+  command: Stepping<[Command]>;
+  waitForGracePeriod: Stepping<[]>;
+  waitUntilParked: Stepping<[]>;
+  wakeFaulting: Stepping<[(page: number) => boolean]>;
+}
+
+export interface SteppingTracer {
+  installTraces: Stepping<[]>;
+  harvest: Stepping<[]>;
+  takeLast: Stepping<[format: string, everything: boolean]>;
+  readonly dirty: { readonly words: Int32Array };
+}
+
+type SteppingGuestMemory = { readonly [Name in keyof GuestMemory]: Stepping };
+
+/** What a vCPU of a scenario does, a slice each. */
+export type Slice = (memory: SteppingGuestMemory) => Steps;
+
+/** One machine of the product, its vCPUs not started yet. */
+export class SteppingProduct {
+  readonly memory: readonly Watched[];
+  readonly views: MemoryViews;
+  readonly control: SteppingControl;
+  /** The first word of each page: what vCPUs write, and copies hold. */
+  readonly guestWords: Int32Array;
+  readonly #modules: SteppingModules;
+  readonly #machine: SharedMachine;
+  readonly #words: Int32Array;
+  readonly #layout: SteppingLayout;
+
+  constructor(vcpus: number, pages: number, changes: readonly TextChange[]) {
+    const { modules, layout } = modulesWith(changes);
+    this.#modules = modules;
+    this.#layout = layout;
+    this.views = layout.current = allocateViews(pages);
+    const allocateMachine = this.#function('shared/guest/shared-machine.js', 'allocateMachine');
+    const spec = { program: 'replay', memoryBytes: pages * PAGE_BYTES, vcpus, seed: 1, writeRate: Infinity };
+    this.#machine = drain(allocateMachine(spec)) as SharedMachine;
+    this.#words = new Int32Array(this.#machine.safepointWords);
+    this.guestWords = new Int32Array(this.views.bytes.buffer);
+    this.memory = [
+      watch({ name: 'word', base: 0, buffer: this.#machine.safepointWords, granuleBytes: 4 }),
+      watch({ name: 'page', base: 10000, buffer: this.views.pageTable.buffer, granuleBytes: 1 }),
+      watch({ name: 'summary', base: 20000, buffer: this.views.summary.buffer, granuleBytes: 1 }),
+      watch({
+        name: 'guest',
+        base: 30000,
+        buffer: this.views.bytes.buffer,
+        granuleBytes: 4,
+        only: Array.from({ length: pages }, (_, page) => page * WORDS_PER_PAGE),
+      }),
+    ];
+    this.control = this.#make(
+      'shared/memory/safepoints.js',
+      'SafepointControl',
+      this.#machine.safepointWords,
+    ) as SteppingControl;
+  }
+
+  /** The product's tracer; `mode` as in the product. */
+  tracer(mode: 'dedicated' | 'all-vcpus'): SteppingTracer {
+    return this.#make(
+      'source/tracer.js',
+      'Tracer',
+      this.#machine.memory,
+      this.control,
+      mode,
+    ) as SteppingTracer;
+  }
+
+  /** The product's own loop of a vCPU, which runs `slices` and then idles. */
+  *vcpu(id: number, slices: readonly Slice[]): SilentSteps {
+    const runVcpu = this.#function('shared/guest/vcpu.js', 'runVcpu');
+    const words = this.#words;
+    let done = 0;
+    const program = {
+      *runSlice(vcpu: { memory: SteppingGuestMemory }): SilentSteps {
+        const slice = slices[done++] ?? idle;
+        if (slice !== idle) yield* slice(vcpu.memory);
+        else
+          yield {
+            kind: 'until',
+            isSo: () => words[COMMAND] !== Command.RUN || words[EPOCH] !== words[baseOf(id) + ACKNOWLEDGED],
+          };
+      },
+    };
+    yield* runVcpu(this.#machine, id, program, { pageFault: () => undefined }) as Steps;
+  }
+
+  place(page: number, word: number): Steps {
+    const bytes = new Uint8Array(PAGE_BYTES);
+    new Int32Array(bytes.buffer)[0] = word;
+    return this.#function('shared/memory/placement.js', 'placeAbsentPage')(this.views, page, bytes) as Steps;
+  }
+
+  settle(): Steps {
+    const settleArrived = this.#function('shared/memory/placement.js', 'settleArrived');
+    return settleArrived(this.views, () => this.control.waitForGracePeriod()) as Steps;
+  }
+
+  /** A copier's read of a page, of that word of it that counts. */
+  *read(page: number): Steps {
+    return yield { kind: 'load', array: this.guestWords, index: page * WORDS_PER_PAGE };
+  }
+
+  /** Whether the page is there, as whoever wakes waiters looks. */
+  hasArrived(page: number): boolean {
+    return Atomics.load(this.views.pageTable, page) < 3;
+  }
+
+  #function(file: string, name: string): (...args: unknown[]) => unknown {
+    this.#layout.current = this.views;
+    return this.#modules.load(file)[name] as (...args: unknown[]) => unknown;
+  }
+
+  #make(file: string, name: string, ...args: unknown[]): unknown {
+    this.#layout.current = this.views;
+    const Made = this.#modules.load(file)[name] as new (...args: unknown[]) => unknown;
+    return new Made(...args);
+  }
+}
+
+interface SteppingLayout {
+  current: MemoryViews | undefined;
+}
+
+const known = new Map<string, { modules: SteppingModules; layout: SteppingLayout }>();
+
+function modulesWith(changes: readonly TextChange[]): { modules: SteppingModules; layout: SteppingLayout } {
+  const key = JSON.stringify(changes);
+  const made = known.get(key);
+  if (made !== undefined) return made;
+  const layout: SteppingLayout = { current: undefined };
+  const replaced = {
+    'shared/clock.js': { monotonicUs: () => 0 },
+    'shared/memory/layout.js': {
+      allocateMemory: () => ({ views: layout.current }),
+      viewMemory: ({ views }: { views: MemoryViews }) => views,
+    },
+    'shared/memory/compacted-bitmap.js': { encodeBitmap: () => new Uint8Array(0) },
+  };
+  const modules = steppingModules(RUNTIME, replaced, changes);
+  known.set(key, { modules, layout });
+  return { modules, layout };
+}
+
+function allocateViews(pages: number): MemoryViews {
+  const bytes = new Uint8Array(new SharedArrayBuffer(pages * PAGE_BYTES));
+  return {
+    buffer: bytes.buffer,
+    memoryBytes: pages * PAGE_BYTES,
+    pageCount: pages,
+    regionCount: 1,
+    pagesOffset: 0,
+    // A whole word at least, because the table is also read four entries at a time.
+    pageTable: new Uint8Array(new SharedArrayBuffer(4 * Math.ceil(pages / 4))).fill(255, pages),
+    summary: new Uint8Array(new SharedArrayBuffer(1)),
+    dirtyWords: new Int32Array(new SharedArrayBuffer(4)),
+    bytes,
+  };
+}
+
+/** Does nothing until there is a command or an epoch to look at. */
+export const idle: Slice = () => {
+  throw new Error('a slice that does nothing is not run');
+};
+
+/** One store of a slice. */
+export const storing =
+  (page: number, value: number): Slice =>
+  (memory) =>
+    memory.store32(page * PAGE_BYTES, value);
