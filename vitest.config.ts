@@ -4,6 +4,20 @@ import { defineConfig } from 'vitest/config';
 
 const root = import.meta.dirname;
 
+/** Whole migrations by the dozen, browsers, every cell of a matrix: minutes, and not for every day. */
+const long = [
+  'test/e2e/compare.test.ts',
+  'test/e2e/fault-matrix.test.ts',
+  'test/e2e/html-report.test.ts',
+  'test/e2e/link.test.ts',
+  'test/e2e/live-view.test.ts',
+  'test/e2e/report.test.ts',
+  'test/e2e/there-and-back.test.ts',
+];
+/** Of every day, but gone through more widely by the long tests. */
+const wider = ['test/unit/real-interleavings.test.ts', 'test/unit/simulation.test.ts'];
+const isLong = process.env['MICROSTUN_TESTS'] === 'long';
+
 export default defineConfig({
   plugins: [
     {
@@ -18,7 +32,8 @@ export default defineConfig({
     },
   ],
   test: {
-    include: ['test/**/*.test.ts'],
+    include: isLong ? [...long, ...wider] : ['test/**/*.test.ts'],
+    exclude: isLong ? [] : long,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two cores: whole migrations side by side would only measure each other.
