@@ -1,11 +1,14 @@
 // The main job on one machine: starts a destination process, is the source itself, and migrates the guest over TCP.
 import { fork, type ChildProcess } from 'node:child_process';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { Address } from '../shared/wire/sockets.js';
+import { lendTerminal } from './borrowed-terminal.js';
 import type { ListeningNotice } from './destination-run.js';
 import type { MigrationArguments } from './migration-run.js';
+import { standardError } from './output.js';
 import { runSource } from './source-run.js';
 
 const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
@@ -20,9 +23,14 @@ export async function runDemo(
 ): Promise<number> {
   const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
   const child = startDestination(args.logLevel);
+  // Not 'exit': only now is all of what it said here.
   const ended = new Promise<number | null>((resolve) => {
-    child.once('exit', resolve);
+    child.once('close', resolve);
   });
+  if (child.stderr !== null)
+    createInterface(child.stderr).on('line', (line) => {
+      standardError.say(line);
+    });
   try {
     const { listening } = await notice(child);
     const status = await runSource(spec, listening, LOOPBACK, args);
@@ -35,14 +43,16 @@ export async function runDemo(
   }
 }
 
-// Its standard output stays empty (no --json), its standard error is ours.
+// Its standard output stays empty (no --json), its standard error is shown as ours.
 function startDestination(logLevel: string): ChildProcess {
   const entry = fileURLToPath(new URL('./main.js', import.meta.url));
   return fork(
     entry,
     ['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once', '--log-level', logLevel],
     {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // Both write to one terminal: what it says goes through us, so that no line lands within another.
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      env: lendTerminal('destination', standardError.isTerminal),
       // A Ctrl-C at the terminal is the source's to handle; it takes the destination along.
       detached: true,
     },

@@ -13,6 +13,7 @@ import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js
 import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
+import { borrowedTerminal } from './borrowed-terminal.js';
 import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
 import type { OutgoingMigration } from '../source/migrate.js';
@@ -67,7 +68,12 @@ class DestinationRun {
   constructor(args: DestinationArguments) {
     this.#args = args;
     this.#hopsLeft = args.hops;
-    this.#logger = createLogger('destination', args.logLevel, standardError);
+    this.#logger = createLogger('destination', args.logLevel, {
+      isTerminal: standardError.isTerminal || borrowedTerminal.isTerminal,
+      say: (line) => {
+        standardError.say(line);
+      },
+    });
     this.#destination = new Destination(
       {
         limits: {

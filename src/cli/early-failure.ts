@@ -1,6 +1,7 @@
 // The document of a command that ended before there was a migration, or a guest, to report of.
 // Pure; whether it is printed is the command line's.
 import { messageOf, MicrostunError, type ErrorCode } from '../shared/errors.js';
+import { hostName } from '../shared/wire/messages.js';
 import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
 
 /** What a command that failed with `error` has to say. No guest outlives it. */
@@ -13,7 +14,7 @@ export function earlyFailure(error: unknown): FailureReport {
     error: { code, message: messageOf(error) },
     owner: 'nobody',
     safeNext: safeNextAfter(code),
-    source: { pid: process.pid },
+    source: { pid: process.pid, host: hostName() },
   };
 }
 

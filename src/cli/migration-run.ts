@@ -13,6 +13,7 @@ import {
 } from '../shared/report/report.js';
 import { renderFailure, renderReport } from '../shared/report/text-report.js';
 import type { Emulation } from '../shared/wire/emulated-link.js';
+import { hostName } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
@@ -139,7 +140,7 @@ export async function conclude(
     error: { code: error.code, message: error.message },
     owner,
     safeNext: await safeNextOf(result, machine, audit, fate),
-    source: { pid: process.pid },
+    source: { pid: process.pid, host: hostName() },
   };
   if (prints && json) standardOutput.print(reportText(failure));
   else if (prints) standardOutput.printText(renderFailure(failure));

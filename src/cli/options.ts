@@ -7,7 +7,7 @@ import { logLevels } from '../shared/logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
-import { formatBytes, parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
+import { parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
 import type { ScriptedCut } from '../shared/wire/emulated-link.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 
@@ -153,7 +153,8 @@ export function migrationOptions<T>(yargs: Argv<T>) {
     .option('stun-budget', {
       type: 'string',
       default: '10ms',
-      describe: 'Switch over once the forecast stun fits in this time',
+      describe:
+        'Switch over once the forecast stun fits in this time: parking, last harvest, bitmap and hand-over; with --mode pre-copy also the copying of the pages that are left',
       coerce: once(parseDurationMs),
     })
     .option('migrate-after', {
@@ -264,7 +265,7 @@ function parseMemory(text: string): number {
   if (bytes > MEMORY_BYTES_MAX) {
     throw new MicrostunError(
       'USAGE',
-      `--memory ${text} is too much: a guest has at most ${formatBytes(MEMORY_BYTES_MAX)} (${MEMORY_BYTES_MAX} bytes)`,
+      `--memory ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 20}MiB (4 GiB less 2 MiB, ${MEMORY_BYTES_MAX} bytes)`,
     );
   }
   return bytes;

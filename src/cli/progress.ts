@@ -1,21 +1,37 @@
-// Progress on standard error: a live block on a terminal, plain lines elsewhere. Shows; decides nothing.
-import { renderLive, renderPhaseChange, timeLeft } from '../shared/report/progress-lines.js';
+// Progress on standard error: a live line on a terminal, plain lines elsewhere. Shows; decides nothing.
+// All lines of a command are on one clock; those of the demo's destination are on the demo's, and say whose they are.
+import { renderLive, renderPhaseChange, renderWait, timeLeft } from '../shared/report/progress-lines.js';
 import type { Band } from '../shared/report/remaining-time.js';
 import type { MigrationSnapshot } from '../source/migrate.js';
-import { standardError } from './output.js';
+import { borrowedTerminal } from './borrowed-terminal.js';
+import { standardError, type StandardError } from './output.js';
 
 const REFRESH_MS = 100;
+/** The rate is the mean of so many redrawings: a window is gone in one, and the next takes ten. */
+const RATE_SPAN = 20;
+
+interface Sent {
+  readonly at: number;
+  readonly bytes: number;
+}
 
 export class Progress {
-  readonly #out = standardError;
-  readonly #beganAt = performance.now();
+  readonly #out: StandardError;
   #timer: NodeJS.Timeout | undefined;
   #shownLeft: { readonly band: Band; readonly at: number } | undefined;
-  #previous: { snapshot: MigrationSnapshot; at: number } | undefined;
+  #said = '';
+  #phase = { name: '', from: 0 };
+  #sent: readonly Sent[] = [];
+  #tick = 0;
+
+  constructor(out: StandardError = standardError) {
+    this.#out = out;
+  }
 
   /** A line that stays. */
   say(text: string): void {
-    this.#out.say(`${this.#elapsed()}  ${text}`);
+    const seconds = ((Date.now() - borrowedTerminal.beganAt) / 1000).toFixed(2).padStart(7);
+    this.#out.say(`${seconds} s  ${borrowedTerminal.label}${text}`);
   }
 
   /** On a terminal, one line that is redrawn, until the next or until `stop`. */
@@ -23,8 +39,21 @@ export class Progress {
     this.#out.show(text);
   }
 
+  /** Shows that `what` is waited for, until `stop`. */
+  wait(what: string): void {
+    this.stop();
+    if (!this.#out.isTerminal) return;
+    const from = performance.now();
+    const show = (): void => {
+      this.#out.show(renderWait(what, this.#tick++, performance.now() - from));
+    };
+    this.#timer = setInterval(show, REFRESH_MS);
+    show();
+  }
+
   /** Shows how `migration` gets on until `stop`. */
   follow(migration: { readonly snapshot: MigrationSnapshot }): void {
+    this.stop();
     const show = (): void => {
       this.#show(migration.snapshot);
     };
@@ -38,18 +67,33 @@ export class Progress {
   }
 
   #show(snapshot: MigrationSnapshot): void {
+    const { phase, round, sentBytes } = snapshot;
     const at = performance.now();
-    const before = this.#previous?.snapshot;
-    if (snapshot.phase !== before?.phase || snapshot.round !== before.round) {
+    if (phase !== this.#phase.name) this.#phase = { name: phase, from: at };
+    // A round is news while it is copied; after that, its number is only the count of what was measured.
+    const news = phase === 'copying' ? `round ${round}` : phase === 'handing-over' ? 'stopping' : phase;
+    if (news !== this.#said) {
+      this.#said = news;
       const line = renderPhaseChange(snapshot);
       if (line !== undefined) this.say(line);
     }
-    if (this.#out.isTerminal) {
-      const seconds = this.#previous === undefined ? 0 : (at - this.#previous.at) / 1000;
-      const bytes = before === undefined ? 0 : snapshot.sentBytes - before.sentBytes;
-      this.#out.show(renderLive(snapshot, seconds > 0 ? bytes / seconds : 0, this.#left(snapshot)));
+    if (!this.#out.isTerminal) return;
+    if (phase === 'ended') {
+      this.#out.clear();
+      return;
     }
-    this.#previous = { snapshot, at };
+    this.#sent = [...this.#sent.slice(-RATE_SPAN), { at, bytes: sentBytes }];
+    const oldest = this.#sent[0]!;
+    const seconds = (at - oldest.at) / 1000;
+    this.#out.show(
+      renderLive(snapshot, {
+        tick: this.#tick++,
+        phaseMs: at - this.#phase.from,
+        bytesPerSecond: seconds > 0 ? (sentBytes - oldest.bytes) / seconds : 0,
+        left: this.#left(snapshot),
+        columns: this.#out.columns,
+      }),
+    );
   }
 
   // Never goes up: what was promised is not taken back, it runs out.
@@ -65,9 +109,5 @@ export class Progress {
     };
     this.#shownLeft = { band, at };
     return band;
-  }
-
-  #elapsed(): string {
-    return `${((performance.now() - this.#beganAt) / 1000).toFixed(2).padStart(7)} s`;
   }
 }

@@ -70,9 +70,12 @@ async function migrateFromHere(
   view?.watch(machine);
   try {
     progress.say(`booting guest "${spec.program}": ${formatBytes(spec.memoryBytes)}, ${spec.vcpus} vCPUs`);
+    progress.wait('booting');
     await machine.start(true);
     await machine.resume();
+    progress.stop();
     progress.say('the guest runs');
+    progress.wait('the guest runs, and is migrated soon');
     machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
       logger.warn(error.message);
     });

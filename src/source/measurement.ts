@@ -26,7 +26,7 @@ import {
   type TimelineReport,
 } from '../shared/report/report.js';
 import type { Emulation, ScriptedCut } from '../shared/wire/emulated-link.js';
-import type { MessageOf } from '../shared/wire/messages.js';
+import { hostName, type MessageOf } from '../shared/wire/messages.js';
 import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
@@ -76,7 +76,7 @@ export class Measurement {
   #gapsBefore: Float64Array = new Float64Array(0);
   #gapsAtStop: Float64Array = new Float64Array(0);
   installMs = 0;
-  destinationPid = 0;
+  destination: MigrationReport['destination'] = { pid: 0, host: '' };
 
   constructor(settings: Settings, plan: MigrationPlan) {
     this.#settings = settings;
@@ -254,8 +254,8 @@ export class Measurement {
         audit === undefined
           ? null
           : { passed: audit.passed, checked: audit.checked, failed: audit.failed, findings: audit.findings },
-      source: { pid: process.pid },
-      destination: { pid: this.destinationPid },
+      source: { pid: process.pid, host: hostName() },
+      destination: this.destination,
     };
   }
 

@@ -453,7 +453,8 @@ export class OutgoingMigration {
         const channel = new Channel(socket, {
           received: ({ message, receivedAt }) => {
             if (this.#channel !== channel) return;
-            if (message.name === 'WELCOME') this.#measurement.destinationPid = message.pid;
+            if (message.name === 'WELCOME')
+              this.#measurement.destination = { pid: message.pid, host: message.host };
             this.#events.push({ kind: 'received', message, receivedAt });
           },
           backlog: () => this.#events.length,

@@ -99,7 +99,7 @@ describe('a destination', () => {
   });
 
   it('that speaks another version is refused by the source, which names both', async () => {
-    const identity = { version: OTHER_VERSION, instanceId: randomUUID(), pid: 1 };
+    const identity = { version: OTHER_VERSION, instanceId: randomUUID(), pid: 1, host: 'beta' };
     const to = await fakeDestination({ name: 'WELCOME', ...identity });
     const ended = await startSource(to, '--connect-timeout', '2s').ended;
     const { error, owner } = failureOf(ended);

@@ -189,8 +189,8 @@ export const fixtureReport: MigrationReport = {
     longestStallAfterStunMs: 6.8715,
   },
   audit: { passed: true, checked: 65_536, failed: 0, findings: [] },
-  source: { pid: 4101 },
-  destination: { pid: 4117 },
+  source: { pid: 4101, host: 'alpha' },
+  destination: { pid: 4117, host: 'beta' },
 };
 
 /** What stands at `field`, such as "rounds.1.sentPages", in a report. */

@@ -93,7 +93,13 @@ export class SimulatedDestination {
       return;
     }
     // A caller is welcomed before it is refused: it must know who refuses, and whether that one was restarted.
-    end.send({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1 });
+    end.send({
+      name: 'WELCOME',
+      version: PROTOCOL_VERSION,
+      instanceId: this.instanceId,
+      pid: 1,
+      host: 'beta',
+    });
     switch (admission) {
       case 'repeat':
         this.#refuse(end, 'CANCELLED');

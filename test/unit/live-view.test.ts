@@ -210,7 +210,7 @@ describe('the live page', () => {
       error: { code: HOSTILE, message: HOSTILE },
       owner: HOSTILE,
       safeNext: HOSTILE,
-      source: { pid: 1 },
+      source: { pid: 1, host: 'alpha' },
     } as const;
     for (const { head, outcome } of [
       completedParts(report, 'report'),

@@ -58,8 +58,8 @@ export const examples: Examples = {
     },
   ],
   WELCOME: [
-    { name: 'WELCOME', version: 1, instanceId: ID, pid: 4711 },
-    { name: 'WELCOME', version: 0xffff_ffff, instanceId: OTHER_ID, pid: 0 },
+    { name: 'WELCOME', version: 1, instanceId: ID, pid: 4711, host: 'alpha' },
+    { name: 'WELCOME', version: 0xffff_ffff, instanceId: OTHER_ID, pid: 0, host: 'é'.repeat(64) },
   ],
   REFUSAL: [
     { name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'another guest is coming in' },

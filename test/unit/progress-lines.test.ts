@@ -46,15 +46,39 @@ describe('the time that is left', () => {
 });
 
 describe('the line that is redrawn', () => {
-  it('has no percentage, but the round, the trend and the time left', () => {
-    const line = renderLive(facts, 2 << 20, { lowMs: 2000, highMs: 8000 });
-    expect(line).toBe(
-      '  round 2  3.00 MiB sent  2.00 MiB/s  400 dirty pages  shrinking to 40 % a round  2 to 8 s left',
+  const motion = {
+    tick: 0,
+    phaseMs: 3200,
+    bytesPerSecond: 2 << 20,
+    left: { lowMs: 2000, highMs: 8000 },
+    columns: 110,
+  };
+
+  it('has no percentage, but the round, how much of it is sent, the trend and the time left', () => {
+    expect(renderLive(facts, motion)).toBe(
+      '  | round 2: 400 KiB of 1.56 MiB, 2.00 MiB/s, shrinking to 40 % a round, 2 to 8 s left',
     );
   });
 
+  it.each([80, 60, 40, 30, 12])('fits a terminal of %d columns, the time left last to go', (columns) => {
+    const line = renderLive(facts, { ...motion, columns });
+    expect(line.length).toBeLessThan(columns);
+    if (columns >= 60) expect(line).toMatch(/2 to 8 s left$/);
+  });
+
   it('says so when the time has run out', () => {
-    expect(renderLive(facts, 0, { lowMs: 0, highMs: 0 })).toContain('longer than expected');
-    expect(renderLive(facts, 0, { lowMs: 0, highMs: 400 })).toContain('less than a second left');
+    const at = (highMs: number): string => renderLive(facts, { ...motion, left: { lowMs: 0, highMs } });
+    expect(at(0)).toContain('longer than expected');
+    expect(at(400)).toContain('less than a second left');
+  });
+
+  it.each([
+    ['preparing', 'the destination prepares'],
+    ['measuring-clock', 'comparing the clocks'],
+    ['awaiting-audit', 'the guest is audited there'],
+  ])('moves while %s', (phase, words) => {
+    const waiting = { ...facts, phase };
+    expect(renderLive(waiting, motion)).toBe(`  | ${words}, 3.2 s`);
+    expect(renderLive(waiting, { ...motion, tick: 1, phaseMs: 3300 })).toBe(`  / ${words}, 3.3 s`);
   });
 });

@@ -1,5 +1,6 @@
 // What a migration under way looks like, as lines of text.
 // Pure; the terminal is the command line's.
+import { PAGE_BYTES } from '../memory/pages.js';
 import { formatBytes, formatCount } from '../units.js';
 import { renderBand, type Band } from './remaining-time.js';
 
@@ -82,21 +83,62 @@ export function timeLeft(facts: CourseFacts): Band | undefined {
   return { lowMs: roundMs - roundElapsedMs, highMs: 2 * roundMs - roundElapsedMs };
 }
 
-/** The line that is redrawn: phase, bytes, rate, dirty pages and their trend, and the time that is left. */
-export function renderLive(facts: CourseFacts, bytesPerSecond: number, left: Band | undefined): string {
-  const { phase, round, sentBytes, dirtyPages } = facts;
-  if (phase !== 'copying' && phase !== 'pushing' && phase !== 'harvesting') return `  ${phase} …`;
-  return [
-    phase === 'pushing' ? 'pushing' : `round ${round}`,
-    `${formatBytes(sentBytes)} sent`,
-    `${formatBytes(bytesPerSecond)}/s`,
-    `${formatCount(dirtyPages)} dirty pages`,
-    trendOf(facts),
-    left === undefined ? '' : renderLeft(left),
-  ]
-    .filter((text) => text !== '')
-    .map((text) => `  ${text}`)
-    .join('');
+/** What the redrawn line shows besides the migration's own facts. */
+export interface LiveMotion {
+  /** Grows with each redrawing: something moves as long as the program lives. */
+  readonly tick: number;
+  /** Since the phase began. */
+  readonly phaseMs: number;
+  readonly bytesPerSecond: number;
+  readonly left: Band | undefined;
+  /** What fits the terminal. */
+  readonly columns: number;
+}
+
+/** What a phase does, where no bytes are counted. */
+const waitingFor: Readonly<Record<string, string>> = {
+  connecting: 'connecting',
+  preparing: 'the destination prepares',
+  'measuring-clock': 'comparing the clocks',
+  'installing-traces': 'installing traces',
+  stopping: 'switching over',
+  'handing-over': 'switching over',
+  'awaiting-audit': 'the guest is audited there',
+};
+
+/** A line that moves while `what` is waited for. */
+export function renderWait(what: string, tick: number, elapsedMs: number): string {
+  return `${spinner(tick)} ${what}, ${(elapsedMs / 1000).toFixed(1)} s`;
+}
+
+/**
+ * The line that is redrawn: the round, what of it is sent, rate, trend and the time that is left. On a narrow terminal the
+ * least telling are left out: a line that is broken cannot be redrawn.
+ */
+export function renderLive(facts: CourseFacts, motion: LiveMotion): string {
+  const { phase, round, roundPages, roundPagesSent } = facts;
+  const { tick, phaseMs, bytesPerSecond, left, columns } = motion;
+  if (phase !== 'copying' && phase !== 'pushing' && phase !== 'harvesting')
+    return renderWait(waitingFor[phase] ?? phase, tick, phaseMs).slice(0, columns - 1);
+  const sentPages = Math.min(roundPages, Math.max(0, roundPagesSent));
+  const head = `${spinner(tick)} ${phase === 'pushing' ? 'pushing' : `round ${round}`}:`;
+  const amount = `${formatBytes(sentPages * PAGE_BYTES)} of ${formatBytes(roundPages * PAGE_BYTES)}`;
+  const rate = `${formatBytes(bytesPerSecond)}/s`;
+  const time = left === undefined ? '' : renderLeft(left);
+  const trend = phase === 'pushing' ? '' : trendOf(facts);
+  const line = (...parts: readonly string[]): string =>
+    `${head} ${parts.filter((part) => part !== '').join(', ')}`;
+  const fitting = [
+    line(amount, rate, trend, time),
+    line(amount, rate, time),
+    line(amount, time),
+    line(amount),
+  ];
+  return fitting.find((text) => text.length < columns) ?? head.slice(0, columns - 1);
+}
+
+function spinner(tick: number): string {
+  return `  ${'|/-\\'[tick % 4]!}`;
 }
 
 // A band that has run out was too short: no number is better than a wrong one.

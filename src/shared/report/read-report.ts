@@ -71,7 +71,7 @@ const writeRate: Check = (value, place) => {
 };
 
 const histogram = list(fields<HistogramBucket>({ belowUs: number, count }));
-const process = fields<MigrationReport['source']>({ pid: count });
+const process = fields<MigrationReport['source']>({ pid: count, host: text });
 const guestTimeline = fields<TimelineReport['source']>({
   atMs: list(number),
   pagesPerSecond: list(list(number)),

@@ -181,6 +181,13 @@ export interface AuditReport {
   readonly findings: readonly string[];
 }
 
+/** One side of a migration. */
+export interface ReportedProcess {
+  readonly pid: number;
+  /** Its host's name. */
+  readonly host: string;
+}
+
 /** One migration, as the source saw it. */
 export interface MigrationReport {
   readonly version: typeof REPORT_VERSION;
@@ -236,8 +243,8 @@ export interface MigrationReport {
   readonly guestCost: GuestCostReport;
   /** null when no audit was asked for. */
   readonly audit: AuditReport | null;
-  readonly source: { readonly pid: number };
-  readonly destination: { readonly pid: number };
+  readonly source: ReportedProcess;
+  readonly destination: ReportedProcess;
 }
 
 /** What is printed instead of a report when a migration failed. */
@@ -249,7 +256,7 @@ export interface FailureReport {
   /** Who owns the guest now. */
   readonly owner: string;
   readonly safeNext: string;
-  readonly source: { readonly pid: number };
+  readonly source: ReportedProcess;
 }
 
 /** The ledger with its total; `sockets` is counted elsewhere. */

@@ -58,11 +58,14 @@ function emulationOf({ delayMs, cuts }: NonNullable<MigrationReport['link']>): s
   return `The network was emulated: ${formatMs(delayMs)} added to each round trip${cut}.`;
 }
 
-function headline({ guest, mode, stun, totalMs, times, source, destination, link }: MigrationReport): string {
+function headline(report: MigrationReport): string {
+  const { guest, mode, stun, totalMs, times, source, destination, link, settings } = report;
+  const { stunBudgetMs } = settings;
   return [
     `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
-    ` from process ${source.pid} to process ${destination.pid} by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
-    ` Stun: ${formatMs(stun.stunMs)}.`,
+    ` by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
+    ` Stun: ${formatMs(stun.stunMs)}${stun.stunMs > stunBudgetMs ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
+    `\nFrom host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [`\n${emulationOf(link)}`]),
   ].join('');
 }

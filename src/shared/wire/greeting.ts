@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { MicrostunError, ProtocolError, asMicrostunError } from '../errors.js';
 import { FrameReader, PROTOCOL_VERSION } from './frames.js';
 import {
+  hostName,
   clipReason,
   decodeMessage,
   encodeMessage,
@@ -42,7 +43,13 @@ export async function readHello(socket: Socket): Promise<MessageOf<'HELLO'>> {
 
 /** Accepts a greeted connection. Answers the bytes that were sent. */
 export function welcome(socket: Socket): number {
-  return sendParts(socket, { name: 'WELCOME', version: PROTOCOL_VERSION, instanceId, pid: process.pid });
+  return sendParts(socket, {
+    name: 'WELCOME',
+    version: PROTOCOL_VERSION,
+    instanceId,
+    pid: process.pid,
+    host: hostName(),
+  });
 }
 
 /** Declines a connection and closes it once the peer can have read why. */

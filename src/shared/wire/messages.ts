@@ -1,5 +1,6 @@
 // The messages of the control connection and the greetings of all connections: their fields and limits, one table.
 // Pure; what they mean and in what order they come is docs/protocol.md and the two state machines.
+import { hostname } from 'node:os';
 import { ProtocolError, type MicrostunError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
@@ -31,6 +32,8 @@ import { encodeFrame, type Frame, type FrameName } from './frames.js';
 
 export const CONNECTIONS_MAX = 16;
 export const ROUNDS_MAX = 1_000_000;
+/** What Linux allows a host's name. */
+const HOST_CHARACTERS_MAX = 64;
 const FINDING_CHARACTERS_MAX = 400;
 const REASON_CHARACTERS_MAX = 2000;
 
@@ -93,7 +96,7 @@ const bodies = {
     windows: u32,
   }),
   /** `instanceId` names the process that answers, so that a restarted one is told apart. */
-  WELCOME: record({ version: u32, instanceId: uuid, pid: u32 }),
+  WELCOME: record({ version: u32, instanceId: uuid, pid: u32, host: label(HOST_CHARACTERS_MAX) }),
   REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
@@ -176,6 +179,13 @@ export const messageNames = Object.keys(bodies) as MessageName[];
 export function cancelOf({ code, message }: MicrostunError): MessageOf<'CANCEL'> {
   const known = cancelCodes.find((one) => one === code);
   return { name: 'CANCEL', code: known ?? 'CANCELLED', reason: clipReason(message) };
+}
+
+/** The name of this host, as a message may carry it. */
+export function hostName(): string {
+  return hostname()
+    .replace(/[^\w.-]/g, '?')
+    .slice(0, HOST_CHARACTERS_MAX);
 }
 
 /** Room for the longest text that a message may carry. */
