@@ -52,7 +52,7 @@ const parser = yargs(commandLine)
     'Migrate the same guest by different logics, in turn, and compare what each cost',
     (y) =>
       drawnOptions(commonOptions(migrationOptions(guestOptions(y))))
-        .requiresArg(['runs', 'a', 'b', 'out'])
+        .requiresArg(['runs', 'a', 'b', 'out', 'csv'])
         .option('runs', {
           type: 'string',
           default: '5',
@@ -61,13 +61,19 @@ const parser = yargs(commandLine)
         })
         .option('a', {
           type: 'string',
-          describe: 'Compare these flags (in quotes) with --b instead of the standard settings',
+          describe:
+            'Compare these flags, in quotes (-a "…" or --a "…"), with those of --b instead of the standard settings',
         })
         .option('b', { type: 'string', describe: 'The flags to compare with' })
         .option('out', {
           type: 'string',
           describe: 'Write the comparison and every report to this file, as JSON, as they come',
           coerce: once(newFile('--out')),
+        })
+        .option('csv', {
+          type: 'string',
+          describe: 'Write the figures to this file, as CSV with one row a run, as they come',
+          coerce: once(newFile('--csv')),
         })
         .example(
           '$0 compare --runs 10',

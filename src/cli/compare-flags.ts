@@ -6,7 +6,7 @@ import { standardSettings, type Setting } from '../shared/report/comparison.js';
 import { commonOptions, guestOptions, migrationOptions, refuseRepeatedFlags } from './options.js';
 
 /** Flags of `compare` itself that take a value; its runs do not get them. */
-const OWN_FLAGS = ['--runs', '--a', '--b', '--out', '--report'];
+const OWN_FLAGS = ['--runs', '--a', '--b', '--out', '--csv', '--report'];
 const SETTING_FLAGS = ['--a', '--b', '-a', '-b'];
 
 const isOwn = (token: string): boolean =>
@@ -20,7 +20,8 @@ export function joinSettingFlags(commandLine: readonly string[]): string[] {
   if (!commandLine.includes('compare')) return [...commandLine];
   const joined: string[] = [];
   for (let index = 0; index < commandLine.length; index++) {
-    const token = commandLine[index]!;
+    // Help shows a flag of one letter with one dash; both are read.
+    const token = commandLine[index]!.replace(/^-([ab]=)/, '--$1');
     const next = commandLine[index + 1];
     if (!SETTING_FLAGS.includes(token) || next === undefined || isOwn(next)) joined.push(token);
     else {
@@ -40,6 +41,31 @@ export function sharedFlags(commandLine: readonly string[]): string[] {
     else if (token !== 'compare' && !/^--(?:no-)?json(?:=|$)/.test(token) && !isOwn(token)) flags.push(token);
   }
   return flags;
+}
+
+/**
+ * All flags of a run: what the setting says itself, and of the shared flags those that it says nothing about.
+ * @throws MicrostunError USAGE where the standard settings say all of it themselves, so that a flag would do nothing.
+ */
+export function runFlagsOf(shared: readonly string[], setting: Setting): string[] {
+  const own = new Set(setting.flags.filter((token) => token.startsWith('--')).map(flagNameOf));
+  const flags: string[] = [];
+  let isOverridden = false;
+  for (const token of shared) {
+    if (token.startsWith('--')) isOverridden = own.has(flagNameOf(token));
+    if (!isOverridden) flags.push(token);
+    else if (token.startsWith('--') && standardSettings.includes(setting)) {
+      throw new MicrostunError(
+        'USAGE',
+        `--${flagNameOf(token)} is what the standard settings differ in; leave it out, or compare two settings of your own with --a and --b`,
+      );
+    }
+  }
+  return [...flags, ...setting.flags];
+}
+
+function flagNameOf(token: string): string {
+  return token.replace(/^--(?:no-)?/, '').replace(/=.*$/s, '');
 }
 
 /** The settings to compare: those of the user, each the flags in one text, or the standard ones. */

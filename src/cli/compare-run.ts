@@ -2,6 +2,7 @@
 // Knows turns, failures and files; what a comparison is, is shared/report's, how a run is started compare-child.ts's.
 import { fileURLToPath } from 'node:url';
 import { asMicrostunError, MicrostunError } from '../shared/errors.js';
+import { comparisonCsv } from '../shared/report/comparison-csv.js';
 import { renderComparison } from '../shared/report/comparison-text.js';
 import {
   compareRuns,
@@ -16,7 +17,7 @@ import { RemainingTime, renderBand } from '../shared/report/remaining-time.js';
 import { reportText, type FailureReport, type MigrationReport } from '../shared/report/report.js';
 import { formatMs } from '../shared/units.js';
 import { runChild, type ChildEnd } from './compare-child.js';
-import { runMsMax, settingsOf } from './compare-flags.js';
+import { runFlagsOf, runMsMax, settingsOf } from './compare-flags.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
 import { Progress } from './progress.js';
@@ -31,6 +32,8 @@ export interface CompareArguments {
   readonly b: string | undefined;
   /** File that the comparison and all reports go to, as they come. */
   readonly out: string | undefined;
+  /** File that the figures go to as CSV, one row a run, as they come. */
+  readonly csv: string | undefined;
   /** File that the HTML page goes to. */
   readonly report: string | undefined;
   readonly json: boolean;
@@ -50,7 +53,7 @@ export async function runCompare(shared: readonly string[], args: CompareArgumen
   const interrupted = new AbortController();
   const turns = new Turns(
     settings.map((setting): PlannedSetting => {
-      const allFlags = [...shared, ...setting.flags];
+      const allFlags = runFlagsOf(shared, setting);
       return { ...setting, allFlags, msMax: runMsMax(allFlags, setting.name) };
     }),
     settings,
@@ -154,10 +157,9 @@ class Turns {
     return band === undefined || band.highMs === 0 ? '' : `; ${renderBand(band)}`;
   }
 
-  /** Puts all that is known into the file of `--out`, which is whole at every moment. */
+  /** Puts all that is known into the files of `--out` and `--csv`, which are whole at every moment. */
   async save(): Promise<void> {
-    const { out } = this.#args;
-    if (out === undefined) return;
+    const { out, csv } = this.#args;
     const reports = this.#planned.map((_, at) =>
       Array.from({ length: this.#args.runs }, (__, run) => {
         const outcome = this.#outcomes[at]![run];
@@ -165,11 +167,13 @@ class Turns {
       }),
     );
     try {
-      await writeWhole(
-        out,
-        `${JSON.stringify({ comparison: this.comparison, reports })}\n`,
-        'the comparison',
-      );
+      if (out !== undefined)
+        await writeWhole(
+          out,
+          `${JSON.stringify({ comparison: this.comparison, reports })}\n`,
+          'the comparison',
+        );
+      if (csv !== undefined) await writeWhole(csv, comparisonCsv(this.comparison), 'the figures');
       this.saveError = undefined;
     } catch (error) {
       // What was measured is worth more than the file: the comparison goes on, and the next run tries again.

@@ -87,7 +87,7 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
   ],
   [
     ['compare', '--mode', 'hybrid'],
-    ['before 7', 'given 2 times'],
+    ['--mode', '--a and --b'],
   ],
   [['source'], ['to']],
   [

@@ -1,6 +1,12 @@
 // The command line of compare: whose flag is whose, and settings whose values look like flags.
 import { describe, expect, it } from 'vitest';
-import { joinSettingFlags, runMsMax, settingsOf, sharedFlags } from '../../src/cli/compare-flags.js';
+import {
+  joinSettingFlags,
+  runFlagsOf,
+  runMsMax,
+  settingsOf,
+  sharedFlags,
+} from '../../src/cli/compare-flags.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { standardSettings } from '../../src/shared/report/comparison.js';
 
@@ -44,6 +50,10 @@ describe('a setting on the command line', () => {
     [
       ['compare', '--a', '--out=x'],
       ['compare', '--a', '--out=x'],
+    ],
+    [
+      ['compare', '-a=--mode hybrid', '-b='],
+      ['compare', '--a=--mode hybrid', '--b='],
     ],
     [
       ['demo', '--a', '--mode hybrid'],
@@ -92,6 +102,26 @@ describe('the flags that every run gets', () => {
     ],
   ])('of %j are %j', (typed, flags) => {
     expect(sharedFlags(typed)).toEqual(flags);
+  });
+});
+
+describe('all flags of a run', () => {
+  const own = { name: 'a', summary: '', flags: ['--mode', 'pre-copy', '--no-audit'] };
+
+  it('are the shared ones and its own, which come first where both say something', () => {
+    expect(runFlagsOf(['--memory', '8MiB', '--mode', 'hybrid', '--audit', '--vcpus=4'], own)).toEqual([
+      ...['--memory', '8MiB', '--vcpus=4'],
+      ...own.flags,
+    ]);
+    expect(runMsMax(runFlagsOf(['--mode=hybrid'], own), 'a')).toBeGreaterThan(0);
+  });
+
+  it('are refused with a sentence where a shared one would do nothing', () => {
+    for (const shared of [['--mode', 'hybrid'], ['--trace=dedicated'], ['--bitmap', 'raw']])
+      expect(refusalOf(() => runFlagsOf(shared, standardSettings[0]!))).toMatch(
+        /^--(mode|trace|bitmap) is what the standard settings differ in.*--a and --b$/,
+      );
+    expect(runFlagsOf(['--vcpus', '4'], standardSettings[0]!).slice(0, 2)).toEqual(['--vcpus', '4']);
   });
 });
 
