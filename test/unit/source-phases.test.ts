@@ -228,7 +228,13 @@ describe('a source in doubt', () => {
 
   it('believes no other process than the one that it handed the guest to', () => {
     const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
-    const welcome = received({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: 'second', pid: 2 });
+    const welcome = received({
+      name: 'WELCOME',
+      version: PROTOCOL_VERSION,
+      instanceId: 'second',
+      pid: 2,
+      host: 'beta',
+    });
     const { state, effects } = step(stateOf(handingOver, greeting), welcome);
     expect(state.phase).toMatchObject({ name: 'handing-over', isInDoubt: true });
     expect(state.link).toMatchObject({ name: 'waiting', instanceId: 'first' });
