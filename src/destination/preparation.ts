@@ -35,6 +35,8 @@ export interface PreparationEvents {
   failed(error: MicrostunError): void;
   /** The guest can be taken all the same. */
   samplingFailed(error: MicrostunError): void;
+  /** Rows of the guest's throughput, as they come. */
+  sampled(samples: Float64Array): void;
 }
 
 export class Preparation {
@@ -90,9 +92,15 @@ export class Preparation {
     this.#machine = machine;
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
-    machine.prepareSampling(SENT_SAMPLE_DOUBLES_MAX, (error) => {
-      this.#events.samplingFailed(error);
-    });
+    machine.prepareSampling(
+      SENT_SAMPLE_DOUBLES_MAX,
+      (error) => {
+        this.#events.samplingFailed(error);
+      },
+      (samples) => {
+        this.#events.sampled(samples);
+      },
+    );
     this.#helpers.own(machine, (one) => one.stopSampling());
     await this.#helpers.wait(
       new Promise<void>((touched) => {

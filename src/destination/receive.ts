@@ -67,6 +67,9 @@ const LOST_RUNS_NAMED = 20;
 /** A timer that is so much late was held up: the process, or its host, stood still. */
 const SLEPT_MS = 1000;
 
+/** Samples are not queued behind more than this: three of the largest. */
+const SAMPLES_QUEUED_BYTES_MAX = 64 * 1024;
+
 export class IncomingMigration {
   readonly id: string;
   readonly #options: ReceiveOptions;
@@ -308,6 +311,11 @@ export class IncomingMigration {
         },
         samplingFailed: (error) => {
           this.#logger.warn(error.message);
+        },
+        sampled: (samples) => {
+          // A source that does not read gets none: they are not kept for it.
+          if ((this.#channel?.socket.writableLength ?? Infinity) < SAMPLES_QUEUED_BYTES_MAX)
+            this.#events.push({ kind: 'sampled', samples });
         },
         receivers: {
           roundPlaced: (round, pages) => {

@@ -167,6 +167,8 @@ export type ReceptionEvent =
   | { readonly kind: 'out-of-turn'; readonly error: MicrostunError }
   | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
+  /** A few samples of the guest; they are said once, and missed where nobody listens. */
+  | { readonly kind: 'sampled'; readonly samples: Float64Array }
   | { readonly kind: 'timer'; readonly timer: ReceptionTimer }
   /** The timer `farewell` is due, and pages came since it was armed, or this process slept meanwhile. */
   | { readonly kind: 'source-heard' }
@@ -307,6 +309,13 @@ function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): Re
         effects: [{ kind: 'send', message: event.answer }],
       };
     }
+    case 'sampled':
+      // Never before RESUMED, and nothing of what the guest does for its audit.
+      if (stage.name !== 'running') return same(stage);
+      return {
+        stage,
+        effects: [{ kind: 'send', message: { name: 'SAMPLES', samples: event.samples } }],
+      };
     case 'timer':
       return onTimer(limits, stage, event.timer);
     case 'source-heard':
@@ -481,6 +490,7 @@ function onMessage(
     case 'RESUMED':
     case 'ARRIVED':
     case 'AUDITED':
+    case 'SAMPLES':
       return outOfTurn(limits, stage, message.name);
     default:
       return unreachable(message);

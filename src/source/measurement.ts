@@ -7,9 +7,11 @@ import type { MachineCounters } from '../shared/guest/machine.js';
 import { faultBucketBoundUs } from '../shared/guest/fault-latency.js';
 import { expand, rawBitmapBytes, type BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { countsOf } from '../shared/guest/gap-buckets.js';
+import { areSensible, ToldSamples } from '../shared/guest/told-samples.js';
 import { timelineOf } from '../shared/guest/samples.js';
 import { bitCount32 } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../shared/memory/pages.js';
+import type { GuestSample } from '../shared/report/live-history.js';
 import { countsSince, gapHistogramOf } from '../shared/report/gap-histogram.js';
 import { lossOf } from '../shared/report/throughput-loss.js';
 import {
@@ -78,7 +80,12 @@ export class Measurement {
   installMs = 0;
   destination: MigrationReport['destination'] = { pid: 0, host: '' };
 
-  constructor(settings: Settings, plan: MigrationPlan) {
+  /** The guest at the destination, as it is told while it runs there. */
+  readonly #told: ToldSamples;
+
+  /** `vcpus` of the guest. */
+  constructor(settings: Settings, plan: MigrationPlan, vcpus: number) {
+    this.#told = new ToldSamples(vcpus);
     this.#settings = settings;
     this.#plan = plan;
   }
@@ -165,6 +172,17 @@ export class Measurement {
 
   noteArrived(arrived: MessageOf<'ARRIVED'>): void {
     this.#arrived = arrived;
+  }
+
+  /** A few samples of the guest at the destination; answers whether they make sense. */
+  noteDestinationSamples(samples: Float64Array): boolean {
+    return this.#told.note(samples);
+  }
+
+  /** What came of them since this was last asked, on this host's clock. */
+  takeDestinationSamples(): GuestSample[] {
+    const { offsetUs } = this.#clock();
+    return this.#told.takeFresh().map((row) => guestSampleOf(row, offsetUs));
   }
 
   noteAudit(audit: MessageOf<'AUDITED'>): void {
@@ -326,17 +344,21 @@ export class Measurement {
     return {
       phases,
       source: timelineOf(this.#samples, vcpus, this.#beganAt),
-      destination: timelineOf(
-        this.#audit?.samples ?? new Float64Array(0),
-        vcpus,
-        this.#beganAt + this.#clock().offsetUs,
-      ),
+      destination: timelineOf(this.#destinationSamples(vcpus), vcpus, this.#beganAt + this.#clock().offsetUs),
     };
   }
 
   // At the instants of the stun; of a long stun the samples on either side are further away, and the error larger.
   #clock(): ClockOffset {
     return offsetWithin(this.#clockSamples.all, this.#stopAt, this.#resumed?.receivedAt ?? this.#stopAt);
+  }
+
+  // Those that come with an audit are finer than those that were told on the way.
+  #destinationSamples(vcpus: number): Float64Array {
+    const samples = this.#audit?.samples;
+    return samples !== undefined && samples.length > 0 && areSensible(samples, vcpus)
+      ? samples
+      : this.#told.all;
   }
 
   #dirtyPerRegion(pageCount: number): number[] {
@@ -379,6 +401,17 @@ export class Measurement {
       clock: this.#clock(),
     });
   }
+}
+
+// Of all vCPUs together.
+function guestSampleOf(row: Float64Array, aheadUs: number): GuestSample {
+  let pages = 0;
+  let longestStallUs = 0;
+  for (let work = 1; work < row.length; work += 2) {
+    pages += row[work]!;
+    longestStallUs = Math.max(longestStallUs, row[work + 1]!);
+  }
+  return { atUs: row[0]! - aheadUs, pages, longestStallUs };
 }
 
 function pageBytesOf(round: RoundReport): number {

@@ -9,6 +9,7 @@ import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
+import type { GuestSample } from '../shared/report/live-history.js';
 import type { MigrationReport, RoundReport } from '../shared/report/report.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
@@ -135,7 +136,7 @@ export class OutgoingMigration {
       );
     });
     const { trace, plan } = options;
-    this.#measurement = new Measurement(options, plan);
+    this.#measurement = new Measurement(options, plan, machine.spec.vcpus);
     const failedAs =
       (who: Helper) =>
       (error: MicrostunError): void => {
@@ -191,6 +192,11 @@ export class OutgoingMigration {
   /** The phases so far, each from its beginning (`monotonicUs`) to that of the next. */
   get phases(): readonly { readonly name: string; readonly fromUs: number }[] {
     return this.#measurement.phases;
+  }
+
+  /** Samples of the guest at the destination that came since this was last asked, on this host's clock. */
+  takeDestinationSamples(): GuestSample[] {
+    return this.#measurement.takeDestinationSamples();
   }
 
   /** Asks to cancel; honoured until the hand-over is sent, and again once it is known that nobody answers. */
@@ -398,6 +404,12 @@ export class OutgoingMigration {
       case 'note-arrived':
         this.#measurement.noteArrived(effect.message);
         this.#logger.info('every page has arrived; the source needs the guest no more');
+        return;
+      case 'note-samples':
+        if (!this.#measurement.noteDestinationSamples(effect.samples))
+          this.#logger.warn(
+            'the destination sent samples of the guest that make no sense; they are left out',
+          );
         return;
       case 'note-audit':
         this.#measurement.noteAudit(effect.message);

@@ -190,6 +190,8 @@ export type MigrationEffect =
   | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
   | { readonly kind: 'push'; readonly round: number }
   | { readonly kind: 'note-arrived'; readonly message: MessageOf<'ARRIVED'> }
+  /** A few samples of the guest at the destination. */
+  | { readonly kind: 'note-samples'; readonly samples: Float64Array }
   | { readonly kind: 'note-audit'; readonly message: MessageOf<'AUDITED'> }
   /** The guest stays: its traces go, and it runs if it was parked. */
   | { readonly kind: 'release-guest' }
@@ -334,6 +336,10 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
       if (state.phase.name === 'pushing') return onPushed(plan, state, { ...state.phase, audited: message });
       if (state.phase.name !== 'awaiting-audit') return { state, effects: [] };
       return complete(state, [{ kind: 'note-audit', message }]);
+    case 'SAMPLES':
+      // It may come before a RESUMED that was lost and is said again.
+      if (isBeforeHandOver(state.phase)) return outOfTurn(state, message.name);
+      return { state, effects: [{ kind: 'note-samples', samples: message.samples }] };
     case 'HELLO':
     case 'PREPARE':
     case 'PING':

@@ -61,7 +61,7 @@ describe('a source', () => {
     const server = createServer({ allowHalfOpen: true }, (socket) => {
       socket.on('error', () => undefined);
       socket.once('data', () => {
-        const identity = { version: PROTOCOL_VERSION, instanceId: randomUUID(), pid: 1 };
+        const identity = { version: PROTOCOL_VERSION, instanceId: randomUUID(), pid: 1, host: 'there' };
         const refusal = { version: PROTOCOL_VERSION, code: 'BUSY', reason: 'full' } as const;
         socket.write(Buffer.concat(encodeMessage({ name: 'WELCOME', ...identity })));
         socket.write(Buffer.concat(encodeMessage({ name: 'REFUSAL', ...refusal })));

@@ -71,6 +71,7 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   AUDITED: [{ sender: 'destination', situation: 'hybrid' }],
   CANCEL: [{ sender: 'source', situation: 'overtime' }],
   FAREWELL: [{ sender: 'source', situation: 'hybrid' }],
+  SAMPLES: [{ sender: 'destination', situation: 'hybrid' }],
   PAGES: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'post-copy' },

@@ -55,6 +55,9 @@ const RESUMED: MessageOf<'RESUMED'> = {
   answeredAt: 0,
   firstSliceAt: [],
 };
+/** Between two times that the guest's samples are told. */
+const SAMPLES_MS = 200;
+
 const AUDITED: MessageOf<'AUDITED'> = {
   name: 'AUDITED',
   passed: true,
@@ -286,6 +289,16 @@ export class SimulatedReception {
     }
     this.#process.after(this.#workMs(), () => {
       this.on({ kind: 'resumed', answer: RESUMED });
+      this.#tellSamples();
+    });
+  }
+
+  // A few samples, now and then, as long as the reception lasts.
+  #tellSamples(): void {
+    this.#process.after(SAMPLES_MS, () => {
+      if (this.#ending !== undefined) return;
+      this.on({ kind: 'sampled', samples: new Float64Array(0) });
+      this.#tellSamples();
     });
   }
 

@@ -73,15 +73,16 @@ describe('the numbers of the HTML report', () => {
     const { charts, cells } = islandOf(renderHtml(fixtureReport));
     const chart = (id: string) => charts.find((one) => one.id === id)!;
     const [source, destination] = chart('timeline').series;
-    const at = (values: readonly (number | null)[]) =>
-      chart('timeline').x.flatMap((atMs, index) => {
-        const pagesPerSecond = values[index];
-        return pagesPerSecond === null ? [] : [[atMs, pagesPerSecond]];
-      });
+    // At the instants of the other host, and of phases, there is what was measured across them.
+    const at = (values: readonly (number | null)[], { atMs }: GuestTimeline) =>
+      atMs.map((one) => [one, values[chart('timeline').x.indexOf(one)]]);
     const totals = ({ atMs, pagesPerSecond: [first, second] }: GuestTimeline) =>
       atMs.map((one, row) => [one, first![row]! + second![row]!]);
-    expect(at(source!.values)).toEqual(totals(fixtureReport.timeline.source));
-    expect(at(destination!.values)).toEqual(totals(fixtureReport.timeline.destination));
+    expect(at(source!.values, fixtureReport.timeline.source)).toEqual(totals(fixtureReport.timeline.source));
+    expect(at(destination!.values, fixtureReport.timeline.destination)).toEqual(
+      totals(fixtureReport.timeline.destination),
+    );
+    expect(source!.values).toHaveLength(chart('timeline').x.length);
     expect(chart('timeline').bands.map(({ label }) => label)).toEqual(
       fixtureReport.timeline.phases.map(({ name }) => name),
     );

@@ -7,6 +7,8 @@ import {
   ROUNDS_SHOWN,
   ROWS_MAX,
   STRETCHES_MAX,
+  UNSETTLED_POINTS,
+  type GuestSample,
   type LiveProgress,
   type RoundBar,
   type WatchedMigration,
@@ -29,7 +31,12 @@ function migrating(
   phases: WatchedMigration['phases'] = [],
   rounds: readonly RoundBar[] = [],
 ): WatchedMigration {
-  return { snapshot: { ...progress, ...snapshot }, phases, rounds };
+  return { snapshot: { ...progress, ...snapshot }, phases, rounds, takeDestinationSamples: () => [] };
+}
+
+/** A migration that has been handed over, and what is told of the guest there. */
+function away(samples: readonly GuestSample[]): WatchedMigration {
+  return { ...migrating({ phase: 'pushing' }), takeDestinationSamples: () => samples };
 }
 
 /** A history of a guest that writes 500 pages a sample, or as many as said. */
@@ -50,8 +57,22 @@ describe('the points of a live history', () => {
     note(101_000, 5000, 40.25, 1_000_000);
     note(301_000, 7000, 20, 1_000_000);
     expect(history.pointsFrom(0)).toEqual([
-      { atMs: 100, pagesPerSecond: 50_000, longestStallUs: 40.3, bytesPerSecond: 10_000_000 },
-      { atMs: 300, pagesPerSecond: 10_000, longestStallUs: 20, bytesPerSecond: 0 },
+      {
+        atMs: 100,
+        pagesPerSecond: 50_000,
+        longestStallUs: 40.3,
+        remotePagesPerSecond: null,
+        remoteStallUs: null,
+        bytesPerSecond: 10_000_000,
+      },
+      {
+        atMs: 300,
+        pagesPerSecond: 10_000,
+        longestStallUs: 20,
+        remotePagesPerSecond: null,
+        remoteStallUs: null,
+        bytesPerSecond: 0,
+      },
     ]);
     expect(history.longestStallUs).toBe(40.25);
   });
@@ -61,6 +82,25 @@ describe('the points of a live history', () => {
     for (const [at, phase] of ['copying', 'handing-over', 'pushing', 'ended'].entries())
       history.note({ atUs: at * STEP_US, pages: at, longestStallUs: 1 }, true, migrating({ phase }));
     expect(history.pointsFrom(0).map(({ pagesPerSecond }) => pagesPerSecond)).toEqual([10, null, null]);
+  });
+
+  it('have what is told of the guest at the destination in its place, when it comes', () => {
+    const history = new LiveHistory(0);
+    const here = (at: number): GuestSample => ({ atUs: at * STEP_US, pages: 7, longestStallUs: 0 });
+    for (let at = 0; at < 6; at++) history.note(here(at), true, away([]));
+    expect(history.pointsFrom(0).every((point) => point.remotePagesPerSecond === null)).toBe(true);
+    // Every 50 ms from 150 to 400 ms, 25 pages each: 500 a second.
+    const told = Array.from({ length: 6 }, (_, at) => ({
+      atUs: 150_000 + 50_000 * at,
+      pages: 25 * at,
+      longestStallUs: at === 2 ? 900 : 1,
+    }));
+    history.note(here(6), true, away(told));
+    const points = history.pointsFrom(0);
+    expect(points.map((point) => point.remotePagesPerSecond)).toEqual([null, null, 500, 500, null, null]);
+    expect(points.map((point) => point.remoteStallUs)).toEqual([null, 1, 900, 1, null, null]);
+    expect(points.map((point) => point.pagesPerSecond)).toEqual(Array(6).fill(null));
+    expect(history.longestStallUs).toBe(900);
   });
 
   it('are bounded for a run of any length, and thinning loses neither a page nor the longest stall', () => {
@@ -86,6 +126,36 @@ function apply(page: Map<string, { x: number[]; values: (number | null)[][] }>, 
 }
 
 describe('a page of the live view', () => {
+  it('that looks now and then has all that was told of the destination, however late', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 0, max: UNSETTLED_POINTS - 2 }),
+        (pauses, late) => {
+          const history = new LiveHistory(0);
+          const page: Parameters<typeof apply>[0] = new Map();
+          let cursor: LiveCursor | undefined;
+          let at = 0;
+          for (const pause of pauses) {
+            for (const until = at + pause; at < until; at++) {
+              const told = { atUs: (at - late) * STEP_US, pages: at ** 2, longestStallUs: at % 17 };
+              const sample = { atUs: at * STEP_US, pages: 0, longestStallUs: 0 };
+              history.note(sample, true, away(at < late ? [] : [told]));
+            }
+            const { patch, next } = patchSince(cursor, history, 10, undefined);
+            cursor = next;
+            apply(page, patch);
+          }
+          const whole: Parameters<typeof apply>[0] = new Map();
+          apply(whole, patchSince(undefined, history, 10, undefined).patch);
+          expect(page).toEqual(whole);
+          const rates = history.pointsFrom(1).map((point) => point.remotePagesPerSecond);
+          expect(rates.slice(0, Math.max(0, at - late - 3))).not.toContain(null);
+        },
+      ),
+    );
+  });
+
   it('that looks now and then has what a page has that looks only at the end', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 1, max: 900 }), { minLength: 1, maxLength: 8 }), (pauses) => {

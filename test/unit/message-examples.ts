@@ -1,7 +1,7 @@
 // Messages of every kind with unlike values in all fields; a kind that is missing here does not type-check.
 // Knows the fields, not what they mean.
 import { GAP_BUCKETS } from '../../src/shared/guest/gap-buckets.js';
-import { SENT_SAMPLE_DOUBLES_MAX } from '../../src/shared/guest/samples.js';
+import { SENT_SAMPLE_DOUBLES_MAX, TOLD_DOUBLES_MAX } from '../../src/shared/guest/samples.js';
 import { DURATION_MS_MAX } from '../../src/shared/units.js';
 import {
   cancelCodes,
@@ -194,6 +194,11 @@ export const examples: Examples = {
     ...cancelCodes.map((code) => ({ name: 'CANCEL', code, reason: '' }) as const),
   ],
   FAREWELL: [{ name: 'FAREWELL' }],
+  SAMPLES: [
+    { name: 'SAMPLES', samples: new Float64Array([1.5, 100, 2.5]) },
+    { name: 'SAMPLES', samples: new Float64Array(0) },
+    { name: 'SAMPLES', samples: new Float64Array(TOLD_DOUBLES_MAX).fill(0.1) },
+  ],
 };
 
 export const messageNames = Object.keys(examples) as MessageName[];

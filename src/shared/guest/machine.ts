@@ -212,9 +212,16 @@ export class GuestMachine {
     this.#settings.gapWatch++;
   }
 
-  /** Makes ready to sample, unless that is done already; a buffer of `doublesMax` (samples.ts). */
-  prepareSampling(doublesMax: number, onFailure: (error: MicrostunError) => void): void {
-    this.#sampler ??= new GuestSampler(this.shared, doublesMax, onFailure);
+  /**
+   * Makes ready to sample, unless that is done already; a buffer of `doublesMax` (samples.ts). `tell`: a few of the
+   * samples while they are taken.
+   */
+  prepareSampling(
+    doublesMax: number,
+    onFailure: (error: MicrostunError) => void,
+    tell?: (samples: Float64Array) => void,
+  ): void {
+    this.#sampler ??= new GuestSampler(this.shared, doublesMax, onFailure, tell);
   }
 
   /** Samples the guest from now on, if that was prepared. */

@@ -4,21 +4,26 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../clock.js';
 import { assert } from '../errors.js';
 import { SamplerCommand, sampleStride } from './samples.js';
+import { SampleTeller } from './told-samples.js';
 import { Counter, countersOf, MachineSettings, type SharedMachine } from './shared-machine.js';
 
 export interface SamplerWorkerData {
   readonly machine: SharedMachine;
   readonly intervalMs: number;
   readonly doublesMax: number;
+  /** Whether to tell of the samples while they are taken (told-samples.ts). */
+  readonly tells: boolean;
   /** One word: a SamplerCommand. */
   readonly command: SharedArrayBuffer;
 }
 
-/** Rows as samples.ts says. */
-export type SamplerMessage = Float64Array<ArrayBuffer>;
+/** Rows as samples.ts says: some while they are taken, all of them at the end. */
+export type SamplerMessage =
+  | { readonly kind: 'told'; readonly samples: Float64Array }
+  | { readonly kind: 'all'; readonly samples: Float64Array };
 
 assert(parentPort !== null, 'sampler-worker.ts runs as a worker');
-const { machine, intervalMs, doublesMax, command } = workerData as SamplerWorkerData;
+const { machine, intervalMs, doublesMax, tells, command } = workerData as SamplerWorkerData;
 const commandWord = new Int32Array(command);
 const { vcpus } = machine.spec;
 const counters = Array.from({ length: vcpus }, (_, vcpu) => countersOf(machine, vcpu));
@@ -26,6 +31,7 @@ const settings = new MachineSettings(machine);
 const stride = sampleStride(vcpus);
 const rowsMax = Math.floor(doublesMax / stride / 2) * 2;
 const samples = new Float64Array(rowsMax * stride);
+const teller = tells ? new SampleTeller(vcpus) : undefined;
 let rows = 0;
 let interval = intervalMs;
 Atomics.wait(commandWord, 0, SamplerCommand.WAIT);
@@ -34,11 +40,14 @@ while (Atomics.load(commandWord, 0) === SamplerCommand.SAMPLE) {
     thin();
     interval *= 2;
   }
-  takeRow(samples.subarray(rows * stride, (rows + 1) * stride));
+  const row = samples.subarray(rows * stride, (rows + 1) * stride);
+  takeRow(row);
   rows++;
+  const told = teller?.note(row);
+  if (told !== undefined) parentPort.postMessage({ kind: 'told', samples: told } satisfies SamplerMessage);
   Atomics.wait(commandWord, 0, SamplerCommand.SAMPLE, interval);
 }
-parentPort.postMessage(samples.slice(0, rows * stride) satisfies SamplerMessage);
+parentPort.postMessage({ kind: 'all', samples: samples.slice(0, rows * stride) } satisfies SamplerMessage);
 
 function takeRow(row: Float64Array): void {
   const sample = settings.sampleNumber;

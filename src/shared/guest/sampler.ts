@@ -15,12 +15,21 @@ export class GuestSampler {
   readonly #samples: Promise<Float64Array>;
   #giveUp: () => void = () => undefined;
 
-  /** `doublesMax` bounds its buffer (samples.ts). A sampler that fails answers no samples. One at a time a machine. */
-  constructor(machine: SharedMachine, doublesMax: number, onFailure: (error: MicrostunError) => void) {
+  /**
+   * `doublesMax` bounds its buffer (samples.ts). A sampler that fails answers no samples. One at a time a machine.
+   * `tell`: some of the samples while they are taken (told-samples.ts).
+   */
+  constructor(
+    machine: SharedMachine,
+    doublesMax: number,
+    onFailure: (error: MicrostunError) => void,
+    tell?: (samples: Float64Array) => void,
+  ) {
     const workerData: SamplerWorkerData = {
       machine,
       intervalMs: SAMPLE_INTERVAL_MS,
       doublesMax,
+      tells: tell !== undefined,
       command: this.#command.buffer,
     };
     this.#samples = new Promise((resolve) => {
@@ -32,7 +41,11 @@ export class GuestSampler {
         'sampler',
         new URL('./sampler-worker.js', import.meta.url),
         workerData,
-        (samples) => {
+        ({ kind, samples }) => {
+          if (kind === 'told') {
+            tell?.(samples);
+            return;
+          }
           void worker.ended();
           resolve(samples);
         },

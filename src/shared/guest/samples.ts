@@ -13,6 +13,9 @@ export const SAMPLE_DOUBLES_MAX = 1 << 19;
 /** The same for samples that travel with an audit. */
 export const SENT_SAMPLE_DOUBLES_MAX = 1 << 15;
 
+/** Doubles that are told at once while the guest is sampled: a dozen rows of the largest guest. */
+export const TOLD_DOUBLES_MAX = 1 << 11;
+
 /** Doubles in a row. */
 export function sampleStride(vcpus: number): number {
   return 1 + 2 * vcpus;

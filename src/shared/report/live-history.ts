@@ -4,11 +4,14 @@ import type { ChartBand, Tone } from './html/charts.js';
 import { toneOf } from './html/timeline.js';
 import type { ProgressFacts } from './progress-lines.js';
 import type { RoundReport } from './report.js';
+import { RemoteGuest } from './remote-guest.js';
 
 /** More rows than this are thinned to half of them. */
 export const ROWS_MAX = 1200;
 /** Rounds beyond so many leave the history, the oldest first. */
 export const ROUNDS_SHOWN = 48;
+/** What the destination tells comes late: points younger than so many may still change. */
+export const UNSETTLED_POINTS = 20;
 /** More stretches than this are merged with their neighbours. */
 export const STRETCHES_MAX = 160;
 
@@ -31,6 +34,8 @@ export interface WatchedMigration {
   readonly rounds: readonly RoundBar[];
   /** Each ends where the next begins. */
   readonly phases: readonly { readonly name: string; readonly fromUs: number }[];
+  /** The guest at the destination, on this host's clock, since this was last asked; its pages count from its resume. */
+  takeDestinationSamples(): readonly GuestSample[];
 }
 
 /** What lies between two samples, at the later one's instant. */
@@ -39,6 +44,9 @@ export interface LivePoint {
   /** null once the guest runs elsewhere. */
   readonly pagesPerSecond: number | null;
   readonly longestStallUs: number | null;
+  /** The same at the destination; null where nothing was told of it, or not yet. */
+  readonly remotePagesPerSecond: number | null;
+  readonly remoteStallUs: number | null;
   readonly bytesPerSecond: number;
 }
 
@@ -50,6 +58,9 @@ interface Row {
   readonly sentBytes: number;
   readonly longestStallUs: number;
   readonly isHere: boolean;
+  /** As of this instant at the destination, and the longest stall there since the row before. */
+  readonly remotePages: number | null;
+  readonly remoteStallUs: number | null;
 }
 
 /** From an instant to where the next one begins; without a tone nothing is shaded. */
@@ -62,6 +73,7 @@ interface Stretch {
 export class LiveHistory {
   readonly #beganAtUs: number;
   #rows: Row[] = [];
+  readonly #remote = new RemoteGuest();
   #rounds: RoundBar[] = [];
   #roundsSeen = 0;
   #stretches: Stretch[] = [{ label: 'booting', fromMs: 0, tone: 'setup' }];
@@ -114,6 +126,11 @@ export class LiveHistory {
     return Math.max(0, this.#rows.length - 1);
   }
 
+  /** Points before this index do not change any more. */
+  get settledCount(): number {
+    return this.#progress === undefined ? this.pointCount : Math.max(0, this.pointCount - UNSETTLED_POINTS);
+  }
+
   /** The points from the one at `index` on. */
   pointsFrom(index: number): LivePoint[] {
     return this.#rows.slice(index + 1).map((row, at) => pointOf(this.#rows[index + at]!, row));
@@ -153,8 +170,28 @@ export class LiveHistory {
       longestStallUs: sample.longestStallUs,
       sentBytes,
       isHere: !this.#isAway,
+      remotePages: null,
+      remoteStallUs: null,
     });
+    if (migration !== undefined) this.#noteRemote(migration.takeDestinationSamples());
     if (this.#rows.length > ROWS_MAX) this.#thinRows();
+  }
+
+  // What was told now may belong to rows of a while ago.
+  #noteRemote(samples: readonly GuestSample[]): void {
+    for (const sample of samples) {
+      this.#remote.note({ ...sample, atMs: (sample.atUs - this.#beganAtUs) / 1000 });
+      this.#longestStallUs = Math.max(this.#longestStallUs, sample.longestStallUs);
+    }
+    if (samples.length === 0) return;
+    const settled = Math.max(1, this.#rows.length - UNSETTLED_POINTS);
+    this.#rows = this.#rows.map((row, at) => {
+      if (at < settled || row.remotePages !== null) return row;
+      const remote = this.#remote.between(this.#rows[at - 1]!.atMs, row.atMs);
+      return remote === undefined
+        ? row
+        : { ...row, remotePages: remote.pages, remoteStallUs: remote.longestStallUs };
+    });
   }
 
   #noteMigration({ phases, rounds }: WatchedMigration): void {
@@ -179,8 +216,11 @@ export class LiveHistory {
     const rows = this.#rows;
     this.#rows = rows.flatMap((row, at) => {
       if (at % 2 === 1) return [];
-      const between = rows[at - 1]?.longestStallUs ?? 0;
-      return [{ ...row, longestStallUs: Math.max(row.longestStallUs, between) }];
+      const before = rows[at - 1];
+      const remoteStallUs = longer(row.remoteStallUs, before?.remoteStallUs ?? null);
+      return [
+        { ...row, longestStallUs: longer(row.longestStallUs, before?.longestStallUs ?? 0), remoteStallUs },
+      ];
     });
     this.#generation++;
   }
@@ -215,6 +255,10 @@ const NO_PROGRESS: LiveProgress = {
   forecastStunMs: null,
 };
 
+function longer<Stall extends number | null>(one: Stall, other: Stall): Stall {
+  return one !== null && (other === null || one >= other) ? one : other;
+}
+
 function pointOf(before: Row, row: Row): LivePoint {
   const seconds = (row.atMs - before.atMs) / 1000;
   const rate = (from: number, to: number): number => (seconds > 0 ? Math.max(0, to - from) / seconds : 0);
@@ -222,6 +266,11 @@ function pointOf(before: Row, row: Row): LivePoint {
     atMs: row.atMs,
     pagesPerSecond: row.isHere ? Math.round(rate(before.pages, row.pages)) : null,
     longestStallUs: row.isHere ? Math.round(row.longestStallUs * 10) / 10 : null,
+    remotePagesPerSecond:
+      row.remotePages === null || before.remotePages === null
+        ? null
+        : Math.round(rate(before.remotePages, row.remotePages)),
+    remoteStallUs: row.remoteStallUs === null ? null : Math.round(row.remoteStallUs * 10) / 10,
     bytesPerSecond: Math.round(rate(before.sentBytes, row.sentBytes)),
   };
 }

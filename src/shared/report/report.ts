@@ -94,7 +94,10 @@ export interface TimelineReport {
   readonly phases: readonly { readonly name: string; readonly fromMs: number; readonly toMs: number }[];
   /** Begins before the migration does, at negative instants. */
   readonly source: GuestTimeline;
-  /** Shifted by the measured clock offset. Empty without an audit: it travels with it. */
+  /**
+   * Shifted by the measured clock offset. It travels with the audit; without one it is what the destination told on the
+   * way, less fine, until the source was done.
+   */
   readonly destination: GuestTimeline;
 }
 

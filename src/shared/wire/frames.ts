@@ -31,6 +31,7 @@ export const FrameType = {
   AUDITED: 11,
   CANCEL: 12,
   FAREWELL: 13,
+  SAMPLES: 14,
   // Pages.
   PAGES: 16,
   ROUND_END: 17,
@@ -62,6 +63,7 @@ const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   AUDITED: 320 * 1024,
   CANCEL: 8192,
   FAREWELL: 64,
+  SAMPLES: 17 * 1024,
   PAGES: 3 * 1024 * 1024,
   ROUND_END: 64,
   ROUND_PLACED: 64,

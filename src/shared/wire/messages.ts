@@ -5,7 +5,7 @@ import { ProtocolError, type MicrostunError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { GAP_BUCKETS } from '../guest/gap-buckets.js';
-import { SENT_SAMPLE_DOUBLES_MAX } from '../guest/samples.js';
+import { SENT_SAMPLE_DOUBLES_MAX, TOLD_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoint-words.js';
@@ -156,6 +156,8 @@ const bodies = {
   }),
   CANCEL: record({ code: oneOf(...cancelCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),
+  /** A few samples of the guest since the last ones, while it runs at the destination: rows as samples.ts says. */
+  SAMPLES: record({ samples: numbers(TOLD_DOUBLES_MAX) }),
 } as const satisfies Partial<Record<FrameName, Field<object>>>;
 
 type Bodies = typeof bodies;

@@ -12,7 +12,7 @@ const microstunCharts = (() => {
   const logs = new Map();
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue('--' + name).trim();
   const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
-  const fine = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+  const small = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
   const exact = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
   const font = '12px system-ui, sans-serif';
 
@@ -24,6 +24,10 @@ const microstunCharts = (() => {
     while (digits < 6 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) digits++;
     return value.toFixed(digits) + (inSeconds ? ' s' : ' ms');
   };
+
+  // Ticks less than one apart have the digits that tell them apart.
+  const tick = (one, step) =>
+    step >= 1 ? compact.format(one) : one.toFixed(Math.min(6, Math.ceil(-Math.log10(step) - 1e-9)));
 
   // What the plot of a chart shows: on a log axis there is no place for nothing.
   const valuesOf = (chart) => {
@@ -72,8 +76,8 @@ const microstunCharts = (() => {
   const seriesOf = (shown) => {
     const { chart } = shown;
     const isLines = chart.kind === 'lines';
-    const format = chart.isFine ? fine : exact;
-    const value = (plot, raw) => (raw === null || raw === undefined ? '' : format.format(raw));
+    const format = (one) => (chart.isFine && Math.abs(one) < 1000 ? small : exact).format(one);
+    const value = (plot, raw) => (raw === null || raw === undefined ? '' : format(raw));
     const x = {
       label: isLines ? 'time' : chart.xTitle || 'range',
       value: (plot, raw) => {
@@ -87,7 +91,7 @@ const microstunCharts = (() => {
         isLines
           ? {
               label, value, stroke: () => colour(name), fill: () => colour(name + '-wash'), width: 1.5,
-              spanGaps: true, points: { show: false },
+              spanGaps: false, points: { show: false },
             }
           : {
               label, value, fill: () => colour(name), stroke: () => colour(name), width: 0,
@@ -142,7 +146,9 @@ const microstunCharts = (() => {
               filter: (plot, splits) => splits.map((one) => (isLog && Math.abs(Math.log10(one) % 1) > 1e-9 ? null : one)),
             },
             values: (plot, splits) =>
-              splits.map((one) => (one === null || (isLog && one < 1) || shown.chart.x.length === 0 ? '' : compact.format(one))),
+              splits.map((one) =>
+                one === null || (isLog && one < 1) || shown.chart.x.length === 0 ? '' : tick(one, isLog ? 1 : splits[1] - splits[0]),
+              ),
           },
         ],
         series: seriesOf(shown),

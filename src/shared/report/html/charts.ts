@@ -8,7 +8,7 @@ export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent' | 's
 export interface ChartSeries {
   readonly label: string;
   readonly colour: Colour;
-  /** One a value of `x`; null where there is none. */
+  /** One a value of `x`; null where there is none: lines end there and begin anew. */
   readonly values: readonly (number | null)[];
   /** Bars: share of the place on the axis that they fill. */
   readonly width?: number;

@@ -9,30 +9,44 @@ const MEBIBYTE = 1024 ** 2;
 
 interface LiveLines {
   readonly chart: Chart;
-  readonly valueOf: (point: LivePoint) => number | null;
+  /** One value a series. */
+  readonly valuesOf: (point: LivePoint) => readonly (number | null)[];
   /** Names of the phases are on one chart; the others have their shades. */
   readonly isLabelled: boolean;
 }
 
+const hosts = [
+  { label: 'source', colour: 'source' },
+  { label: 'destination', colour: 'destination' },
+] as const;
+
 const lines: readonly LiveLines[] = [
   {
-    chart: linesChart('throughput', 'pages written a second', { label: 'source', colour: 'source' }),
-    valueOf: ({ pagesPerSecond }) => pagesPerSecond,
+    chart: linesChart('throughput', 'pages written a second', hosts),
+    valuesOf: ({ pagesPerSecond, remotePagesPerSecond }) => [pagesPerSecond, remotePagesPerSecond],
     isLabelled: true,
   },
   {
-    chart: linesChart('stalls', 'µs', { label: 'longest stall', colour: 'stun' }),
-    valueOf: ({ longestStallUs }) => longestStallUs,
+    chart: linesChart('stalls', 'ms', hosts),
+    valuesOf: ({ longestStallUs, remoteStallUs }) => [inMs(longestStallUs), inMs(remoteStallUs)],
     isLabelled: false,
   },
   {
-    chart: linesChart('bandwidth', 'MiB a second', { label: 'sent', colour: 'source' }),
-    valueOf: ({ bytesPerSecond }) => Math.round((100 * bytesPerSecond) / MEBIBYTE) / 100,
+    chart: linesChart('bandwidth', 'MiB a second', [{ label: 'sent', colour: 'sent' }]),
+    valuesOf: ({ bytesPerSecond }) => [Math.round((100 * bytesPerSecond) / MEBIBYTE) / 100],
     isLabelled: false,
   },
 ];
 
-function linesChart(id: string, yTitle: string, series: Pick<ChartSeries, 'label' | 'colour'>): Chart {
+function inMs(us: number | null): number | null {
+  return us === null ? null : us / 1000;
+}
+
+function linesChart(
+  id: string,
+  yTitle: string,
+  series: readonly Pick<ChartSeries, 'label' | 'colour'>[],
+): Chart {
   return {
     id,
     kind: 'lines',
@@ -43,7 +57,7 @@ function linesChart(id: string, yTitle: string, series: Pick<ChartSeries, 'label
     isLog: false,
     isFine: true,
     bands: [],
-    series: [{ ...series, values: [] }],
+    series: series.map((one) => ({ ...one, values: [] })),
   };
 }
 
@@ -52,7 +66,7 @@ export const liveCharts = {
   throughput: lines[0]!.chart,
   stalls: lines[1]!.chart,
   bandwidth: lines[2]!.chart,
-  rounds: { ...roundsChart([]), isLog: true },
+  rounds: roundsChart([]),
 } as const;
 
 /** What the charts show from the point at `from` on. Rounds are few and come whole. */
@@ -63,14 +77,17 @@ export function chartPatches(history: LiveHistory, from: number): ChartPatch[] {
   const unlabelled = bands.map((band) => ({ ...band, label: '' }));
   const rounds = roundsChart(history.rounds.slice(-ROUNDS_SHOWN));
   return [
-    ...lines.map(({ chart, valueOf, isLabelled }): ChartPatch => ({
-      id: chart.id,
-      from,
-      x,
-      xLabels: 'ms',
-      values: [points.map(valueOf)],
-      bands: isLabelled ? bands : unlabelled,
-    })),
+    ...lines.map(({ chart, valuesOf, isLabelled }): ChartPatch => {
+      const rows = points.map(valuesOf);
+      return {
+        id: chart.id,
+        from,
+        x,
+        xLabels: 'ms',
+        values: chart.series.map((_, series) => rows.map((row) => row[series] ?? null)),
+        bands: isLabelled ? bands : unlabelled,
+      };
+    }),
     {
       id: rounds.id,
       from: 0,

@@ -32,6 +32,7 @@ export interface ChartPatch {
 /** What a page has already. */
 export interface LiveCursor {
   readonly generation: number;
+  /** So many points that do not change any more. */
   readonly points: number;
 }
 
@@ -48,8 +49,8 @@ export function patchSince(
   stunBudgetMs: number,
   end: LiveEnd | undefined,
 ): { readonly patch: LivePatch; readonly next: LiveCursor } {
-  const { generation, pointCount } = history;
-  const from = cursor?.generation === generation ? cursor.points : 0;
+  const { generation, settledCount } = history;
+  const from = cursor?.generation === generation ? Math.min(cursor.points, settledCount) : 0;
   return {
     patch: {
       state: end?.state ?? stateOf(history),
@@ -57,7 +58,7 @@ export function patchSince(
       charts: chartPatches(history, from),
       parts: end?.parts ?? {},
     },
-    next: { generation, points: pointCount },
+    next: { generation, points: settledCount },
   };
 }
 

@@ -28,15 +28,15 @@ export function renderLivePage(subject: LiveSubject): string {
       ${chartCard(
         throughput,
         'The guest at work',
-        'Pages that the guest writes a second at the source. What it does at the destination is known when the migration is over: the report has it.',
-        'Pages written a second over time, at the source',
+        'Pages that the guest writes a second: at the source, then at the destination, as it tells. Its audit is not drawn.',
+        'Pages written a second over time, at the source and at the destination',
       )}
       <div class="pair">
         ${chartCard(
           stalls,
           'Its longest stalls',
           'The longest that a vCPU stood between two slices.',
-          'The longest stall of any vCPU over time, at the source',
+          'The longest stall of any vCPU over time, at the source and at the destination',
         )}
         ${chartCard(
           bandwidth,

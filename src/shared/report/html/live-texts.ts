@@ -35,10 +35,8 @@ export function liveTexts(history: LiveHistory, stunBudgetMs: number): Record<Li
     phase: progress?.phase.replaceAll('-', ' ') ?? (history.isBooted ? 'running' : 'booting'),
     elapsed:
       migratingMs === undefined ? 'the migration has not begun' : `migrating for ${seconds(migratingMs)}`,
-    throughput: isAway || point === undefined ? UNKNOWN : formatCount(point.pagesPerSecond ?? 0),
-    throughputRemark: isAway
-      ? 'it runs at the destination; what it does there comes with the report'
-      : 'pages written a second, at the source',
+    throughput: isAway ? remoteRate(history) : formatRate(point?.pagesPerSecond),
+    throughputRemark: `pages written a second, at the ${isAway ? 'destination' : 'source'}`,
     stall: longest,
     stallRemark: 'the longest that a vCPU stood between two slices',
     bytes: progress === undefined ? UNKNOWN : formatBytes(progress.sentBytes),
@@ -51,6 +49,16 @@ export function liveTexts(history: LiveHistory, stunBudgetMs: number): Record<Li
         : formatMs(progress.forecastStunMs),
     forecastRemark: `the budget is ${formatMs(stunBudgetMs)}`,
   };
+}
+
+function formatRate(pagesPerSecond: number | null | undefined): string {
+  return pagesPerSecond === null || pagesPerSecond === undefined ? UNKNOWN : formatCount(pagesPerSecond);
+}
+
+// What was told last: the newest points are not told of yet.
+function remoteRate(history: LiveHistory): string {
+  const told = history.pointsFrom(history.settledCount).map((point) => point.remotePagesPerSecond);
+  return formatRate(told.findLast((rate) => rate !== null));
 }
 
 function headlineOf({ progress, isBooted }: LiveHistory): string {

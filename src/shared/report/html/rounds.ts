@@ -55,7 +55,8 @@ export function roundsChart(
     xLabels: rounds.map(({ round }) => String(round)),
     xTitle: 'round',
     yTitle: 'pages',
-    isLog: rounds.length > 1,
+    // Bars are compared by their lengths: on a logarithmic axis a tenth looks like half.
+    isLog: false,
     bands: [],
     series: [
       { label: 'dirty', colour: 'dirty', values: rounds.map(({ dirtyPages }) => dirtyPages), width: 0.72 },

@@ -89,6 +89,7 @@ data { white-space: nowrap; }
 
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th { font-weight: 500; text-align: left; }
+th, dt, .bar-name { overflow-wrap: normal; }
 thead th { font-size: 12px; color: var(--soft); font-weight: 500; }
 td, th { padding: 7px 12px 7px 0; border-bottom: 1px solid var(--rule); vertical-align: baseline; }
 .u-legend.u-legend td, .u-legend.u-legend th { border: 0; padding: 2px 0; vertical-align: middle; }

@@ -5,6 +5,7 @@ import { formatCount, formatMs } from '../../units.js';
 import type { MigrationReport, TimelineReport } from '../report.js';
 import { chartPlace, type Chart, type ChartBand, type Tone } from './charts.js';
 import { html, type Markup } from './markup.js';
+import { onOneAxis } from './sample-lines.js';
 import { card, missing, type Section } from './section.js';
 
 /** Phases of other names than the first so many are only drawn. */
@@ -70,9 +71,7 @@ function chartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
 
 function stallChartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
   const shortBands = bands.map((band) => ({ ...band, label: '' }));
-  return linesOf('stalls', 'µs', timeline, shortBands, (one) =>
-    acrossVcpus(one).longestStallMs.map((ms) => ms * 1000),
-  );
+  return linesOf('stalls', 'ms', timeline, shortBands, (one) => acrossVcpus(one).longestStallMs);
 }
 
 function linesOf(
@@ -82,14 +81,16 @@ function linesOf(
   bands: readonly ChartBand[],
   pick: (timeline: GuestTimeline) => readonly number[],
 ): Chart {
-  const edges = phases.flatMap(({ fromMs, toMs }) => [fromMs, toMs]);
-  const instants = new Set([...source.atMs, ...destination.atMs]);
   // The axis reaches as far as the phases do, also where nothing was sampled.
-  if (edges.length > 0) {
-    instants.add(edges.reduce((one, other) => Math.min(one, other)));
-    instants.add(edges.reduce((one, other) => Math.max(one, other)));
-  }
-  const x = [...instants].sort((one, other) => one - other);
+  const first = phases[0];
+  const edges = phases.reduce<readonly number[]>(
+    ([from, to], { fromMs, toMs }) => [Math.min(from!, fromMs), Math.max(to!, toMs)],
+    first === undefined ? [] : [first.fromMs, first.toMs],
+  );
+  const { x, columns } = onOneAxis(
+    [source, destination].map((one) => ({ atMs: one.atMs, values: pick(one) })),
+    edges,
+  );
   return {
     id,
     kind: 'lines',
@@ -98,25 +99,13 @@ function linesOf(
     xTitle: '',
     yTitle,
     isLog: false,
+    isFine: true,
     bands,
     series: [
-      { label: 'source', colour: 'source', values: valuesAt(x, source.atMs, pick(source)) },
-      {
-        label: 'destination',
-        colour: 'destination',
-        values: valuesAt(x, destination.atMs, pick(destination)),
-      },
+      { label: 'source', colour: 'source', values: columns[0]! },
+      { label: 'destination', colour: 'destination', values: columns[1]! },
     ],
   };
-}
-
-function valuesAt(
-  x: readonly number[],
-  atMs: readonly number[],
-  values: readonly number[],
-): (number | null)[] {
-  const byInstant = new Map(atMs.map((at, row) => [at, values[row] ?? null]));
-  return x.map((at) => byInstant.get(at) ?? null);
 }
 
 function bandsOf(phases: TimelineReport['phases']): ChartBand[] {

@@ -1,0 +1,85 @@
+// SAMPLES between the two state machines: when they are said, and what is made of them.
+import { describe, expect, it } from 'vitest';
+import { stepReception, type ReceptionLimits, type Stage } from '../../src/destination/reception.js';
+import type { MessageOf } from '../../src/shared/wire/messages.js';
+import {
+  beginMigration,
+  stepMigration,
+  type MigrationPlan,
+  type MigrationState,
+  type Phase,
+} from '../../src/source/migration.js';
+import { examples } from './message-examples.js';
+
+const samples = Float64Array.of(1, 2, 3);
+const prepare = examples.PREPARE[0];
+const [handOver] = examples.HAND_OVER;
+
+describe('the destination', () => {
+  const limits: ReceptionLimits = {
+    controlLostMs: 1000,
+    pagesLostMs: 1000,
+    retryMs: 100,
+    placementMs: 1000,
+    farewellMs: 1000,
+  };
+  const stages: readonly Stage[] = [
+    { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false },
+    { name: 'auditing', answers: [] },
+    { name: 'told', answers: [] },
+  ];
+
+  it('says samples of the guest while it runs', () => {
+    const running: Stage = { name: 'running', prepare, answers: [], haveAllArrived: true, isWhole: true };
+    expect(stepReception(limits, running, { kind: 'sampled', samples })).toEqual({
+      stage: running,
+      effects: [{ kind: 'send', message: { name: 'SAMPLES', samples } }],
+    });
+  });
+
+  it.each(stages)('says none while $name: nothing in the stun, nothing of the audit', (stage) => {
+    expect(stepReception(limits, stage, { kind: 'sampled', samples }).effects).toEqual([]);
+  });
+});
+
+describe('the source', () => {
+  const plan: MigrationPlan = {
+    mode: 'hybrid',
+    roundsMax: 3,
+    copyMs: 1000,
+    onTimeout: 'abort',
+    stunBudgetMs: 1,
+    audits: true,
+    link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+    prepareMs: 1000,
+    answerMs: 100,
+    doubtMs: 300,
+    pagesLostMs: 500,
+    auditMs: 1000,
+  };
+  const message: MessageOf<'SAMPLES'> = { name: 'SAMPLES', samples };
+  const stepFrom = (phase: Phase) => {
+    const state: MigrationState = {
+      ...beginMigration(plan).state,
+      phase,
+      link: { name: 'up', instanceId: 'first' },
+    };
+    return stepMigration(plan, state, { kind: 'received', message, receivedAt: 0 });
+  };
+
+  it.each<Phase>([
+    { name: 'handing-over', handOver, isInDoubt: false },
+    { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined },
+    { name: 'awaiting-audit' },
+  ])('notes samples while $name', (phase) => {
+    expect(stepFrom(phase)).toMatchObject({
+      state: { phase },
+      effects: [{ kind: 'note-samples', samples }],
+    });
+  });
+
+  it('refuses samples of a guest that has not gone', () => {
+    const { state } = stepFrom({ name: 'copying', round: 1, rounds: [], roundTripMs: 1 });
+    expect(state.phase).toMatchObject({ name: 'ended', outcome: { owner: 'source' } });
+  });
+});
