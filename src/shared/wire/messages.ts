@@ -157,7 +157,7 @@ const bodies = {
   CANCEL: record({ code: oneOf(...cancelCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),
   /** A few samples of the guest since the last ones, while it runs at the destination: rows as samples.ts says. */
-  SAMPLES: record({ samples: numbers(TOLD_DOUBLES_MAX) }),
+  SAMPLES: record({ samples: numbers(TOLD_DOUBLES_MAX, INSTANT_US_MAX) }),
 } as const satisfies Partial<Record<FrameName, Field<object>>>;
 
 type Bodies = typeof bodies;
