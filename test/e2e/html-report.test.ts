@@ -167,9 +167,9 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
     await page.hover('#bitmap-grid', { position: { x: 5, y: 5 } });
     expect(await page.textContent('#bitmap-cell')).toBe('at 0 MiB: 2 of 512 pages dirty');
     const toggle = page.locator('button[data-chart="rounds"]');
-    expect((await toggle.textContent())?.trim()).toBe('linear scale');
-    await toggle.click();
     expect((await toggle.textContent())?.trim()).toBe('log scale');
+    await toggle.click();
+    expect((await toggle.textContent())?.trim()).toBe('linear scale');
     expect(await page.textContent('#chart-rounds .y-title')).toBe('pages');
     await page.close();
   });

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { LivePatch } from '../../src/shared/report/html/live-feed.js';
 import { formatMs } from '../../src/shared/units.js';
 import { browserNote, countColours, executablePath, launchBrowser } from '../support/browser.js';
 import { endAll, reportOf, small, startCli, type CliProcess } from '../support/cli.js';
@@ -21,14 +22,14 @@ async function viewOf(process: CliProcess): Promise<string> {
 }
 
 /** Opens the feed, takes its first patch and no more; answers that and a way to close it. */
-async function openFeed(url: string): Promise<{ patch: { state: string }; close(): void }> {
+async function openFeed(url: string): Promise<{ patch: LivePatch; close(): void }> {
   const leaving = new AbortController();
   const { body } = await fetch(new URL('events', url), { signal: leaving.signal });
   const reader = body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   while (!text.includes('\n\n')) text += (await reader.read()).value ?? '';
   return {
-    patch: JSON.parse(/^data: (.*)\n\n/.exec(text)![1]!) as { state: string },
+    patch: JSON.parse(/^data: (.*)\n\n/.exec(text)![1]!) as LivePatch,
     close() {
       leaving.abort();
     },
@@ -159,6 +160,8 @@ describe.skipIf(executablePath === undefined)(`a live view in a browser${browser
       '100Mbit',
       '--migrate-after',
       '2s',
+      '--audit-after',
+      '1s',
       ...anyPort,
     );
     const url = await viewOf(demo);
@@ -174,6 +177,12 @@ describe.skipIf(executablePath === undefined)(`a live view in a browser${browser
     const late = await open(url, 'dark', 390);
     await late.waitForSelector('html[data-state="completed"][data-points]');
     expect(await pointsOf(late)).toBe(await pointsOf(page));
+    // The guest was seen to arrive: first it writes here, then there.
+    const feed = await openFeed(url);
+    const [here, there] = feed.patch.charts.find(({ id }) => id === 'throughput')!.values;
+    feed.close();
+    expect(here!.some((rate) => rate !== null && rate > 0)).toBe(true);
+    expect(there!.some((rate) => rate !== null && rate > 0)).toBe(true);
     const whole = await browser.newPage();
     await whole.goto(new URL('report', url).href);
     const reported = await whole.getAttribute('data[data-field="stun.stunMs"]', 'value');

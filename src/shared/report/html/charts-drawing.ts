@@ -73,6 +73,28 @@ const microstunCharts = (() => {
     ctx.restore();
   };
 
+  // Bars on a linear axis may be too low to be seen: each has its value over it, where there is room for all of them.
+  const label = (shown) => (plot) => {
+    const { chart } = shown;
+    if (chart.kind !== 'bars' || chart.x.length === 0) return;
+    const { ctx, bbox } = plot;
+    const ratio = devicePixelRatio;
+    const tops = chart.x.map((_, at) => Math.max(...chart.series.map((series) => series.values[at] ?? 0)));
+    const texts = tops.map((top) => (top > 0 ? compact.format(top) : ''));
+    ctx.save();
+    ctx.font = Math.round(11 * ratio) + 'px system-ui, sans-serif';
+    const place = plot.valToPos(1, 'x', true) - plot.valToPos(0, 'x', true);
+    if (texts.every((text) => ctx.measureText(text).width + 4 * ratio < place)) {
+      ctx.fillStyle = colour('soft');
+      ctx.textAlign = 'center';
+      ctx.textBaseline = 'bottom';
+      texts.forEach((text, at) => {
+        if (text !== '') ctx.fillText(text, plot.valToPos(at, 'x', true), Math.max(bbox.top + 12 * ratio, plot.valToPos(tops[at], 'y', true) - 3 * ratio));
+      });
+    }
+    ctx.restore();
+  };
+
   const seriesOf = (shown) => {
     const { chart } = shown;
     const isLines = chart.kind === 'lines';
@@ -118,12 +140,12 @@ const microstunCharts = (() => {
         padding: [12, 12, 0, 0],
         cursor: { drag: { x: isLines, y: false }, points: { show: isLines }, y: false },
         legend: { live: true, markers: { width: 0, fill: (plot, at) => colour(chart.series[at - 1].colour) } },
-        hooks: { drawClear: [shade(shown)] },
+        hooks: { drawClear: [shade(shown)], draw: [label(shown)] },
         scales: {
           x: { time: false, ...(isLines ? {} : { range: () => [-0.6, Math.max(1, shown.chart.x.length) - 0.4] }) },
           y: isLog
             ? { distr: 3, log: 10, range: () => [shown.extent.floor, Math.max(shown.extent.floor * 100, shown.extent.highest * 1.3)] }
-            : { range: (plot, min, max) => [0, (max > 0 ? max : 1) * (isLines ? 1.12 : 1.06)] },
+            : { range: (plot, min, max) => [0, (max > 0 ? max : 1) * 1.12] },
         },
         axes: [
           {

@@ -2,7 +2,8 @@
 // Knows the report; drawing is the page's script.
 import { acrossVcpus, meanThroughput, type GuestTimeline } from '../../guest/samples.js';
 import { formatCount, formatMs } from '../../units.js';
-import type { MigrationReport, TimelineReport } from '../report.js';
+import type { GuestCostReport, MigrationReport, TimelineReport } from '../report.js';
+import { lossText } from '../throughput-loss.js';
 import { chartPlace, type Chart, type ChartBand, type Tone } from './charts.js';
 import { html, type Markup } from './markup.js';
 import { onOneAxis } from './sample-lines.js';
@@ -11,7 +12,7 @@ import { card, missing, type Section } from './section.js';
 /** Phases of other names than the first so many are only drawn. */
 const PHASES_LISTED = 20;
 
-export function timelineSection({ timeline }: MigrationReport): Section {
+export function timelineSection({ timeline, guestCost }: MigrationReport): Section {
   const title = 'The guest at work';
   if (isEmpty(timeline)) {
     return {
@@ -29,7 +30,7 @@ export function timelineSection({ timeline }: MigrationReport): Section {
       title,
       html`<p class="lede">
           Pages that the guest wrote a second, on both hosts, on the source’s clock from the start of the
-          migration. ${summary(timeline)}
+          migration. ${summary(timeline)} ${lossSentence(guestCost)}
         </p>
         ${chartPlace(chart, 'Pages written a second over time, on the source and on the destination')}
         <p class="lede">
@@ -57,6 +58,11 @@ function summary({ source, destination, phases }: TimelineReport): string {
     mean === null ? [] : [`${formatCount(mean)} at the ${host}`],
   );
   return said.length === 0 ? '' : `On average: ${said.join(', ')}.`;
+}
+
+function lossSentence(cost: GuestCostReport): string {
+  const loss = lossText(cost);
+  return loss === '' ? '' : `While it was copied, against the second before: ${loss}.`;
 }
 
 function chartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
