@@ -9,7 +9,7 @@ export interface SampledLine {
 
 /** A pause so many times as long as the usual one, and no shorter than this, is a gap: nothing is drawn across it. */
 const GAP_FACTOR = 8;
-const GAP_MS_MIN = 50;
+const GAP_MS_MIN = 100;
 
 /**
  * All instants of `lines` and `edges` in order, with the values of each line there: what was measured across the instant,

@@ -62,7 +62,9 @@ function summary({ source, destination, phases }: TimelineReport): string {
 
 function lossSentence(cost: GuestCostReport): string {
   const loss = lossText(cost);
-  return loss === '' ? '' : `While it was copied, against the second before: ${loss}.`;
+  return loss === ''
+    ? ''
+    : `While it was copied, against the second before: ${loss.replaceAll('± ', '±\u00a0')}.`;
 }
 
 function chartOf(timeline: TimelineReport, bands: readonly ChartBand[]): Chart {
