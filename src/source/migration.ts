@@ -338,7 +338,7 @@ function onMessage(plan: MigrationPlan, state: MigrationState, message: Message,
       return complete(state, [{ kind: 'note-audit', message }]);
     case 'SAMPLES':
       // It may come before a RESUMED that was lost and is said again.
-      if (isBeforeHandOver(state.phase)) return outOfTurn(state, message.name);
+      if (isBeforeHandOver(state.phase)) return outOfTurn(plan, state, message.name);
       return { state, effects: [{ kind: 'note-samples', samples: message.samples }] };
     case 'HELLO':
     case 'PREPARE':

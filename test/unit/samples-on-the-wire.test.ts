@@ -9,6 +9,7 @@ import {
   type MigrationState,
   type Phase,
 } from '../../src/source/migration.js';
+import { phaseLimits } from '../../src/source/phase-limits.js';
 import { examples } from './message-examples.js';
 
 const samples = Float64Array.of(1, 2, 3);
@@ -54,6 +55,9 @@ describe('the source', () => {
     prepareMs: 1000,
     answerMs: 100,
     doubtMs: 300,
+    endsInDoubt: true,
+    endsStillPush: true,
+    phases: phaseLimits(1000),
     pagesLostMs: 500,
     auditMs: 1000,
   };
@@ -68,8 +72,8 @@ describe('the source', () => {
   };
 
   it.each<Phase>([
-    { name: 'handing-over', handOver, isInDoubt: false },
-    { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined },
+    { name: 'handing-over', handOver, isInDoubt: false, doubts: 0, failure: undefined },
+    { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined, stills: 0 },
     { name: 'awaiting-audit' },
   ])('notes samples while $name', (phase) => {
     expect(stepFrom(phase)).toMatchObject({
