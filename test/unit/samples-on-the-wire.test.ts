@@ -1,6 +1,6 @@
 // SAMPLES between the two state machines: when they are said, and what is made of them.
 import { describe, expect, it } from 'vitest';
-import { stepReception, type ReceptionLimits, type Stage } from '../../src/destination/reception.js';
+import { stageLimits, stepReception, type ReceptionLimits, type Stage } from '../../src/destination/reception.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginMigration,
@@ -23,6 +23,7 @@ describe('the destination', () => {
     retryMs: 100,
     placementMs: 1000,
     farewellMs: 1000,
+    stages: stageLimits,
   };
   const stages: readonly Stage[] = [
     { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false },
