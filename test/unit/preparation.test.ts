@@ -90,7 +90,6 @@ function begin(): { parts: Parts; preparation: Preparation; prepared: Promise<nu
   };
   const preparation = new Preparation(
     { receivers, fetcher, failed: nothing, samplingFailed: nothing, sampled: nothing },
- sampled: nothing },
     parts,
   );
   const prepared = preparation.run(prepare, '127.0.0.1', 'm');

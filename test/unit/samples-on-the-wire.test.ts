@@ -1,6 +1,11 @@
 // SAMPLES between the two state machines: when they are said, and what is made of them.
 import { describe, expect, it } from 'vitest';
-import { stageLimits, stepReception, type ReceptionLimits, type Stage } from '../../src/destination/reception.js';
+import {
+  stageLimits,
+  stepReception,
+  type ReceptionLimits,
+  type Stage,
+} from '../../src/destination/reception.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginMigration,
