@@ -23,7 +23,8 @@ const constantTimers = [
   'src/shared/wire/sockets.ts',
   'src/destination/receiver-worker.ts',
   'src/destination/fetcher-worker.ts',
-  'src/shared/report/html/*-client.ts',
+  'src/html/browser/*-client.ts',
+  'src/html/live/client.ts',
 ];
 
 export default tseslint.config(
@@ -91,23 +92,50 @@ export default tseslint.config(
   },
   layer(
     'src/shared/**/*.ts',
-    ['**/source/**', '**/destination/**', '**/cli/**'],
-    'shared never imports a side or the command line.',
+    ['**/source/**', '**/destination/**', '**/report/**', '**/html/**', '**/lab/**', '**/cli/**'],
+    'shared never imports a side, what is reported of it, or the command line.',
   ),
   layer(
     'src/source/**/*.ts',
-    ['**/destination/**', '**/cli/**'],
-    'A side never imports the other, nor the command line.',
+    ['**/destination/**', '**/html/**', '**/cli/**'],
+    'A side never imports the other, pages, nor the command line.',
   ),
   layer(
     'src/destination/**/*.ts',
-    ['**/source/**', '**/cli/**'],
-    'A side never imports the other, nor the command line.',
+    ['**/source/**', '**/report/**', '**/html/**', '**/lab/**', '**/cli/**'],
+    'The destination never imports the other side, reports, pages, the lab, nor the command line.',
+  ),
+  layer(
+    'src/lab/**/*.ts',
+    ['**/source/**', '**/destination/**', '**/report/**', '**/html/**', '**/cli/**'],
+    'The lab passes bytes on and knows neither side.',
+  ),
+  layer(
+    'src/report/**/*.ts',
+    ['**/source/**', '**/destination/**', '**/wire/**', '**/html/**', '**/lab/**', '**/cli/**'],
+    'A report is what was measured: it knows no side, no wire and no page.',
+  ),
+  layer(
+    'src/html/**/*.ts',
+    ['**/source/**', '**/destination/**', '**/wire/**', '**/lab/**', '**/cli/**'],
+    'Pages are drawn from reports and know nothing else.',
   ),
   layer(
     'src/shared/guest/**/*.ts',
-    ['**/wire/**', '**/source/**', '**/destination/**', '**/cli/**'],
-    'A guest does not know that it is being moved.',
+    [
+      'node:net',
+      'node:tls',
+      'node:dgram',
+      'node:http*',
+      '**/wire/**',
+      '**/source/**',
+      '**/destination/**',
+      '**/report/**',
+      '**/html/**',
+      '**/lab/**',
+      '**/cli/**',
+    ],
+    'A guest does not know that it is being moved, and opens no socket.',
   ),
   layer(
     'src/shared/memory/**/*.ts',

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { MigrationReport } from '../src/shared/report/report.js';
+import type { MigrationReport } from '../src/report/document.js';
 
 const entry = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 

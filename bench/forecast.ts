@@ -1,6 +1,6 @@
 // How far off the forecasts of rounds, total time and stun are: over many migrations at several write rates and links.
-import { forecastErrors } from '../src/shared/report/forecast-error.js';
-import type { RoundForecast } from '../src/shared/report/report.js';
+import { forecastErrors } from '../src/report/forecast-error.js';
+import type { RoundForecast } from '../src/report/document.js';
 import { runDemo } from './demo.js';
 import { median, table } from './statistics.js';
 

@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
-import { reportText } from '../shared/report/report.js';
+import { reportText } from '../report/document.js';
 import { joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
 import { ANY_HOST, type Address } from '../shared/wire/sockets.js';

@@ -2,7 +2,7 @@
 // Pure but for yargs, which checks flags here as it will check them in the run.
 import yargs from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
-import { standardSettings, type Setting } from '../shared/report/comparison.js';
+import { standardSettings, type Setting } from '../report/comparison/comparison.js';
 import { commonOptions, guestOptions, migrationOptions, refuseRepeatedFlags } from './options.js';
 
 /** Flags of `compare` itself that take a value; its runs do not get them. */

@@ -1,9 +1,9 @@
 // Compares settings: runs whole migrations in turn, keeps what is done whatever happens, and shows what came of it.
-// Knows turns, failures and files; what a comparison is, is shared/report's, how a run is started compare-child.ts's.
+// Knows turns, failures and files; what a comparison is, is report/'s, how a run is started compare-child.ts's.
 import { fileURLToPath } from 'node:url';
 import { asMicrostunError, MicrostunError } from '../shared/errors.js';
-import { comparisonCsv } from '../shared/report/comparison-csv.js';
-import { renderComparison } from '../shared/report/comparison-text.js';
+import { comparisonCsv } from '../report/comparison/csv.js';
+import { renderComparison } from '../report/comparison/text.js';
 import {
   compareRuns,
   turnsOf,
@@ -11,10 +11,10 @@ import {
   type RunFailure,
   type RunOutcome,
   type Setting,
-} from '../shared/report/comparison.js';
-import { renderComparisonPage } from '../shared/report/html/comparison-page.js';
-import { RemainingTime, renderBand } from '../shared/report/remaining-time.js';
-import { reportText, type FailureReport, type MigrationReport } from '../shared/report/report.js';
+} from '../report/comparison/comparison.js';
+import { renderComparisonPage } from '../html/comparison-page.js';
+import { RemainingTime, renderBand } from '../report/comparison/remaining-time.js';
+import { reportText, type FailureReport, type MigrationReport } from '../report/document.js';
 import { formatMs } from '../shared/units.js';
 import { runChild, type ChildEnd } from './compare-child.js';
 import { runFlagsOf, runMsMax, settingsOf } from './compare-flags.js';

@@ -2,7 +2,7 @@
 // Pure; whether it is printed is the command line's.
 import { messageOf, MicrostunError, type ErrorCode } from '../shared/errors.js';
 import { hostName } from '../shared/wire/messages.js';
-import { REPORT_VERSION, type FailureReport } from '../shared/report/report.js';
+import { REPORT_VERSION, type FailureReport } from '../report/document.js';
 
 /** What a command that failed with `error` has to say. No guest outlives it. */
 export function earlyFailure(error: unknown): FailureReport {

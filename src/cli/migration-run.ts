@@ -3,16 +3,11 @@
 import type { Logger } from 'pino';
 import { MicrostunError, messageOf } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
-import type { LogLevel } from '../shared/logger.js';
+import type { LogLevel } from './logger.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
-import {
-  reportText,
-  REPORT_VERSION,
-  type FailureReport,
-  type MigrationReport,
-} from '../shared/report/report.js';
-import { renderFailure, renderReport } from '../shared/report/text-report.js';
-import type { Emulation } from '../shared/wire/emulated-link.js';
+import { reportText, REPORT_VERSION, type FailureReport, type MigrationReport } from '../report/document.js';
+import { renderFailure, renderReport } from '../report/text-report.js';
+import type { Emulation } from '../lab/emulated-link.js';
 import { hostName } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';

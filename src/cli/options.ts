@@ -3,12 +3,12 @@ import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
-import { logLevels } from '../shared/logger.js';
+import { logLevels } from './logger.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { parseBitRate, parseDurationMs, parseSize, parseWriteRate } from '../shared/units.js';
-import type { ScriptedCut } from '../shared/wire/emulated-link.js';
+import type { ScriptedCut } from '../lab/emulated-link.js';
 import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 
 /** Flags of every command. */

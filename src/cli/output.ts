@@ -1,7 +1,7 @@
 // Standard output and standard error, and the only place that owns their failures: a full disk, a reader that is gone.
 // Losing one of them ends nothing: documents that could not be written are told at the end, other lines are dropped.
 import { createLogUpdate } from 'log-update';
-import { wrapLines } from '../shared/report/wrapping.js';
+import { wrapLines } from '../report/wrapping.js';
 import { formatBytes } from '../shared/units.js';
 
 /** What this file needs of a stream; a test brings its own. */

@@ -1,7 +1,7 @@
 // Progress on standard error: a live line on a terminal, plain lines elsewhere. Shows; decides nothing.
 // All lines of a command are on one clock; those of the demo's destination are on the demo's, and say whose they are.
-import { renderLive, renderPhaseChange, renderWait, timeLeft } from '../shared/report/progress-lines.js';
-import type { Band } from '../shared/report/remaining-time.js';
+import { renderLive, renderPhaseChange, renderWait, timeLeft } from '../report/progress-lines.js';
+import type { Band } from '../report/comparison/remaining-time.js';
 import type { MigrationSnapshot } from '../source/migrate.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { standardError, type StandardError } from './output.js';

@@ -1,12 +1,12 @@
 // The report, or a comparison, as an HTML file: from a saved JSON, or of a migration that just ended.
-// Reads and writes files; what is in them is shared/report's.
+// Reads and writes files; what is in them is report/'s.
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { MicrostunError, messageOf } from '../shared/errors.js';
-import { renderComparisonPage } from '../shared/report/html/comparison-page.js';
-import { renderHtml } from '../shared/report/html/html-report.js';
-import { readSaved } from '../shared/report/read-saved.js';
-import type { MigrationReport } from '../shared/report/report.js';
+import { renderComparisonPage } from '../html/comparison-page.js';
+import { renderHtml } from '../html/html-report.js';
+import { readSaved } from '../report/read-saved.js';
+import type { MigrationReport } from '../report/document.js';
 import { complain } from './output.js';
 import { writeWhole } from './whole-file.js';
 

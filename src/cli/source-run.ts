@@ -3,7 +3,7 @@ import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
-import { createLogger } from '../shared/logger.js';
+import { createLogger } from './logger.js';
 import { sleep, sleepUnless } from '../shared/timers.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';

@@ -11,9 +11,9 @@ import { areSensible, ToldSamples } from '../shared/guest/told-samples.js';
 import { timelineOf } from '../shared/guest/samples.js';
 import { bitCount32 } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../shared/memory/pages.js';
-import type { GuestSample } from '../shared/report/live-history.js';
-import { countsSince, gapHistogramOf } from '../shared/report/gap-histogram.js';
-import { lossOf } from '../shared/report/throughput-loss.js';
+import type { GuestSample } from '../shared/guest/samples.js';
+import { countsSince, gapHistogramOf } from '../report/gap-histogram.js';
+import { lossOf } from '../report/throughput-loss.js';
 import {
   addUp,
   REPORT_VERSION,
@@ -26,8 +26,8 @@ import {
   type SettingsReport,
   type StunReport,
   type TimelineReport,
-} from '../shared/report/report.js';
-import type { Emulation, ScriptedCut } from '../shared/wire/emulated-link.js';
+} from '../report/document.js';
+import type { Emulation, ScriptedCut } from '../lab/emulated-link.js';
 import { hostName, type MessageOf } from '../shared/wire/messages.js';
 import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';

@@ -9,14 +9,14 @@ import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
-import type { GuestSample } from '../shared/report/live-history.js';
-import type { MigrationReport, RoundReport } from '../shared/report/report.js';
+import type { GuestSample } from '../shared/guest/samples.js';
+import type { MigrationReport, RoundReport } from '../report/document.js';
 import { Timers } from '../shared/timers.js';
 import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
-import { EmulatedLink, type Emulation } from '../shared/wire/emulated-link.js';
+import { EmulatedLink, type Emulation } from '../lab/emulated-link.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement.js';
 import {

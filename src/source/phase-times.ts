@@ -1,6 +1,6 @@
 // What the time of a migration went to, from the beginnings of its phases.
 // Pure; instants are `monotonicUs`.
-import type { TimesReport } from '../shared/report/report.js';
+import type { TimesReport } from '../report/document.js';
 
 interface PhaseBegin {
   readonly name: string;

@@ -1,7 +1,7 @@
 // The stun from its instants: its parts, the guest's own gap, and whether the two hosts' clocks tell the same story.
 // Pure; instants are microseconds of the clock of whoever took them.
 import { MicrostunError } from '../shared/errors.js';
-import type { StunReport } from '../shared/report/report.js';
+import type { StunReport } from '../report/document.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { ClockOffset } from './clock-offset.js';
 import type { LastHarvest } from './tracer.js';

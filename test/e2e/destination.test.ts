@@ -111,7 +111,7 @@ describe('a destination that cannot send its guest on', () => {
   it('prints one document, which says why, and its exit status says so too', async () => {
     const { destination, to } = await startDestination([
       ...['--forward-to', await freeAddress(), '--migrate-after', '0ms'],
-      ...['--connect-timeout', '200ms', '--run-for', '0ms'],
+      ...['--connect-timeout', '200ms', '--run-for', '0ms', '--once'],
     ]);
     expect((await startSource(to).ended).status).toBe(0);
     const { status, stdout } = await destination.ended;

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FailureReport } from '../../src/shared/report/report.js';
+import type { FailureReport } from '../../src/report/document.js';
 import {
   endAll,
   failureOf,

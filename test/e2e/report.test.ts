@@ -1,7 +1,7 @@
 // The report of a migration: every documented field, and the sums and bounds that must hold between them.
 import { decodeFromCompressedBase64 } from 'hdr-histogram-js';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { reportText, type MigrationReport } from '../../src/shared/report/report.js';
+import { reportText, type MigrationReport } from '../../src/report/document.js';
 import { endAll, reportOf, runCli, runNpm, small, type Ended } from '../support/cli.js';
 
 const PAGES = 4097;

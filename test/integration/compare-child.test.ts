@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { runChild, type ChildEnd } from '../../src/cli/compare-child.js';
 import { outcomeOf } from '../../src/cli/compare-run.js';
-import { REPORT_VERSION } from '../../src/shared/report/report.js';
+import { REPORT_VERSION } from '../../src/report/document.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 const LONG_MS = 60_000;

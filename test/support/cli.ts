@@ -4,7 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ListeningNotice } from '../../src/cli/destination-run.js';
-import type { FailureReport, MigrationReport } from '../../src/shared/report/report.js';
+import type { FailureReport, MigrationReport } from '../../src/report/document.js';
 import { formatAddress, type Address } from '../../src/shared/wire/sockets.js';
 
 export const root = path.resolve(import.meta.dirname, '../..');

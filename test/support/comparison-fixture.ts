@@ -1,6 +1,6 @@
 // Outcomes of runs with known figures, for whatever compares, draws or reads back a comparison.
-import type { RunOutcome } from '../../src/shared/report/comparison.js';
-import type { MigrationReport } from '../../src/shared/report/report.js';
+import type { RunOutcome } from '../../src/report/comparison/comparison.js';
+import type { MigrationReport } from '../../src/report/document.js';
 import { fixtureReport } from './report-fixture.js';
 
 /** A run whose stun took so long; the rest is the fixture's. */

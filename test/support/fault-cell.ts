@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { FailureReport, MigrationReport } from '../../src/shared/report/report.js';
+import type { FailureReport, MigrationReport } from '../../src/report/document.js';
 import type { LabFault } from '../../src/shared/wire/lab-link.js';
 import { nameOf, situations, type Cell } from './fault-matrix.js';
 import { PeerProcess } from './peer-process.js';

@@ -1,5 +1,5 @@
 // A report of a completed migration with something in every part of it, for whatever reads or draws one.
-import type { MigrationReport } from '../../src/shared/report/report.js';
+import type { MigrationReport } from '../../src/report/document.js';
 
 export const fixtureReport: MigrationReport = {
   version: 3,

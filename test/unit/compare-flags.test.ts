@@ -8,7 +8,7 @@ import {
   sharedFlags,
 } from '../../src/cli/compare-flags.js';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { standardSettings } from '../../src/shared/report/comparison.js';
+import { standardSettings } from '../../src/report/comparison/comparison.js';
 
 function refusalOf(act: () => unknown): string {
   try {

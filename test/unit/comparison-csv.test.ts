@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { comparisonCsv } from '../../src/shared/report/comparison-csv.js';
-import { compareRuns } from '../../src/shared/report/comparison.js';
+import { comparisonCsv } from '../../src/report/comparison/csv.js';
+import { compareRuns } from '../../src/report/comparison/comparison.js';
 import { completedRun, failedRun } from '../support/comparison-fixture.js';
 
 const settings = [

@@ -5,10 +5,10 @@ import {
   standardSettings,
   type Comparison,
   type RunOutcome,
-} from '../../src/shared/report/comparison.js';
-import { renderComparisonPage } from '../../src/shared/report/html/comparison-page.js';
-import { escapeText } from '../../src/shared/report/html/markup.js';
-import { axisOf } from '../../src/shared/report/html/strips.js';
+} from '../../src/report/comparison/comparison.js';
+import { renderComparisonPage } from '../../src/html/comparison-page.js';
+import { escapeText } from '../../src/html/markup.js';
+import { axisOf } from '../../src/html/sections/strips.js';
 import { completedRun, failedRun } from '../support/comparison-fixture.js';
 import { fieldOf } from '../support/report-fixture.js';
 

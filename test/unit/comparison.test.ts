@@ -1,7 +1,7 @@
 // Comparing runs: quartiles, what is missing, ratios, turns, and the table in the terminal.
 import { describe, expect, it } from 'vitest';
-import { renderComparison } from '../../src/shared/report/comparison-text.js';
-import { formatRange, formatRatio, formatValue } from '../../src/shared/report/comparison-values.js';
+import { renderComparison } from '../../src/report/comparison/text.js';
+import { formatRange, formatRatio, formatValue } from '../../src/report/comparison/values.js';
 import {
   compareRuns,
   spreadOf,
@@ -10,8 +10,8 @@ import {
   type Comparison,
   type ComparisonCell,
   type RunOutcome,
-} from '../../src/shared/report/comparison.js';
-import type { MigrationReport } from '../../src/shared/report/report.js';
+} from '../../src/report/comparison/comparison.js';
+import type { MigrationReport } from '../../src/report/document.js';
 import { completedRun, failedRun } from '../support/comparison-fixture.js';
 import { fixtureReport } from '../support/report-fixture.js';
 

@@ -8,7 +8,7 @@ import {
   gapBucketOf,
   pairsOf,
 } from '../../src/shared/guest/gap-buckets.js';
-import { countsSince, gapHistogramOf } from '../../src/shared/report/gap-histogram.js';
+import { countsSince, gapHistogramOf } from '../../src/report/gap-histogram.js';
 
 const anyUs = fc.oneof(
   fc.double({ min: 0, max: 20, noNaN: true }),

@@ -2,10 +2,10 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { renderHtml } from '../../src/shared/report/html/html-report.js';
-import { escapeText, html, jsonIsland } from '../../src/shared/report/html/markup.js';
+import { renderHtml } from '../../src/html/html-report.js';
+import { escapeText, html, jsonIsland } from '../../src/html/markup.js';
 import type { GuestTimeline } from '../../src/shared/guest/samples.js';
-import type { MigrationReport } from '../../src/shared/report/report.js';
+import type { MigrationReport } from '../../src/report/document.js';
 import { formatMs } from '../../src/shared/units.js';
 import { fieldOf, fixtureReport } from '../support/report-fixture.js';
 

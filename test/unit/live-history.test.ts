@@ -1,18 +1,18 @@
 // The history behind the live view: what a page has after all patches is what the history holds, however it was thinned.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { patchSince, type LiveCursor, type LivePatch } from '../../src/shared/report/html/live-feed.js';
+import { patchSince, type LiveCursor, type LivePatch } from '../../src/html/live/feed.js';
 import {
   LiveHistory,
   ROUNDS_SHOWN,
   ROWS_MAX,
   STRETCHES_MAX,
   UNSETTLED_POINTS,
-  type GuestSample,
   type LiveProgress,
   type RoundBar,
   type WatchedMigration,
-} from '../../src/shared/report/live-history.js';
+} from '../../src/html/live/history.js';
+import type { GuestSample } from '../../src/shared/guest/samples.js';
 
 const STEP_US = 100_000;
 

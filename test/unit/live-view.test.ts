@@ -6,11 +6,11 @@ import { isLoopback, refusalOf, type RequestHeaders } from '../../src/cli/dashbo
 import { StallWatch } from '../../src/cli/dashboard/stall-watch.js';
 import { Viewers, VIEWERS_MAX } from '../../src/cli/dashboard/viewers.js';
 import { GAP_BUCKETS, gapBucketOf } from '../../src/shared/guest/gap-buckets.js';
-import { abortedParts, completedParts, failedParts } from '../../src/shared/report/html/live-end.js';
-import { renderLivePage } from '../../src/shared/report/html/live-page.js';
-import { liveTexts } from '../../src/shared/report/html/live-texts.js';
-import { LiveHistory } from '../../src/shared/report/live-history.js';
-import { REPORT_VERSION } from '../../src/shared/report/report.js';
+import { abortedParts, completedParts, failedParts } from '../../src/html/live/end.js';
+import { renderLivePage } from '../../src/html/live/page.js';
+import { liveTexts } from '../../src/html/live/texts.js';
+import { LiveHistory } from '../../src/html/live/history.js';
+import { REPORT_VERSION } from '../../src/report/document.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 const HOSTILE = `</script><script>alert(1)</script><img src=x onerror="alert('2')">`;

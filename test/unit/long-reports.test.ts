@@ -1,10 +1,10 @@
 // Reports as long as a file may be: nothing in drawing or reading them depends on how many rows they have.
 import { describe, expect, it } from 'vitest';
-import { renderHtml } from '../../src/shared/report/html/html-report.js';
-import { readReport } from '../../src/shared/report/read-report.js';
-import { RemainingTime } from '../../src/shared/report/remaining-time.js';
-import { reportText } from '../../src/shared/report/report.js';
-import { renderReport } from '../../src/shared/report/text-report.js';
+import { renderHtml } from '../../src/html/html-report.js';
+import { readReport } from '../../src/report/read-report.js';
+import { RemainingTime } from '../../src/report/comparison/remaining-time.js';
+import { reportText } from '../../src/report/document.js';
+import { renderReport } from '../../src/report/text-report.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 /** More than a call takes arguments. */

@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { StandardError, StandardOutput, type Sink } from '../../src/cli/output.js';
-import { createLogger } from '../../src/shared/logger.js';
+import { createLogger } from '../../src/cli/logger.js';
 
 class Kept extends Writable {
   text = '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { renderLive, timeLeft, trendOf, type CourseFacts } from '../../src/shared/report/progress-lines.js';
+import { renderLive, timeLeft, trendOf, type CourseFacts } from '../../src/report/progress-lines.js';
 
 const facts: CourseFacts = {
   phase: 'copying',

@@ -1,9 +1,9 @@
 // Reading a saved comparison back: what is refused, and in which words.
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { compareRuns, standardSettings } from '../../src/shared/report/comparison.js';
-import { renderComparisonPage } from '../../src/shared/report/html/comparison-page.js';
-import { readSaved } from '../../src/shared/report/read-saved.js';
+import { compareRuns, standardSettings } from '../../src/report/comparison/comparison.js';
+import { renderComparisonPage } from '../../src/html/comparison-page.js';
+import { readSaved } from '../../src/report/read-saved.js';
 import { completedRun, failedRun } from '../support/comparison-fixture.js';
 import { fixtureReport } from '../support/report-fixture.js';
 

@@ -1,7 +1,7 @@
 // Reading a saved report back: what is refused, and in which words.
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { readReport } from '../../src/shared/report/read-report.js';
+import { readReport } from '../../src/report/read-report.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 function refusalOf(text: string): string {

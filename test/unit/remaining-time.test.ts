@@ -1,7 +1,7 @@
 // How long the rest will take: a band that holds what comes, and never goes up.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RemainingTime, renderBand } from '../../src/shared/report/remaining-time.js';
+import { RemainingTime, renderBand } from '../../src/report/comparison/remaining-time.js';
 
 describe('the time that is left', () => {
   it('is unknown until a turn has ended', () => {

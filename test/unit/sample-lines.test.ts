@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { onOneAxis } from '../../src/shared/report/html/sample-lines.js';
+import { onOneAxis } from '../../src/html/sections/sample-lines.js';
 
 describe('sampled lines on one axis', () => {
   it('have at every instant what was measured across it', () => {

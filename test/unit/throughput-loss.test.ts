@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { GuestTimeline } from '../../src/shared/guest/samples.js';
-import { lossOf, lossText, measurableLoss } from '../../src/shared/report/throughput-loss.js';
+import { lossOf, lossText, measurableLoss } from '../../src/report/throughput-loss.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 const before = { fromMs: -1000, toMs: 0 };

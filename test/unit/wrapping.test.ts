@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { wrapLines } from '../../src/shared/report/wrapping.js';
+import { wrapLines } from '../../src/report/wrapping.js';
 
 describe('a line that is too long', () => {
   it('is broken between words', () => {

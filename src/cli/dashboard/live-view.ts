@@ -2,12 +2,12 @@
 // Watches only; a run with a live view does what it does without one.
 import { monotonicUs } from '../../shared/clock.js';
 import type { GuestMachine } from '../../shared/guest/machine.js';
-import { renderHtml } from '../../shared/report/html/html-report.js';
-import { abortedParts, completedParts, failedParts } from '../../shared/report/html/live-end.js';
-import { patchSince, type LiveEnd } from '../../shared/report/html/live-feed.js';
-import { renderLivePage, type LiveSubject } from '../../shared/report/html/live-page.js';
-import { LiveHistory, type WatchedMigration } from '../../shared/report/live-history.js';
-import type { FailureReport, MigrationReport } from '../../shared/report/report.js';
+import { renderHtml } from '../../html/html-report.js';
+import { abortedParts, completedParts, failedParts } from '../../html/live/end.js';
+import { patchSince, type LiveEnd } from '../../html/live/feed.js';
+import { renderLivePage, type LiveSubject } from '../../html/live/page.js';
+import { LiveHistory, type WatchedMigration } from '../../html/live/history.js';
+import type { FailureReport, MigrationReport } from '../../report/document.js';
 import { formatAddress, type Address } from '../../shared/wire/sockets.js';
 import { Bulletin } from './bulletin.js';
 import { LiveServer, REPORT_PATH } from './server.js';

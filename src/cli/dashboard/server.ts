@@ -8,7 +8,7 @@ import { streamSSE } from 'hono/streaming';
 import { MicrostunError } from '../../shared/errors.js';
 import { after } from '../../shared/timers.js';
 import { listenComplaint, type Address } from '../../shared/wire/sockets.js';
-import type { LiveCursor, LivePatch } from '../../shared/report/html/live-feed.js';
+import type { LiveCursor, LivePatch } from '../../html/live/feed.js';
 import type { Bulletin } from './bulletin.js';
 import { refusalOf } from './request-check.js';
 import type { Viewers } from './viewers.js';

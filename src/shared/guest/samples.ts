@@ -81,3 +81,12 @@ export function acrossVcpus(timeline: GuestTimeline): {
 function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
+
+/** The guest at an instant (`monotonicUs`). */
+export interface GuestSample {
+  readonly atUs: number;
+  /** Pages that all vCPUs have written here so far. */
+  readonly pages: number;
+  /** The longest that a vCPU stood between two slices, in what ended since the sample before. */
+  readonly longestStallUs: number;
+}

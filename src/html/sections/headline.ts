@@ -1,0 +1,93 @@
+// The head of the page: how long the guest stood still, and what became of it.
+// Knows the report.
+import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
+import type { AuditReport, MigrationReport, TimesReport } from '../../report/document.js';
+import { figure, html, type Insert, type Markup } from '../markup.js';
+import { tile } from './section.js';
+
+export function headline(report: MigrationReport): Markup {
+  const { guest, mode, stun, totalMs, forecastStunMs, bytes, source, destination, times } = report;
+  return html`<header>
+    <p class="eyebrow"><b>microstun</b> migration report</p>
+    <h1>The guest stood still for <em>${formatMs(stun.stunMs)}</em></h1>
+    <p class="subtitle">
+      Guest <q>${guest.program}</q> with ${formatBytes(guest.memoryBytes)} and ${formatCount(guest.vcpus)}
+      ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from process ${String(source.pid)} to process
+      ${String(destination.pid)}, by ${mode}.
+    </p>
+    <p class="badges">
+      ${outcomeBadge(report)} ${auditBadge(report.audit)} ${cutsBadge(report.cuts)} ${findings(report.audit)}
+    </p>
+    <dl class="tiles">
+      ${tile(
+        'Stun',
+        figure('stun.stunMs', stun.stunMs, formatMs(stun.stunMs)),
+        'stop to answer on the source’s clock: an upper bound',
+        'is-main',
+      )}
+      ${tile(
+        'The guest’s own gap',
+        html`${figure('stun.guestGapMs', stun.guestGapMs, formatMs(stun.guestGapMs))}
+          <small
+            >±&nbsp;${figure('stun.clockErrorMs', stun.clockErrorMs, formatMs(stun.clockErrorMs))}</small
+          >`,
+        'last slice at the source to first at the destination, ± clock error',
+      )}
+      ${tile('Total time', figure('totalMs', totalMs, formatMs(totalMs)), timesRemark(times))}
+      ${tile('Forecast stun', forecast(forecastStunMs), `switched over: ${report.switchOverReason}`)}
+      ${tile(
+        'On the wire',
+        figure('bytes.total', bytes.total, formatBytes(bytes.total)),
+        `${percentOf(bytes.total, guest.memoryBytes)} of guest memory`,
+      )}
+    </dl>
+  </header>`;
+}
+
+function timesRemark(times: TimesReport): Markup {
+  const time = (name: keyof TimesReport, ms: number): Markup => figure(`times.${name}`, ms, formatMs(ms));
+  const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
+  return html`start to resume: preparation ${time('preparationMs', preparationMs)}, copying
+  ${time('copyingMs', copyingMs)}, switch-over
+  ${time('switchOverMs', switchOverMs)}${pushMs === null ? '' : html`; the last pages came ${time('pushMs', pushMs)} later`}`;
+}
+
+function forecast(forecastStunMs: number | null): Insert {
+  return forecastStunMs === null
+    ? 'none'
+    : figure('forecastStunMs', forecastStunMs, formatMs(forecastStunMs));
+}
+
+function percentOf(part: number, whole: number): string {
+  return whole > 0 ? `${formatCount((100 * part) / whole)} %` : 'no share';
+}
+
+function outcomeBadge({ outcome }: MigrationReport): Markup {
+  return html`<span class="badge is-good">${outcome}</span>`;
+}
+
+function auditBadge(audit: AuditReport | null): Markup {
+  if (audit === null) return html`<span class="badge">no audit was asked for</span>`;
+  if (!audit.passed) {
+    return html`<span class="badge is-bad"
+      >audit failed: ${figure('audit.failed', audit.failed, formatCount(audit.failed))} findings</span
+    >`;
+  }
+  return html`<span class="badge is-good"
+    >audit passed: ${figure('audit.checked', audit.checked, formatCount(audit.checked))} pages checked</span
+  >`;
+}
+
+function findings(audit: AuditReport | null): Markup | undefined {
+  if (audit === null || audit.findings.length === 0) return undefined;
+  return html`<span class="findings"
+    >${audit.findings.map((finding) => html`<span>${finding}</span>`)}</span
+  >`;
+}
+
+function cutsBadge(cuts: number): Markup | undefined {
+  if (cuts === 0) return undefined;
+  return html`<span class="badge is-warning"
+    >${figure('cuts', cuts, formatCount(cuts))} connection ${cuts === 1 ? 'cut' : 'cuts'} survived</span
+  >`;
+}

@@ -1,0 +1,226 @@
+// The report as people read it in a terminal.
+// Pure: a report in, text out.
+import { formatBytes, formatCount, formatMs } from '../shared/units.js';
+import { forecastErrors } from './forecast-error.js';
+import { lossText } from './throughput-loss.js';
+import type { FailureReport, GapHistogram, MigrationReport, PostcopyReport, StunParts } from './document.js';
+
+/** Names of the stun's parts, in the order in which they pass. */
+export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
+  parkMs: 'park the vCPUs',
+  harvestMs: 'last harvest',
+  compactionMs: 'compact the bitmap',
+  sendMs: 'checkpoint and send',
+  networkMs: 'network',
+  validationMs: 'validate',
+  placementMs: 'place pages',
+  resumeMs: 'resume',
+};
+
+/** The report of a completed migration, some thirty lines. */
+export function renderReport(report: MigrationReport): string {
+  return [
+    headline(report),
+    section('Stun', stunLines(report)),
+    section('Time', timeLines(report)),
+    section('Rounds', roundLines(report)),
+    section('Tracing', [
+      ['mode', report.trace.mode],
+      ['traces installed in', formatMs(report.trace.installMs)],
+      ['longest vCPU pause before the stun', formatMs(report.trace.longestVcpuPauseMs)],
+      ['page fires', formatCount(report.trace.pageFires)],
+      [
+        'vCPUs stopped to trace',
+        `${formatMs(report.trace.stoppedMs)} in all, ${formatMs(report.trace.longestStopMs)} at the longest`,
+      ],
+    ]),
+    section('The guest', guestLines(report)),
+    ...(report.postcopy === null ? [] : [section('After the switch-over', postcopyLines(report.postcopy))]),
+    section('Bytes', byteLines(report)),
+    auditLine(report),
+  ].join('\n\n');
+}
+
+/** What is printed when a migration failed. */
+export function renderFailure({ error, phase, owner, safeNext }: FailureReport): string {
+  return [
+    `The migration failed while ${phase}: ${error.message}`,
+    section('Now', [
+      ['cause', error.code],
+      ['owner of the guest', owner],
+      ['safe to do next', safeNext],
+    ]),
+  ].join('\n\n');
+}
+
+function emulationOf({ delayMs, cuts }: NonNullable<MigrationReport['link']>): string {
+  const cut = cuts.length === 0 ? '' : `, cut after ${cuts.map(({ atMs }) => formatMs(atMs)).join(', ')}`;
+  return `The network was emulated: ${formatMs(delayMs)} added to each round trip${cut}.`;
+}
+
+function headline(report: MigrationReport): string {
+  const { guest, mode, stun, totalMs, times, source, destination, link, settings } = report;
+  const { stunBudgetMs } = settings;
+  return [
+    `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
+    ` by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
+    ` Stun: ${formatMs(stun.stunMs)}${stun.stunMs > stunBudgetMs ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
+    `\nFrom host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
+    ...(link === null ? [] : [`\n${emulationOf(link)}`]),
+  ].join('');
+}
+
+type Row = readonly [label: string, value: string, note?: string];
+
+function section(title: string, rows: readonly Row[]): string {
+  // A row a round: there may be more of them than a call takes arguments.
+  const widest = (width: (row: Row) => number): number =>
+    rows.reduce((most, row) => Math.max(most, width(row)), 0);
+  const labelWidth = widest(([label]) => label.length);
+  const valueWidth = widest(([, value, note]) => (note === undefined ? 0 : value.length));
+  const lines = rows.map(([label, value, note]) =>
+    note === undefined
+      ? `  ${label.padEnd(labelWidth)}  ${value}`
+      : `  ${label.padEnd(labelWidth)}  ${value.padStart(valueWidth)}  ${note}`,
+  );
+  return [title, ...lines].join('\n');
+}
+
+function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport): Row[] {
+  const parts = Object.entries(stunPartNames).map(([key, label]): Row => {
+    const ms = stun.parts[key as keyof StunParts];
+    return [label, formatMs(ms), bar(ms / stun.stunMs)];
+  });
+  return [
+    ['stop to answer', formatMs(stun.stunMs), "on the source's clock, an upper bound"],
+    ["guest's own gap", formatMs(stun.guestGapMs), `± ${formatMs(stun.clockErrorMs)}`],
+    [
+      'forecast',
+      forecastStunMs === null ? 'none' : formatMs(forecastStunMs),
+      `switched over: ${switchOverReason}`,
+    ],
+    ...parts,
+  ];
+}
+
+function timeLines({ times, totalMs }: MigrationReport): Row[] {
+  const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
+  return [
+    ['preparation', formatMs(preparationMs)],
+    ['copying, the guest runs', formatMs(copyingMs)],
+    ['switch-over', formatMs(switchOverMs)],
+    ['total', formatMs(totalMs), 'start to resume'],
+    ...(pushMs === null ? [] : [['pages that followed', formatMs(pushMs), 'after it'] as const]),
+  ];
+}
+
+function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
+  const { beforePagesPerSecond, duringPagesPerSecond } = guestCost;
+  const loss = lossText(guestCost);
+  const rate = (pagesPerSecond: number | null): string =>
+    pagesPerSecond === null ? 'not sampled' : `${formatCount(pagesPerSecond)} pages/s`;
+  const rows: Row[] = [
+    ['throughput before', rate(beforePagesPerSecond)],
+    [
+      'throughput during the rounds',
+      loss === '' ? rate(duringPagesPerSecond) : `${rate(duringPagesPerSecond)} (${loss})`,
+    ],
+  ];
+  if (trace.throttledMs > 0) rows.push(['throttled, all vCPUs together', formatMs(trace.throttledMs)]);
+  for (const [name, histogram] of Object.entries(gaps) as [string, GapHistogram | null][]) {
+    if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
+  }
+  rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);
+  if (guestCost.longestStallAfterStunMs !== null)
+    rows.push(['longest stall after it', formatMs(guestCost.longestStallAfterStunMs)]);
+  return rows;
+}
+
+function gapLine({ p50Us, p99Us, maxUs }: GapHistogram): string {
+  const us = (value: number): string => formatMs(value / 1000);
+  return `median ${us(p50Us)}, p99 ${us(p99Us)}, max ${us(maxUs)}`;
+}
+
+function bar(share: number): string {
+  return '█'.repeat(Math.max(0, Math.round(share * 30))) || '▏';
+}
+
+/** Rounds beyond this many are summed up: nobody reads hundreds. */
+const ROUNDS_SHOWN = 8;
+
+function roundLines(report: MigrationReport): Row[] {
+  const { rounds } = report;
+  const shown = rounds.length <= ROUNDS_SHOWN ? rounds : [...rounds.slice(0, 3), ...rounds.slice(-4)];
+  const rows = shown.map(({ round, dirtyPages, zeroPages, sentBytes, durationMs, throttledShare }): Row => [
+    `round ${round}`,
+    formatMs(durationMs),
+    `${formatCount(dirtyPages)} pages, ${formatCount(zeroPages)} of them zero; ${formatBytes(sentBytes)} at ${formatBytes(
+      durationMs > 0 ? (sentBytes / durationMs) * 1000 : 0,
+    )}/s${throttledShare > 0 ? `; vCPUs asleep ${(throttledShare * 100).toFixed(1)} %` : ''}`,
+  ]);
+  if (shown.length < rounds.length)
+    rows.splice(3, 0, ['…', '', `${rounds.length - shown.length} more rounds`]);
+  const [first] = forecastErrors(report);
+  if (first !== undefined) {
+    const { round, expected, came } = first;
+    rows.push([
+      'forecast',
+      '',
+      `before round ${round}: ${expected.rounds} rounds, ${formatMs(expected.totalMs)} in all, stun ${formatMs(expected.stunMs)}; ` +
+        `came${hasChangedPlan(report) ? ', with pages that followed after all' : ''}: ${came.rounds} rounds, ${formatMs(came.totalMs)}, stun ${formatMs(came.stunMs)}`,
+    ]);
+  }
+  return rows;
+}
+
+/** What was forecast before its rounds was a stun that holds the copying of what is left. */
+function hasChangedPlan({ mode, postcopy }: MigrationReport): boolean {
+  return mode === 'pre-copy' && postcopy !== null;
+}
+
+function postcopyLines({
+  remotePageFaults,
+  fetchedPages,
+  pushedPages,
+  durationMs,
+  faultLatencyUs,
+}: PostcopyReport): Row[] {
+  const us = (value: number): string => formatMs(value / 1000);
+  return [
+    ['all pages there after', formatMs(durationMs)],
+    ['pages pushed', formatCount(pushedPages)],
+    ['pages fetched by faults', formatCount(fetchedPages)],
+    ['remote page faults', formatCount(remotePageFaults)],
+    [
+      'fault latency',
+      `median ${us(faultLatencyUs.p50)}, p99 ${us(faultLatencyUs.p99)}, max ${us(faultLatencyUs.max)}`,
+    ],
+  ];
+}
+
+function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
+  const check =
+    cuts === 0
+      ? 'the sockets counted the same'
+      : `the sockets counted ${formatBytes(bytes.sockets)}, with connections cut ${cuts} times`;
+  return [
+    ['first copy', formatBytes(bytes.firstCopy)],
+    ['sent again', formatBytes(bytes.resend)],
+    ['window heads, zero pages', formatBytes(bytes.windowHeads)],
+    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmap.format}; raw ${formatBytes(bitmap.rawBytes)})`],
+    ['checkpoint', formatBytes(bytes.checkpoint)],
+    ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
+    ['control', formatBytes(bytes.control)],
+    ['total', `${formatBytes(bytes.total)} (${check})`],
+  ];
+}
+
+function auditLine({ audit }: MigrationReport): string {
+  if (audit === null) return 'Audit: not asked for.';
+  if (audit.passed)
+    return `Audit: passed, ${formatCount(audit.checked)} pages checked at the destination. The guest stood still for it; no figure above counts that.`;
+  return [
+    `Audit: FAILED, ${formatCount(audit.failed)} findings.`,
+    ...audit.findings.map((finding) => `  ${finding}`),
+  ].join('\n');
+}
