@@ -145,7 +145,8 @@ const parser = yargs(commandLine)
         .option('once', {
           type: 'boolean',
           default: false,
-          describe: 'End when a migration was refused or cancelled, instead of waiting for the next',
+          describe:
+            'End when a migration was refused or cancelled, instead of waiting for the next, and give up pages whose source stays away',
         })
         .option('forward-to', {
           type: 'string',

@@ -83,6 +83,7 @@ class DestinationRun {
           retryMs: 100,
           placementMs: 60_000,
           farewellMs: args.reconnectTimeout * 1.5,
+          endsWithoutPages: args.once,
           stages: stageLimits,
         },
         room: () => {
@@ -129,10 +130,12 @@ class DestinationRun {
 
   #cancel(reason: string): void {
     this.#interrupted.abort(new MicrostunError('CANCELLED', reason));
+    const { migration } = this.#destination;
     this.#destination.cancel(reason);
-    if (this.#destination.migration?.isHandedOver === true)
+    // A guest whose pages are given up says which.
+    if (migration?.isHandedOver === true && !migration.isSourceMissed)
       this.#progress.say(
-        'the guest has been handed over and cannot be refused any more; this process ends once its source has taken its leave. Interrupt again to end now',
+        'the guest has been handed over and cannot be refused any more; this process ends once its source has taken its leave, or stays away. Interrupt again to end now',
       );
   }
 
@@ -147,7 +150,8 @@ class DestinationRun {
         return this.#runGuest(reception.machine);
       case 'pages-lost':
         this.#progress.say(reception.error.message);
-        this.#progress.say('it is kept parked for inspection until this process is interrupted');
+        if (!signal.aborted)
+          this.#progress.say('it is kept parked for inspection until this process is interrupted');
         await untilAborted(signal);
         await reception.machine.close();
         return this.#end('pages-lost', exitStatusOf('PAGES_LOST'), reception.error);

@@ -33,6 +33,7 @@ import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 import {
   beginReception,
   isHandedOver,
+  isMissed,
   isRefusable,
   lastMessages,
   stepReception,
@@ -115,6 +116,11 @@ export class IncomingMigration {
     return isHandedOver(this.#stage);
   }
 
+  /** Whether its guest waits for pages that a source has which is away. */
+  get isSourceMissed(): boolean {
+    return isMissed(this.#stage);
+  }
+
   get stage(): Stage['name'] {
     return this.#stage.name;
   }
@@ -153,7 +159,7 @@ export class IncomingMigration {
     socket.resume();
   }
 
-  /** Asks to cancel; honoured until the hand-over has come. */
+  /** Asks to cancel: honoured until the hand-over has come, and while the guest lacks pages and its source is away. */
   cancel(reason: string): void {
     this.#events.push({ kind: 'cancel', reason });
   }
@@ -230,6 +236,9 @@ export class IncomingMigration {
       case 'settle':
         this.#preparation.fetcher?.settle();
         return;
+      case 'report-source':
+        this.#reportSource(effect.isAway);
+        return;
       case 'audit':
         this.#start(this.#audit(), 'GUEST_FAILED');
         return;
@@ -252,6 +261,21 @@ export class IncomingMigration {
       default:
         unreachable(effect);
     }
+  }
+
+  #reportSource(isAway: boolean): void {
+    if (!isAway) {
+      this.#logger.warn(`the source ${this.#sourceHost} is back, and brings the pages that the guest lacks`);
+      return;
+    }
+    const machine = this.#machineOf();
+    const seconds = this.#options.limits.farewellMs / 1000;
+    this.#logger.warn(
+      `the source ${this.#sourceHost} has been away for ${seconds} s, and the guest lacks ` +
+        `${machine.safepoints.lackingPages} of its ${viewMemory(machine.shared.memory).pageCount} pages. It is waited ` +
+        'for and dialled again; the guest runs on, and a vCPU that needs one of those pages waits. Bring the source ' +
+        'back, or interrupt this process to give them up',
+    );
   }
 
   // Pages come over connections of their own. And whoever was stopped could hear nothing: what is queued comes now.

@@ -22,6 +22,11 @@ export interface ReceptionLimits {
   readonly placementMs: number;
   /** How long after the hand-over the source may stay away before nobody waits for it any more. */
   readonly farewellMs: number;
+  /**
+   * Whether that ends a guest that lacks pages as well: it is parked, and they are lost. Else it waits for them until its
+   * source comes back, or somebody ends it.
+   */
+  readonly endsWithoutPages: boolean;
   readonly stages: StageLimits;
 }
 
@@ -60,6 +65,12 @@ export const stageLimits: StageLimits = {
 
 type Prepare = MessageOf<'PREPARE'>;
 type HandOver = MessageOf<'HAND_OVER'>;
+
+/**
+ * How the pages that a running guest lacks are waited for: `reported` once its source has been away for long and that was
+ * said; `told-to-end` by the user, or by the source that leaves with them: its next long absence ends it.
+ */
+export type PagesWait = 'patient' | 'reported' | 'told-to-end';
 
 /** What a checked hand-over comes down to. */
 export interface Validated {
@@ -109,6 +120,7 @@ export type Stage =
       readonly prepare: Prepare;
       readonly pagesFollow: boolean;
       readonly haveAllArrived: boolean;
+      readonly wait: PagesWait;
     }
   /**
    * The guest runs here; `answers` are said again to a source that asks. Until all pages have arrived, some are on the
@@ -120,6 +132,7 @@ export type Stage =
       readonly answers: readonly Message[];
       readonly haveAllArrived: boolean;
       readonly isWhole: boolean;
+      readonly wait: PagesWait;
     }
   | { readonly name: 'auditing'; readonly answers: readonly Message[] }
   /** Everything is said; waits for the source's farewell. */
@@ -194,6 +207,8 @@ export type ReceptionEffect =
   | { readonly kind: 'resume'; readonly handOver: HandOver }
   | { readonly kind: 'reconnect-pages' }
   | { readonly kind: 'settle' }
+  /** The source is away with pages that the guest lacks, or is back; each is said once an absence. */
+  | { readonly kind: 'report-source'; readonly isAway: boolean }
   | { readonly kind: 'audit' }
   /** It takes too long: the guest runs on. */
   | { readonly kind: 'stop-audit' }
@@ -320,11 +335,11 @@ function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): Re
       return onTimer(limits, stage, event.timer);
     case 'source-heard':
       // Only its control connection is silent: a source that sends pages is there.
-      return isHandedOver(stage) ? { stage, effects: [awaitFarewell(limits)] } : same(stage);
+      return isHandedOver(stage) ? { stage: waitAnew(stage), effects: [awaitFarewell(limits)] } : same(stage);
     case 'cancel':
       return mayRefuse(stage)
         ? refuse(stage, 'CANCELLED', new MicrostunError('CANCELLED', event.reason))
-        : same(stage);
+        : endWithoutPages(stage);
     case 'failed':
       return mayRefuse(stage) ? refuse(stage, 'GUEST_FAILED', event.error) : failRunning(stage, event.error);
     default:
@@ -406,8 +421,10 @@ function onAttached(stage: Stage): ReceptionStep {
       stage: { ...stage, isAwaited: true },
       effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS }],
     };
-  if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told')
-    return { stage, effects: [...disarm, ...sayAgain(stage.answers)] };
+  if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told') {
+    const isBack: ReceptionEffect[] = isMissed(stage) ? [{ kind: 'report-source', isAway: false }] : [];
+    return { stage: waitAnew(stage), effects: [...disarm, ...isBack, ...sayAgain(stage.answers)] };
+  }
   return stage.name === 'ended' ? { stage, effects: lastWords(stage) } : { stage, effects: disarm };
 }
 
@@ -479,7 +496,7 @@ function onMessage(
             'CANCELLED',
             new MicrostunError('CANCELLED', `the source cancelled: ${message.reason}`),
           )
-        : same(stage);
+        : same(toldToEnd(stage));
     case 'FAREWELL':
       return onFarewell(limits, stage);
     case 'HELLO':
@@ -607,26 +624,32 @@ function confirmIfPlaced(stage: Extract<Stage, { name: 'placing' }>, placed: Pla
 
 function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
   return {
-    stage: { name: 'resuming', prepare, pagesFollow: handOver.pagesFollow, haveAllArrived: false },
+    stage: {
+      name: 'resuming',
+      prepare,
+      pagesFollow: handOver.pagesFollow,
+      haveAllArrived: false,
+      wait: 'patient',
+    },
     effects: [{ kind: 'resume', handOver }],
   };
 }
 
 function onResumed(stage: Stage, answer: MessageOf<'RESUMED'>): ReceptionStep {
   if (stage.name !== 'resuming') return same(stage);
-  const { prepare, haveAllArrived } = stage;
+  const { prepare, haveAllArrived, wait } = stage;
   const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
   const isWhole = !stage.pagesFollow;
   if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
   if (!isWhole && haveAllArrived) effects.push({ kind: 'settle' });
-  return { stage: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole }, effects };
+  return { stage: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole, wait }, effects };
 }
 
 function onFarewell(limits: ReceptionLimits, stage: Stage): ReceptionStep {
   if (stage.name === 'told' || (stage.name === 'running' && stage.isWhole && !stage.prepare.audits)) {
     return end(stage, { kind: 'running', isSourceGone: false });
   }
-  return outOfTurn(limits, stage, 'FAREWELL');
+  return outOfTurn(limits, toldToEnd(stage), 'FAREWELL');
 }
 
 function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): ReceptionStep {
@@ -747,15 +770,40 @@ function timeout(message: string): MicrostunError {
   return new MicrostunError('TIMEOUT', message);
 }
 
-// What the guest lacks is lost with its source. While it is being resumed or settled, that is not known yet.
+// A source that is away keeps the pages that the guest lacks, and comes back: only whoever is told to gives them up. While
+// the guest is being resumed or settled, it is not known yet whether it lacks any.
 function onSourceGone(limits: ReceptionLimits, stage: Stage): ReceptionStep {
   if (!isHandedOver(stage)) return same(stage);
   if (stage.name === 'resuming') return { stage, effects: [awaitFarewell(limits)] };
-  if (stage.name === 'running' && !stage.isWhole)
-    return stage.haveAllArrived
-      ? { stage, effects: [awaitFarewell(limits)] }
-      : end(stage, { kind: 'pages-lost' });
-  return end(stage, { kind: 'running', isSourceGone: true });
+  if (stage.name !== 'running' || stage.isWhole) return end(stage, { kind: 'running', isSourceGone: true });
+  if (stage.haveAllArrived) return { stage, effects: [awaitFarewell(limits)] };
+  if (limits.endsWithoutPages || stage.wait === 'told-to-end') return end(stage, { kind: 'pages-lost' });
+  // Armed again: faults may bring the last page while nobody is connected, and a whole guest waits for no source.
+  return stage.wait === 'reported'
+    ? { stage, effects: [awaitFarewell(limits)] }
+    : {
+        stage: { ...stage, wait: 'reported' },
+        effects: [awaitFarewell(limits), { kind: 'report-source', isAway: true }],
+      };
+}
+
+// The user ends it: at once where nobody is there to bring the pages, and else once its source leaves it with some lacking.
+function endWithoutPages(stage: Stage): ReceptionStep {
+  return isMissed(stage) ? end(stage, { kind: 'pages-lost' }) : same(toldToEnd(stage));
+}
+
+function toldToEnd(stage: Stage): Stage {
+  return stage.name === 'resuming' || stage.name === 'running' ? { ...stage, wait: 'told-to-end' } : stage;
+}
+
+// The source is there: its next absence is said again.
+function waitAnew(stage: Stage): Stage {
+  return stage.name === 'running' && stage.wait === 'reported' ? { ...stage, wait: 'patient' } : stage;
+}
+
+/** Whether it was said that the source is away, and the guest waits for pages that only that one has. */
+export function isMissed(stage: Stage): boolean {
+  return stage.name === 'running' && !stage.haveAllArrived && stage.wait === 'reported';
 }
 
 function awaitFarewell({ farewellMs }: ReceptionLimits): ReceptionEffect {

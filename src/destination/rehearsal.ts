@@ -24,6 +24,7 @@ const noLimits: ReceptionLimits = {
   retryMs: 1,
   placementMs: 1,
   farewellMs: 1,
+  endsWithoutPages: false,
   stages: { prepareMs: 1, idleMs: 1, resumeMs: 1, auditMs: 1, leaveMs: 1 },
 };
 

@@ -887,9 +887,19 @@ function fail(
   return end(state, error, 'destination');
 }
 
+// A destination waits for the pages that its guest lacks, unless it hears that nobody brings them.
+function takesPages({ phase, link }: MigrationState, error: MicrostunError, owner: Owner): MigrationEffect[] {
+  const isAwaited = phase.name === 'pushing' && phase.arrived === undefined && owner === 'destination';
+  return isAwaited && link.name === 'up' ? [{ kind: 'send', message: cancelOf(error) }] : [];
+}
+
 function end(state: MigrationState, error: MicrostunError, owner: Owner): Step {
   const outcome: Outcome = { kind: 'failed', error, owner, phase: state.phase.name };
-  return enter(state, { name: 'ended', outcome }, [{ kind: 'hang-up' }, { kind: 'end', outcome }]);
+  return enter(state, { name: 'ended', outcome }, [
+    ...takesPages(state, error, owner),
+    { kind: 'hang-up' },
+    { kind: 'end', outcome },
+  ]);
 }
 
 function awaitAudit(plan: MigrationPlan, state: MigrationState, before: readonly MigrationEffect[]): Step {

@@ -265,7 +265,7 @@ function arrivals(destination: PeerProcess): number {
 
 // Whether the destination has said what became of a guest that was handed over.
 function hasSpoken(destination: PeerProcess): boolean {
-  return arrivals(destination) > 0 || destination.stderr.includes('it is kept parked');
+  return arrivals(destination) > 0 || destination.stderr.includes('has been away for');
 }
 
 /** Above the ports that the operating system hands out by itself, so that nobody takes one meanwhile. */

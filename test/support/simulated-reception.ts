@@ -4,6 +4,7 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginReception,
+  isMissed,
   isRefusable,
   type Ending,
   type ReceptionEffect,
@@ -33,6 +34,8 @@ const WORK_MS_MAX = 60;
 const SLOW_WORK_MS_MAX = 5000;
 /** A peer that says nothing for so long is taken for dead: one that was gone before it was attached, say. */
 const SILENCE_MS_MAX = 300;
+/** How soon the user of a destination that waits for its source looks at that. */
+const USER_MS_MAX = 1000;
 const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
 const FAILED = new MicrostunError('GUEST_FAILED', 'the guest failed');
 const ARRIVED: MessageOf<'ARRIVED'> = {
@@ -86,6 +89,8 @@ export class SimulatedReception {
   #end: End | undefined;
   #arePagesLost = false;
   #lackingPages = 0;
+  /** Its user ends it, with or without its pages. */
+  #isCancelled = false;
   stage: Stage = beginReception();
 
   constructor(
@@ -124,6 +129,7 @@ export class SimulatedReception {
   }
 
   cancel(reason: string): void {
+    this.#isCancelled = true;
     this.on({ kind: 'cancel', reason });
   }
 
@@ -235,6 +241,9 @@ export class SimulatedReception {
           this.on({ kind: 'settled', answer: ARRIVED });
         });
         return;
+      case 'report-source':
+        if (effect.isAway) this.#awaitSource();
+        return;
       case 'audit':
         this.#work({ kind: 'audited', answer: AUDITED });
         return;
@@ -308,6 +317,19 @@ export class SimulatedReception {
     return chance.delay(chance.isTrue(0.02) ? SLOW_WORK_MS_MAX : WORK_MS_MAX);
   }
 
+  // The user looks at the source, and ends what waits for one that is gone for good.
+  #awaitSource(): void {
+    this.#process.after(USER_MS_MAX, () => {
+      if (!isMissed(this.stage)) return;
+      if (this.#isSourceGone) this.cancel('the user sees that the source is gone');
+      else this.#awaitSource();
+    });
+  }
+
+  get #isSourceGone(): boolean {
+    return this.#record.guest.isSourceKilled || this.#record.sourceEnd !== undefined;
+  }
+
   #allArrived(): void {
     if (this.#record.isWhole || this.#ending !== undefined) return;
     this.#record.isWhole = true;
@@ -348,6 +370,8 @@ export class SimulatedReception {
       world.violate(`${this.id}: the reception ended as running, and it never resumed`);
     if (ending.kind === 'pages-lost') {
       if (isWhole) world.violate(`${this.id}: pages are reported as lost that are here`);
+      const isTold = this.#options.limits.endsWithoutPages || this.#isCancelled || this.#isSourceGone;
+      if (!isTold) world.violate(`${this.id}: pages are given up that the source keeps`);
       this.#witness.stops(this.#record, 'pages-lost');
     }
     if (ending.kind === 'failed' && isOurs) this.#witness.stops(this.#record, 'failed');

@@ -107,6 +107,7 @@ class Scenario {
       retryMs: chance.between(5, 30),
       placementMs: chance.between(300, 2000),
       farewellMs: chance.between(300, 3000),
+      endsWithoutPages: chance.isTrue(0.5),
       stages: {
         prepareMs: chance.between(300, 3000),
         idleMs: chance.between(1000, 5000),

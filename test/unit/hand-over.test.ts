@@ -197,6 +197,14 @@ describe('the source', () => {
     expect(step.state.phase.name).toBe('awaiting-audit');
   });
 
+  it('tells a destination that waits for its pages when it ends with them', () => {
+    const failed: MigrationEvent = { kind: 'failed', error };
+    const step = stepFrom(pushing, up, failed);
+    expect(kindsOf(step)).toEqual(['send', 'hang-up', 'end']);
+    expect(step.effects[0]).toMatchObject({ message: { name: 'CANCEL', code: 'CONNECTION_LOST' } });
+    expect(kindsOf(stepFrom({ ...pushing, arrived: ARRIVED }, up, failed))).not.toContain('send');
+  });
+
   it('calls a guest lost that the destination took over and cannot go on with', () => {
     const step = stepFrom(
       pushing,
@@ -222,6 +230,7 @@ describe('the destination', () => {
     retryMs: 10,
     placementMs: 1000,
     farewellMs: 2000,
+    endsWithoutPages: false,
     stages: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
   };
   const prepare: MessageOf<'PREPARE'> = {
@@ -234,17 +243,27 @@ describe('the destination', () => {
     auditAfterMs: 0,
   };
   const preparing: Stage = { name: 'preparing', prepare, arePagesLost: false };
-  const resuming: Stage = { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false };
+  const resuming: Stage = {
+    name: 'resuming',
+    prepare,
+    pagesFollow: true,
+    haveAllArrived: false,
+    wait: 'patient',
+  };
   const running: Stage = {
     name: 'running',
     prepare,
     answers: [RESUMED],
     haveAllArrived: false,
     isWhole: false,
+    wait: 'patient',
   };
   const farewell = { kind: 'arm', timer: 'farewell', ms: limits.farewellMs };
   const step = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
     stepReception(limits, stage, event);
+  const missed: ReceptionEvent = { kind: 'timer', timer: 'farewell' };
+  const impatient = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
+    stepReception({ ...limits, endsWithoutPages: true }, stage, event);
 
   const receiving = (round: number, pages: number): Stage => ({
     name: 'receiving',
@@ -319,10 +338,51 @@ describe('the destination', () => {
     const settling: Stage = { ...running, haveAllArrived: true };
     for (const stage of [resuming, settling])
       expect(step(stage, { kind: 'timer', timer: 'farewell' })).toEqual({ stage, effects: [farewell] });
-    expect(step(running, { kind: 'timer', timer: 'farewell' }).stage).toMatchObject({
-      ending: { kind: 'pages-lost' },
-    });
+    expect(impatient(running, missed).stage).toMatchObject({ ending: { kind: 'pages-lost' } });
   });
+
+  it('waits on for a source that is away with pages of its guest, and says so once an absence', () => {
+    const away = { kind: 'report-source', isAway: true };
+    const first = step(running, missed);
+    expect(first.stage).toMatchObject({ name: 'running', isWhole: false });
+    expect(first.effects).toEqual([farewell, away]);
+    expect(step(first.stage, missed)).toEqual({ stage: first.stage, effects: [farewell] });
+    const lost: ReceptionEvent = { kind: 'pages-lost', error };
+    expect(step(first.stage, lost).effects).toEqual([{ kind: 'arm', timer: 'retry', ms: limits.retryMs }]);
+    const back = step(first.stage, { kind: 'attached' });
+    expect(back.stage).toEqual(running);
+    expect(back.effects).toContainEqual({ kind: 'report-source', isAway: false });
+    expect(step(step(first.stage, { kind: 'source-heard' }).stage, missed).effects).toContainEqual(away);
+  });
+
+  it('takes the last pages from a source that is back, or from nobody in particular, and waits for none then', () => {
+    const { stage } = step(running, missed);
+    const arrived = step(stage, { kind: 'all-arrived' });
+    expect(arrived.effects).toEqual([{ kind: 'settle' }]);
+    const settled = step(arrived.stage, { kind: 'settled', answer: ARRIVED });
+    expect(step(settled.stage, missed).stage).toMatchObject({ ending: { kind: 'running' } });
+    expect(step(arrived.stage, { kind: 'cancel', reason: 'SIGINT' }).stage.name).toBe('running');
+  });
+
+  it('gives up the pages of a source that is away when its user says so, at once or once it is', () => {
+    const cancel: ReceptionEvent = { kind: 'cancel', reason: 'SIGINT' };
+    const lost = { name: 'ended', ending: { kind: 'pages-lost' } };
+    expect(step(step(running, missed).stage, cancel).stage).toMatchObject(lost);
+    const told = step(running, cancel);
+    expect(told).toMatchObject({ stage: { name: 'running' }, effects: [] });
+    expect(step(step(told.stage, { kind: 'attached' }).stage, missed).stage).toMatchObject(lost);
+    const early = step(step(resuming, cancel).stage, { kind: 'resumed', answer: RESUMED });
+    expect(step(early.stage, missed).stage).toMatchObject(lost);
+  });
+
+  it.each([{ name: 'CANCEL', code: 'CANCELLED', reason: 'it ends' }, { name: 'FAREWELL' }] as const)(
+    'gives up the pages of a source that leaves with them and says $name',
+    (message) => {
+      const told = step(running, { kind: 'received', message, receivedAt: 0 });
+      expect(told.stage.name).toBe('running');
+      expect(step(told.stage, missed).stage).toMatchObject({ ending: { kind: 'pages-lost' } });
+    },
+  );
 
   it('says so when a guest that it took over cannot be resumed', () => {
     const { stage, effects } = step(resuming, { kind: 'declined', code: 'GUEST_FAILED', error });
@@ -347,7 +407,7 @@ describe('the destination', () => {
   });
 
   it('tells a source that comes back after the end what it missed', () => {
-    const { stage } = step(running, { kind: 'timer', timer: 'farewell' });
+    const { stage } = impatient(running, missed);
     const { effects } = step(stage, { kind: 'attached' });
     expect(effects).toMatchObject([
       { kind: 'send', message: { name: 'RESUMED' } },

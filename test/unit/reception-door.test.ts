@@ -20,6 +20,7 @@ const limits: ReceptionLimits = {
   retryMs: 10,
   placementMs: 1000,
   farewellMs: 2000,
+  endsWithoutPages: false,
   stages: stageLimits,
 };
 const step = (stage: Stage, event: ReceptionEvent): ReceptionStep => stepReception(limits, stage, event);

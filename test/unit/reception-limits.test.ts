@@ -18,6 +18,7 @@ const limits: ReceptionLimits = {
   retryMs: 10,
   placementMs: 1000,
   farewellMs: 2000,
+  endsWithoutPages: false,
   stages: stageLimits,
 };
 const [prepare] = examples.PREPARE;
@@ -39,14 +40,15 @@ const stages = {
     validated: { validationMs: 0, lackingPages: 7 },
     isConfirming: false,
   },
-  resuming: { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false },
-  running: { name: 'running', prepare, answers, haveAllArrived: false, isWhole: false },
+  resuming: { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false, wait: 'patient' },
+  running: { name: 'running', prepare, answers, haveAllArrived: false, isWhole: false, wait: 'patient' },
   whole: {
     name: 'running',
     prepare: { ...prepare, audits: false },
     answers,
     haveAllArrived: true,
     isWhole: true,
+    wait: 'patient',
   },
   auditing: { name: 'auditing', answers },
   told: { name: 'told', answers },

@@ -28,16 +28,24 @@ describe('the destination', () => {
     retryMs: 100,
     placementMs: 1000,
     farewellMs: 1000,
+    endsWithoutPages: false,
     stages: stageLimits,
   };
   const stages: readonly Stage[] = [
-    { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false },
+    { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false, wait: 'patient' },
     { name: 'auditing', answers: [] },
     { name: 'told', answers: [] },
   ];
 
   it('says samples of the guest while it runs', () => {
-    const running: Stage = { name: 'running', prepare, answers: [], haveAllArrived: true, isWhole: true };
+    const running: Stage = {
+      name: 'running',
+      prepare,
+      answers: [],
+      haveAllArrived: true,
+      isWhole: true,
+      wait: 'patient',
+    };
     expect(stepReception(limits, running, { kind: 'sampled', samples })).toEqual({
       stage: running,
       effects: [{ kind: 'send', message: { name: 'SAMPLES', samples } }],

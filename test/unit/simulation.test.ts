@@ -169,6 +169,16 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', () => {
     );
   });
 
+  it('finds a destination that gives up the pages of a source that comes back', () => {
+    expectFound(
+      {
+        stepReception: (limits, stage, event) =>
+          stepReception({ ...limits, endsWithoutPages: true }, stage, event),
+      },
+      /given up that the source keeps/,
+    );
+  });
+
   it('finds a destination that does not say its answers again', () => {
     expectFound(
       {
