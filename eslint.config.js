@@ -29,7 +29,15 @@ const constantTimers = [
 
 export default tseslint.config(
   {
-    ignores: ['test/support/*.mjs', 'dist/', 'dist-bench/', 'node_modules/', 'scripts/', 'eslint.config.js'],
+    ignores: [
+      'test/support/*.mjs',
+      'test/planted/',
+      'dist/',
+      'dist-bench/',
+      'node_modules/',
+      'scripts/',
+      'eslint.config.js',
+    ],
   },
   ...tseslint.configs.strictTypeChecked,
   ...tseslint.configs.stylisticTypeChecked,

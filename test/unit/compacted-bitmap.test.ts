@@ -171,6 +171,7 @@ describe('a hostile bitmap', () => {
 
   it.each([
     ['is for fewer pages', encodeRaw(bitmapOf(1024)), 1025],
+    ['is for fewer pages, which its runs would allow', compact(bitmapOf(1024, 1)), 1025],
     ['is for more pages', compact(bitmapOf(1026)), 1025],
     ['is for the most pages there can be', encoded(RUNS, 0xffff_ffff), 1025],
     ['has format 0', encoded(0, 100, 1, 1), 100],

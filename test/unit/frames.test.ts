@@ -199,3 +199,14 @@ function throws(act: () => unknown): boolean {
     return true;
   }
 }
+
+describe('a connection that expects some frames', () => {
+  it('takes those, and refuses another by its header alone', () => {
+    const ping = Buffer.concat(encodeFrame('PING', [Buffer.alloc(3)]));
+    expect(new FrameReader(['PING', 'PONG']).consume(ping)).toHaveLength(1);
+    const reader = new FrameReader(['PONG']);
+    expect(() => reader.consume(ping.subarray(0, FRAME_HEADER_BYTES))).toThrow(
+      'a PING frame does not belong on this connection',
+    );
+  });
+});

@@ -303,6 +303,11 @@ describe('the destination', () => {
       expect(handedOver(receiving(placed, 7), handOver).stage).toMatchObject({ ending: { kind: 'refused' } });
   });
 
+  it.each([6, 8])('refuses a pre-copy whose last round brought %i pages and not the 7 promised', (pages) => {
+    const { stage } = handedOver(receiving(2, pages), { ...handOver, pagesFollow: false });
+    expect(stage).toMatchObject({ ending: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
+  });
+
   it('refuses a guest whose rounds come out of turn, but not one that runs', () => {
     expect(step(receiving(0, 1), { kind: 'out-of-turn', error }).stage).toMatchObject({
       ending: { kind: 'refused', answer: { code: 'PROTOCOL' } },

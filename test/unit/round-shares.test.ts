@@ -26,6 +26,10 @@ describe('a round', () => {
     expect(() => shares.placed(0, 2, 1)).toThrow(ProtocolError);
   });
 
+  it('is refused when the one before it was left out', () => {
+    expect(() => new RoundShares(2).placed(0, 1, 1)).toThrow(ProtocolError);
+  });
+
   it.each([0, 2, 1_000_000])('is refused out of order on its connection (%d after 0)', (round) => {
     const shares = new RoundShares(2);
     shares.placed(0, 0, 1);

@@ -126,3 +126,28 @@ describe('a vCPU in an endless slice', () => {
     }).toThrow(/given up/);
   });
 });
+
+describe('a vCPU that waited for a page', () => {
+  it('waits for none any more', () => {
+    const { control, guest, runs } = setUp(1);
+    runs(0);
+    let whileWaiting: number | undefined;
+    const isHere = (): boolean => {
+      whileWaiting = control.faultOf(0);
+      return true;
+    };
+    guest[0]!.waitForPage(7, isHere, () => undefined);
+    expect([whileWaiting, control.faultOf(0)]).toEqual([7, undefined]);
+  });
+});
+
+describe('pages that a running guest lacks', () => {
+  it('are counted down to the last one by whoever places them', () => {
+    const { control } = setUp(1);
+    expect([control.isHandedOver, control.lackingPages]).toEqual([false, 0]);
+    control.handOver(3);
+    expect([control.isHandedOver, control.lackingPages]).toEqual([true, 3]);
+    expect([control.notePlaced(1), control.notePlaced(2)]).toEqual([2, 0]);
+    expect([control.isHandedOver, control.lackingPages]).toEqual([true, 0]);
+  });
+});

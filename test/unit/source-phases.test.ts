@@ -304,3 +304,30 @@ describe('a push', () => {
     expect(needed.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'destination' } });
   });
 });
+
+describe('after its end', () => {
+  it.each([
+    ['a cancel', cancel],
+    ['a failure', { kind: 'failed', error }],
+    ['a refusal', received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' })],
+    ['a lost link', { kind: 'link-lost', error }],
+    ['a timer', timer('link-retry')],
+  ] satisfies [string, MigrationEvent][])('a migration is not moved by %s', (_, event) => {
+    for (const link of [up, lost]) {
+      const ended = step(stateOf(copying, link), cancel).state;
+      expect(step(ended, event)).toEqual({ state: ended, effects: [] });
+    }
+  });
+});
+
+describe('what the last harvest left', () => {
+  it.each([
+    ['hybrid', true],
+    ['pre-copy', false],
+  ] as const)('crosses after the stun or within it, as the mode has it (%s)', (mode, pagesFollow) => {
+    const few: MigrationEvent = { kind: 'harvested', dirtyPages: 3 };
+    const { state, effects } = step(stateOf(harvesting), few, { ...plan, mode, stunBudgetMs: 100 });
+    expect(state.phase).toMatchObject({ name: 'stopping', pagesFollow });
+    expect(effects.find(({ kind }) => kind === 'stop-guest')).toMatchObject({ pagesFollow });
+  });
+});
