@@ -121,15 +121,16 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
       expect(histogram!.buckets.reduce((sum, { count }) => sum + count, 0)).toBe(histogram!.count);
       expect(decodeFromCompressedBase64(histogram!.hdr).totalCount).toBe(histogram!.count);
     }
-    expect(guestCost.beforePagesPerSecond).toBeGreaterThan(0);
+    // A rate takes two samples: on a busy machine there may be fewer before the migration begins.
+    const sampledBefore = timeline.source.atMs.filter((atMs) => atMs <= 0).length;
+    expect(guestCost.beforePagesPerSecond === null).toBe(sampledBefore < 2);
     expect(guestCost.duringPagesPerSecond === null).toBe(mode === 'post-copy');
     for (const side of [timeline.source, timeline.destination]) {
       expect(side.atMs.length).toBeGreaterThan(0);
       expect(side.pagesPerSecond.map((column) => column.length)).toEqual(Array(3).fill(side.atMs.length));
       expect(side.longestStallMs.map((column) => column.length)).toEqual(Array(3).fill(side.atMs.length));
     }
-    // One clock: the guest was sampled here before the migration began, and there only after it had stopped here.
-    expect(timeline.source.atMs[0]).toBeLessThan(0);
+    // One clock: the guest was sampled there only after it had stopped here.
     const stopping = timeline.phases.find(({ name }) => name === 'stopping')!;
     expect(timeline.destination.atMs[0]! + report.stun.clockErrorMs).toBeGreaterThan(stopping.fromMs);
   });
