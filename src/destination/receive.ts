@@ -186,8 +186,12 @@ export class IncomingMigration {
     switch (ending.kind) {
       case 'refused':
         return ending;
-      case 'running':
-        return { ...ending, machine: this.#machineOf() };
+      case 'running': {
+        const machine = this.#machineOf();
+        // Its source may have gone while it was parked for its audit.
+        if (machine.isStopped) await machine.resume();
+        return { ...ending, machine };
+      }
       case 'pages-lost': {
         const machine = this.#machineOf();
         return { kind: 'pages-lost', machine, error: this.#parkIncomplete(machine) };
