@@ -324,8 +324,9 @@ export class IncomingMigration {
   }
 
   #newPreparation(): Preparation {
-    const failed = (error: MicrostunError): void => {
-      this.#events.push({ kind: 'failed', error });
+    const helperFailed = (error: MicrostunError): void => {
+      this.#logger.warn(error.message);
+      this.#events.push({ kind: 'helper-failed', error });
     };
     const allArrived = (): void => {
       this.#events.push({ kind: 'all-arrived' });
@@ -335,7 +336,7 @@ export class IncomingMigration {
         failed: (error) => {
           this.#guestFailure ??= error;
           this.#onGuestFailure?.(error);
-          failed(error);
+          this.#events.push({ kind: 'failed', error });
         },
         samplingFailed: (error) => {
           this.#logger.warn(error.message);
@@ -362,7 +363,7 @@ export class IncomingMigration {
           lost: (error) => {
             this.#events.push(pagesLost(error, this.#wereReceiversUp));
           },
-          failed,
+          failed: helperFailed,
           outOfTurn: (error) => {
             this.#events.push({ kind: 'out-of-turn', error });
           },
@@ -381,7 +382,7 @@ export class IncomingMigration {
             this.#isFetcherLost = true;
             this.#events.push(pagesLost(error, this.#wasFetcherUp));
           },
-          failed,
+          failed: helperFailed,
         },
       },
       this.#options.parts,

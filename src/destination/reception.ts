@@ -186,7 +186,9 @@ export type ReceptionEvent =
   /** The timer `farewell` is due, and pages came since it was armed, or this process slept meanwhile. */
   | { readonly kind: 'source-heard' }
   | { readonly kind: 'cancel'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly error: MicrostunError };
+  | { readonly kind: 'failed'; readonly error: MicrostunError }
+  /** A worker that brings pages has failed. */
+  | { readonly kind: 'helper-failed'; readonly error: MicrostunError };
 
 /** `stage`: the stage has lasted too long. */
 export type ReceptionTimer =
@@ -342,6 +344,9 @@ function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): Re
         : endWithoutPages(stage);
     case 'failed':
       return mayRefuse(stage) ? refuse(stage, 'GUEST_FAILED', event.error) : failRunning(stage, event.error);
+    case 'helper-failed':
+      // A guest that lacks nothing needs nobody to bring it pages.
+      return isWhole(stage) ? same(stage) : react(limits, stage, { ...event, kind: 'failed' });
     default:
       return unreachable(event);
   }
@@ -892,6 +897,18 @@ function mayRefuse(stage: Stage): boolean {
       return false;
     default:
       return unreachable(stage);
+  }
+}
+
+/** Whether the guest is here with all of its pages. */
+function isWhole(stage: Stage): boolean {
+  switch (stage.name) {
+    case 'resuming':
+      return !stage.pagesFollow;
+    case 'running':
+      return stage.isWhole;
+    default:
+      return isHandedOver(stage);
   }
 }
 

@@ -153,3 +153,30 @@ describe('a cancel', () => {
     },
   );
 });
+
+describe('a worker that brings pages and fails', () => {
+  const failure: ReceptionEvent = {
+    kind: 'helper-failed',
+    error: new MicrostunError('WORKER_FAILED', 'the receiver 0 worker failed'),
+  };
+
+  it.each(['whole', 'auditing', 'told'] as const)('ends no guest that lacks nothing (%s)', (name) => {
+    expect(step(stages[name], failure)).toEqual({ stage: stages[name], effects: [] });
+  });
+
+  it('ends no guest that is being resumed with all of its pages', () => {
+    const resuming = { ...stages.resuming, pagesFollow: false };
+    expect(step(resuming, failure)).toEqual({ stage: resuming, effects: [] });
+  });
+
+  it.each(['preparing', 'receiving', 'placing'] as const)(
+    'refuses a guest that has not come (%s)',
+    (name) => {
+      expect(step(stages[name], failure).stage).toMatchObject(refused);
+    },
+  );
+
+  it.each(['resuming', 'running'] as const)('ends a guest that lacks pages (%s)', (name) => {
+    expect(step(stages[name], failure).stage).toMatchObject(failed);
+  });
+});
