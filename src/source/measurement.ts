@@ -74,6 +74,7 @@ export class Measurement {
   #samples: Float64Array = new Float64Array(0);
   readonly #cuts: ScriptedCut[] = [];
   #longestGapUs = 0;
+  #before: MachineCounters | undefined;
   #parked: MachineCounters | undefined;
   #gapsBefore: Float64Array = new Float64Array(0);
   #gapsAtStop: Float64Array = new Float64Array(0);
@@ -249,10 +250,10 @@ export class Measurement {
         mode: trace,
         installMs: this.installMs,
         longestVcpuPauseMs: this.#longestGapUs / 1000,
-        pageFires: this.#parked?.pageFires ?? 0,
-        stoppedMs: (this.#parked?.traceStoppedUs ?? 0) / 1000,
+        pageFires: this.#countOf('pageFires'),
+        stoppedMs: this.#countOf('traceStoppedUs') / 1000,
         longestStopMs: (this.#parked?.longestTraceStopUs ?? 0) / 1000,
-        throttledMs: (this.#parked?.throttledUs ?? 0) / 1000,
+        throttledMs: this.#countOf('throttledUs') / 1000,
       },
       bitmap: {
         format: bitmapFormat,
@@ -277,9 +278,10 @@ export class Measurement {
     };
   }
 
-  /** Gaps between slices so far, when the migration begins. */
-  noteGapsBefore(counts: Float64Array): void {
-    this.#gapsBefore = counts;
+  /** The guest's counters, and its gaps between slices so far, when the migration begins: none of it is its doing. */
+  noteBefore(counters: MachineCounters, gaps: Float64Array): void {
+    this.#before = counters;
+    this.#gapsBefore = gaps;
   }
 
   /** The guest's counters and gaps after its last slice here. */
@@ -296,6 +298,11 @@ export class Measurement {
   /** The guest's throughput here, whole. */
   noteSamples(samples: Float64Array): void {
     this.#samples = samples;
+  }
+
+  // Of this migration alone: the same guest may have been through attempts that failed.
+  #countOf(counter: 'pageFires' | 'traceStoppedUs' | 'throttledUs'): number {
+    return (this.#parked?.[counter] ?? 0) - (this.#before?.[counter] ?? 0);
   }
 
   #settingsReport(): SettingsReport {

@@ -239,7 +239,7 @@ export class OutgoingMigration {
       this.#logger.warn(error.message);
     });
     this.#machine.startSampling();
-    this.#measurement.noteGapsBefore(this.#machine.gapCounts());
+    this.#measurement.noteBefore(this.#machine.counters(), this.#machine.gapCounts());
     this.#measurement.notePhase('connecting');
     await this.#performAll(beginMigration(this.#options.plan).effects);
     while (this.#outcome === undefined) {

@@ -207,7 +207,7 @@ export class GuestMachine {
     putCheckpoint(this.shared, checkpoint, monotonicUs());
   }
 
-  /** Each vCPU measures its longest gap between slices from now on. */
+  /** Each vCPU measures its longest gap between slices, and its longest stop for trace work, from now on. */
   watchGaps(): void {
     this.#settings.gapWatch++;
   }

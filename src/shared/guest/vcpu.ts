@@ -99,6 +99,12 @@ function runUntilExit(
   let isFirstSlice = true;
   let gapWatch = settings.gapWatch;
   const gap = new SliceGap();
+  const watchAnew = (): void => {
+    if (gapWatch === settings.gapWatch) return;
+    gapWatch = settings.gapWatch;
+    counters[Counter.LONGEST_GAP_US] = 0;
+    counters[Counter.LONGEST_TRACE_STOP_US] = 0;
+  };
   while (command !== Command.EXIT) {
     if (command === Command.PARK) {
       counters[Counter.FIRST_SLICE_AT] = 0;
@@ -108,6 +114,8 @@ function runUntilExit(
       gap.parked();
       continue;
     }
+    // Before the stop: the one that installs the traces counts already.
+    watchAnew();
     if (command === Command.TRACE) {
       command = safepoint.trace((work, vcpus) => {
         doTraceShare(views, tableWords, dirty, work, id, vcpus);
@@ -118,10 +126,6 @@ function runUntilExit(
       continue;
     }
     const sliceFrom = monotonicUs();
-    if (gapWatch !== settings.gapWatch) {
-      gapWatch = settings.gapWatch;
-      counters[Counter.LONGEST_GAP_US] = 0;
-    }
     const gapUs = gap.at(sliceFrom);
     if (gapUs !== undefined) {
       if (gapUs > counters[Counter.LONGEST_GAP_US]!) counters[Counter.LONGEST_GAP_US] = gapUs;

@@ -1,0 +1,79 @@
+// What the report says of a guest that has been through attempts to migrate it which failed.
+import { describe, expect, it } from 'vitest';
+import type { MachineCounters } from '../../src/shared/guest/machine.js';
+import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
+import { Measurement } from '../../src/source/measurement.js';
+import type { MigrationPlan } from '../../src/source/migration.js';
+
+const spec = { program: 'uniform', memoryBytes: PAGE_BYTES, vcpus: 1, seed: 1, writeRate: 1 };
+const plan = {
+  mode: 'hybrid',
+  stunBudgetMs: 1,
+  roundsMax: 1,
+  copyMs: 1,
+  onTimeout: 'abort',
+} as MigrationPlan;
+
+const countersOf = (pageFires: number, traceStoppedUs: number, throttledUs: number): MachineCounters => ({
+  slices: 1,
+  work: 1,
+  pageFires,
+  longestGapUs: 0,
+  haltedUs: 0,
+  traceStoppedUs,
+  longestTraceStopUs: 0,
+  throttledUs,
+  remoteFaults: 0,
+  faultWaitUs: 0,
+  longestFaultUs: 0,
+  faultBuckets: [],
+  firstSliceAt: [1],
+});
+
+describe('the report of a migration', () => {
+  it('says what tracing and throttling cost in it, and not in attempts before it', () => {
+    const measurement = new Measurement(
+      {
+        trace: 'all-vcpus',
+        bitmapFormat: 'compacted',
+        connections: 1,
+        bytesPerSecond: undefined,
+        faultBytesPerSecond: undefined,
+        emulation: undefined,
+      },
+      plan,
+      spec.vcpus,
+    );
+    measurement.noteBefore(countersOf(100, 5000, 700_000), new Float64Array(0));
+    measurement.noteClock({ sentAt: 10, answeredAt: 15, receivedAt: 20 });
+    measurement.noteStop(100, 'stun within budget', true, countersOf(107, 7000, 703_000));
+    measurement.noteTaken(
+      {
+        parkedAt: 101,
+        harvestedAt: 102,
+        compactedAt: 103,
+        dirtyPages: 0,
+        bitmap: encodeBitmap(new PageBitmap(1), 'compacted'),
+      },
+      [101],
+    );
+    measurement.noteHandedOver(104, 0, new Uint8Array(0));
+    measurement.noteResumed(
+      {
+        name: 'RESUMED',
+        receivedAt: 110,
+        validationMs: 0,
+        placementMs: 0,
+        resumeMs: 0.001,
+        answeredAt: 111,
+        firstSliceAt: [111],
+      },
+      120,
+    );
+    measurement.noteParkedGuest(countersOf(107, 7000, 703_000), new Float64Array(0));
+    const { trace } = measurement.report(spec, { control: 0, faults: 0, sockets: 0, cuts: 1 });
+    expect(trace).toMatchObject({ pageFires: 7, stoppedMs: 2, throttledMs: 3 });
+  });
+});
