@@ -3,6 +3,7 @@
 import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';
 import { Door, type Caller } from '../shared/wire/door.js';
+import type { Message } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { AnswerBook } from './answer-book.js';
 import { admit, type Admission } from './door.js';
@@ -76,7 +77,7 @@ export class Destination {
     // Whoever is refused is welcomed first, so that it knows which process it is that refuses.
     switch (admission) {
       case 'repeat':
-        caller.welcomeAndTell(this.#answered.find(migrationId) ?? []);
+        caller.welcomeAndTell(this.#answersTo(migrationId) ?? []);
         return;
       case 'begin':
         this.#begin(migrationId).attach(caller.welcome().socket);
@@ -105,7 +106,7 @@ export class Destination {
     const current = this.#current;
     return admit(
       {
-        isAnswered: this.#answered.find(migrationId) !== undefined,
+        isAnswered: this.#answersTo(migrationId) !== undefined,
         current: current && {
           isCallers: current.id === migrationId,
           isAbandoned: current.isAbandoned,
@@ -113,6 +114,13 @@ export class Destination {
       },
       welcomedBy,
     );
+  }
+
+  // One that has ended hears nobody any more; it is remembered once all that it had is closed, which takes seconds.
+  #answersTo(migrationId: string): readonly Message[] | undefined {
+    const current = this.#current;
+    const hasEnded = current?.id === migrationId && current.stage === 'ended';
+    return this.#answered.find(migrationId) ?? (hasEnded ? current.lastMessages : undefined);
   }
 
   #begin(migrationId: string): IncomingMigration {
