@@ -283,7 +283,7 @@ class DestinationRun {
 function describeArrival({ machine, isSourceGone }: Extract<Reception, { kind: 'running' }>): string {
   const { program, memoryBytes, vcpus } = machine.spec;
   const goodbye = isSourceGone ? '; its source went away without a farewell' : '';
-  return `guest "${program}" runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;
+  return `guest "${program}" is whole and runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,7 @@ import { reportText, REPORT_VERSION, type FailureReport, type MigrationReport } 
 import { renderFailure, renderReport } from '../report/text-report.js';
 import type { Emulation } from '../lab/emulated-link.js';
 import { hostName } from '../shared/wire/messages.js';
+import { formatCount } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/migration.js';
 import { OutgoingMigration, type MigrationResult } from '../source/migrate.js';
@@ -176,7 +177,7 @@ async function safeNextOf(
       }
       const { passed, checked } = await machine.audit();
       return passed
-        ? `the guest ran on here and its audit passed (${checked} pages); ${then}`
+        ? `the guest ran on here and its audit passed (${formatCount(checked)} pages); ${then}`
         : 'nothing: the audit of the guest failed here';
     }
     case 'in doubt':

@@ -2,7 +2,7 @@
 // Pure; whoever asks reads what is available, at the moment that the guest comes.
 import { MicrostunError } from '../shared/errors.js';
 import { auditMemoryBytesOf } from '../shared/guest/programs/catalogue.js';
-import { formatBytes } from '../shared/units.js';
+import { formatBytes, formatCount } from '../shared/units.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 
 export interface Room {
@@ -29,9 +29,10 @@ export function checkRoom(
 ): void {
   const { memoryBytes, vcpus } = guest;
   if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
+    const [has, takes] = tellApart(memoryBytes, guestBytesMax);
     throw new MicrostunError(
       'INSUFFICIENT_MEMORY',
-      `the guest has ${memoryBytes} bytes of memory, the destination takes ${guestBytesMax} at the most; ` +
+      `the guest has ${has} of memory, the destination takes ${takes} at the most; ` +
         'raise its --max-memory, or choose a smaller --memory',
     );
   }
@@ -47,4 +48,10 @@ export function checkRoom(
       `${formatBytes(availableBytes)} are available there now. Free memory there, or choose a smaller --memory` +
       (auditBytes > 0 ? ', or --no-audit' : ''),
   );
+}
+
+/** Two sizes for people; to the byte where they would read the same. */
+function tellApart(one: number, other: number): readonly [string, string] {
+  const short = [formatBytes(one), formatBytes(other)] as const;
+  return short[0] === short[1] ? [`${formatCount(one)} bytes`, `${formatCount(other)} bytes`] : short;
 }

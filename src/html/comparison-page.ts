@@ -63,11 +63,13 @@ function badges({ settings, isComplete, runs }: Comparison): Markup {
     settings.reduce((total, setting) => total + of(setting), 0);
   const completed = sum((setting) => setting.completed);
   const failed = sum(({ failures }) => failures.length);
+  const late = sum(({ overBudget }) => overBudget);
   const passed = sum(({ audits }) => audits.passed);
   const damaged = sum(({ audits }) => audits.failed);
   const badge = (tone: string, text: string): Markup => html`<span class="badge ${tone}">${text}</span>`;
   return html`${badge(completed > 0 ? 'is-good' : '', `${formatCount(completed)} runs completed`)}
   ${failed > 0 ? badge('is-bad', `${formatCount(failed)} failed`) : undefined}
+  ${late > 0 ? badge('is-warning', `${formatCount(late)} ${late === 1 ? 'stun' : 'stuns'} over budget`) : undefined}
   ${isComplete ? undefined : badge('is-warning', `interrupted: ${formatCount(runs * settings.length - completed - failed)} runs did not take place`)}
   ${
     damaged > 0

@@ -290,3 +290,8 @@ export function reportText(report: object): string {
   }
   return text.join('\n');
 }
+
+/** Whether the guest stood still for longer than was asked for. */
+export function isOverBudget({ stun, settings }: Pick<MigrationReport, 'stun' | 'settings'>): boolean {
+  return stun.stunMs > settings.stunBudgetMs;
+}

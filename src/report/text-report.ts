@@ -3,7 +3,14 @@
 import { formatBytes, formatCount, formatMs } from '../shared/units.js';
 import { forecastErrors } from './forecast-error.js';
 import { lossText } from './throughput-loss.js';
-import type { FailureReport, GapHistogram, MigrationReport, PostcopyReport, StunParts } from './document.js';
+import {
+  isOverBudget,
+  type FailureReport,
+  type GapHistogram,
+  type MigrationReport,
+  type PostcopyReport,
+  type StunParts,
+} from './document.js';
 
 /** Names of the stun's parts, in the order in which they pass. */
 export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
@@ -64,7 +71,7 @@ function headline(report: MigrationReport): string {
   return [
     `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
     ` by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
-    ` Stun: ${formatMs(stun.stunMs)}${stun.stunMs > stunBudgetMs ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
+    ` Stun: ${formatMs(stun.stunMs)}${isOverBudget(report) ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
     `\nFrom host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [`\n${emulationOf(link)}`]),
   ].join('');
@@ -151,13 +158,16 @@ const ROUNDS_SHOWN = 8;
 function roundLines(report: MigrationReport): Row[] {
   const { rounds } = report;
   const shown = rounds.length <= ROUNDS_SHOWN ? rounds : [...rounds.slice(0, 3), ...rounds.slice(-4)];
-  const rows = shown.map(({ round, dirtyPages, zeroPages, sentBytes, durationMs, throttledShare }): Row => [
-    `round ${round}`,
-    formatMs(durationMs),
-    `${formatCount(dirtyPages)} pages, ${formatCount(zeroPages)} of them zero; ${formatBytes(sentBytes)} at ${formatBytes(
-      durationMs > 0 ? (sentBytes / durationMs) * 1000 : 0,
-    )}/s${throttledShare > 0 ? `; vCPUs asleep ${(throttledShare * 100).toFixed(1)} %` : ''}`,
-  ]);
+  const last = report.postcopy === null ? 'in the stun: ' : 'after the switch-over: ';
+  const rows = shown.map(
+    ({ round, stage, dirtyPages, zeroPages, sentBytes, durationMs, throttledShare }): Row => [
+      `round ${round}`,
+      formatMs(durationMs),
+      `${stage === 'last' ? last : ''}${formatCount(dirtyPages)} pages, ${formatCount(zeroPages)} of them zero; ${formatBytes(sentBytes)} at ${formatBytes(
+        durationMs > 0 ? (sentBytes / durationMs) * 1000 : 0,
+      )}/s${throttledShare > 0 ? `; vCPUs asleep ${(throttledShare * 100).toFixed(1)} %` : ''}`,
+    ],
+  );
   if (shown.length < rounds.length)
     rows.splice(3, 0, ['…', '', `${rounds.length - shown.length} more rounds`]);
   const [first] = forecastErrors(report);
@@ -187,7 +197,7 @@ function postcopyLines({
 }: PostcopyReport): Row[] {
   const us = (value: number): string => formatMs(value / 1000);
   return [
-    ['all pages there after', formatMs(durationMs)],
+    ['all pages there after', `${formatMs(durationMs)}, from the resume on, by the destination's clock`],
     ['pages pushed', formatCount(pushedPages)],
     ['pages fetched by faults', formatCount(fetchedPages)],
     ['remote page faults', formatCount(remotePageFaults)],

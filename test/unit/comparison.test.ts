@@ -1,5 +1,6 @@
 // Comparing runs: quartiles, what is missing, ratios, turns, and the table in the terminal.
 import { describe, expect, it } from 'vitest';
+import { renderComparisonPage } from '../../src/html/comparison-page.js';
 import { renderComparison } from '../../src/report/comparison/text.js';
 import { formatRange, formatRatio, formatValue } from '../../src/report/comparison/values.js';
 import {
@@ -95,6 +96,18 @@ describe('a comparison', () => {
       { completed: 1, length: 2, audits: { passed: 1, failed: 1, notAsked: 0 } },
       { completed: 2, length: 0, audits: { passed: 0, failed: 1, notAsked: 1 } },
     ]);
+  });
+
+  it('counts the stuns over their budget, each against its own', () => {
+    const patient = { settings: { ...fixtureReport.settings, stunBudgetMs: 50 } };
+    const comparison = compareRuns(two, 3, [
+      [completedRun(9), completedRun(11), completedRun(12)],
+      [completedRun(49, patient), failedRun(1), completedRun(50, patient)],
+    ]);
+    expect(comparison.settings.map(({ overBudget }) => overBudget)).toEqual([2, 0]);
+    expect(renderComparison(comparison)).toMatch(/^stuns over their budget +2 of 3 +0$/m);
+    expect(renderComparisonPage(comparison)).toContain('2 stuns over budget');
+    expect(renderComparison(compareRuns(two, 1, []))).toMatch(/^stuns over their budget +– +–$/m);
   });
 
   it('says of a guest that differs between settings that it does', () => {

@@ -69,6 +69,17 @@ describe('the numbers of the HTML report', () => {
     );
   });
 
+  it('say in the head from which host to which it went, and whether its stun kept to the budget', () => {
+    const kept = markupOf(renderHtml(fixtureReport)).replace(/\s+/g, ' ');
+    expect(kept).toContain('moved from host alpha, process 4101, to host beta, process 4117, by');
+    expect(kept).not.toContain('over its budget');
+    const stun = { ...fixtureReport.stun, stunMs: fixtureReport.settings.stunBudgetMs + 1 };
+    const missed = markupOf(renderHtml({ ...fixtureReport, stun }));
+    expect(missed).toMatch(
+      /stun over its budget of\s+<data data-field="settings.stunBudgetMs" value="10">10.0 ms/,
+    );
+  });
+
   it('reach the charts unchanged', () => {
     const { charts, cells } = islandOf(renderHtml(fixtureReport));
     const chart = (id: string) => charts.find((one) => one.id === id)!;

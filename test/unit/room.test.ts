@@ -39,7 +39,12 @@ describe('the room for a guest', () => {
   it('is not more than the user allows, however much there is', () => {
     expect(() => {
       checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB - 4096));
-    }).toThrow(/--max-memory/);
+    }).toThrow(
+      /has 1,073,741,824 bytes of memory, the destination takes 1,073,737,728 bytes at.*--max-memory/,
+    );
+    expect(() => {
+      checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB / 2));
+    }).toThrow(/has 1\.00 GiB of memory, the destination takes 512 MiB at the most/);
     expect(() => {
       checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB));
     }).not.toThrow();

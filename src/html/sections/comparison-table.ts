@@ -7,7 +7,7 @@ import type {
   ComparisonCell,
   ComparisonRow,
 } from '../../report/comparison/comparison.js';
-import { auditsOf } from '../../report/comparison/text.js';
+import { auditsOf, overBudgetOf } from '../../report/comparison/text.js';
 import { reportText } from '../../report/document.js';
 import { formatCount } from '../../shared/units.js';
 import { figure, html, type Markup } from '../markup.js';
@@ -32,6 +32,10 @@ export function numbersSection(comparison: Comparison): Markup {
           </thead>
           <tbody>
             ${rows.map(numbersRow)}
+            <tr>
+              <th scope="row">stuns over their budget</th>
+              ${settings.map((setting) => html`<td>${overBudgetOf(setting)}</td>`)}
+            </tr>
             <tr>
               <th scope="row">audits that passed</th>
               ${settings.map((setting) => html`<td>${auditsOf(setting)}</td>`)}

@@ -1,7 +1,12 @@
 // The head of the page: how long the guest stood still, and what became of it.
 // Knows the report.
 import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
-import type { AuditReport, MigrationReport, TimesReport } from '../../report/document.js';
+import {
+  isOverBudget,
+  type AuditReport,
+  type MigrationReport,
+  type TimesReport,
+} from '../../report/document.js';
 import { figure, html, type Insert, type Markup } from '../markup.js';
 import { tile } from './section.js';
 
@@ -12,11 +17,12 @@ export function headline(report: MigrationReport): Markup {
     <h1>The guest stood still for <em>${formatMs(stun.stunMs)}</em></h1>
     <p class="subtitle">
       Guest <q>${guest.program}</q> with ${formatBytes(guest.memoryBytes)} and ${formatCount(guest.vcpus)}
-      ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from process ${String(source.pid)} to process
-      ${String(destination.pid)}, by ${mode}.
+      ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from host ${source.host}, process ${String(source.pid)},
+      to host ${destination.host}, process ${String(destination.pid)}, by ${mode}.
     </p>
     <p class="badges">
-      ${outcomeBadge(report)} ${auditBadge(report.audit)} ${cutsBadge(report.cuts)} ${findings(report.audit)}
+      ${outcomeBadge(report)} ${budgetBadge(report)} ${auditBadge(report.audit)} ${cutsBadge(report.cuts)}
+      ${findings(report.audit)}
     </p>
     <dl class="tiles">
       ${tile(
@@ -64,6 +70,14 @@ function percentOf(part: number, whole: number): string {
 
 function outcomeBadge({ outcome }: MigrationReport): Markup {
   return html`<span class="badge is-good">${outcome}</span>`;
+}
+
+function budgetBadge(report: MigrationReport): Markup | undefined {
+  if (!isOverBudget(report)) return undefined;
+  const { stunBudgetMs } = report.settings;
+  return html`<span class="badge is-warning"
+    >stun over its budget of ${figure('settings.stunBudgetMs', stunBudgetMs, formatMs(stunBudgetMs))}</span
+  >`;
 }
 
 function auditBadge(audit: AuditReport | null): Markup {

@@ -1,10 +1,10 @@
 // Settings compared: the same guest, seed and link migrated several times by each, in turn, and what each cost.
 // Pure: what became of the runs in, medians and quartiles out. How it is shown is comparison-text.ts and html/.
 import { metrics, type Unit } from './metrics.js';
-import type { MigrationReport } from '../document.js';
+import { isOverBudget, type MigrationReport } from '../document.js';
 
 /** Bumped when a field changes its meaning or goes. */
-export const COMPARISON_VERSION = 1;
+export const COMPARISON_VERSION = 2;
 
 /** One way to migrate, by the flags that make it. */
 export interface Setting {
@@ -64,6 +64,8 @@ export interface Spread {
 
 export interface ComparedSetting extends Setting {
   readonly completed: number;
+  /** Of those, runs whose stun came out longer than its budget. */
+  readonly overBudget: number;
   readonly failures: readonly RunFailure[];
   /** Audits that passed, audits that found damage (such a run has failed), and runs without one. */
   readonly audits: { readonly passed: number; readonly failed: number; readonly notAsked: number };
@@ -162,13 +164,15 @@ export function compareRuns(
 
 function countsOf(
   outcomes: readonly (RunOutcome | undefined)[],
-): Pick<ComparedSetting, 'completed' | 'failures' | 'audits'> {
+): Pick<ComparedSetting, 'completed' | 'overBudget' | 'failures' | 'audits'> {
   const failures = outcomes.flatMap((outcome) => (outcome?.kind === 'failed' ? [outcome.failure] : []));
   const audits = outcomes.flatMap((outcome) => (outcome?.kind === 'completed' ? [outcome.report.audit] : []));
   const passed = audits.filter((audit) => audit?.passed === true).length;
   const notAsked = audits.filter((audit) => audit === null).length;
   return {
     completed: audits.length,
+    overBudget: outcomes.filter((outcome) => outcome?.kind === 'completed' && isOverBudget(outcome.report))
+      .length,
     failures,
     audits: {
       passed,

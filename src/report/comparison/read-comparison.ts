@@ -62,6 +62,7 @@ const setting = fields<ComparedSetting>({
   summary: text,
   flags: list(text),
   completed: count,
+  overBudget: count,
   failures: list(
     fields<RunFailure>({ run: count, status: count, code: text, message: text, flags: list(text) }),
   ),

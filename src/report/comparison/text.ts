@@ -13,6 +13,7 @@ export function renderComparison(comparison: Comparison): string {
     table([
       ['median', ...settings.map(({ name }) => name)],
       ...comparison.rows.flatMap(rowLines),
+      ['stuns over their budget', ...settings.map(overBudgetOf)],
       ['audits that passed', ...settings.map(auditsOf)],
       [
         'runs that failed',
@@ -57,6 +58,11 @@ function rowLines({ name, unit, isPart, cells }: ComparisonRow): string[][] {
         ['', ...quartiles],
       ]
     : [[label, ...medians]];
+}
+
+export function overBudgetOf({ completed, overBudget }: ComparedSetting): string {
+  if (completed === 0) return MISSING;
+  return overBudget === 0 ? '0' : `${overBudget} of ${completed}`;
 }
 
 export function auditsOf({ completed, audits }: ComparedSetting): string {
