@@ -60,7 +60,10 @@ async function migrateFromHere(
   });
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.
   const unlisten = onInterrupt((signal) => {
-    if (attempts?.cancel(signal) === true) return args.once ? 'end' : 'stay';
+    if (attempts?.cancel(signal) === true) {
+      progress.say(cancelling(signal, args.once));
+      return args.once ? 'end' : 'stay';
+    }
     interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
     return 'end';
   });
@@ -113,6 +116,13 @@ async function migrateFromHere(
     unwake();
     await machine.close();
   }
+}
+
+/** What is said at once: a migration may take seconds to let go of what it is at. */
+export function cancelling(signal: string, isOnce: boolean): string {
+  return isOnce
+    ? `${signal}: cancelling the migration if that is still possible; once more ends this process at once`
+    : `${signal}: cancelling the migration if that is still possible; the guest then runs on here`;
 }
 
 /** Loads what serves a live view only for those who ask for one. */
