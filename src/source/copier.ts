@@ -1,5 +1,5 @@
 // A copier: sends its share of a round's windows over one page connection and waits until they are placed. When the
-// connection is cut it goes on over the next one, from the windows that arrived.
+// connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Owns the conversation, not the listening; runs on a copier worker's thread.
 import type { Socket } from 'node:net';
 import { monotonicUs } from '../shared/clock.js';
@@ -11,8 +11,11 @@ import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../shared/wire/fram
 import type { MessageOf } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { endSocket } from '../shared/wire/sockets.js';
+import { ConnectionWatch } from './connection-watch.js';
 import type { CopierWords } from './copier-words.js';
 import { Pacer, piecesOf } from './pacer.js';
+import { PieceSize } from './piece-size.js';
+import { unacknowledgedBytes } from './unacknowledged-bytes.js';
 import { WindowWriter } from './window-writer.js';
 
 /** What one connection carried of a round. */
@@ -35,15 +38,20 @@ export interface ConnectionBytes {
 /** Bytes handed to the socket and not yet to the kernel, at the most; bounds memory and how stale a page can be. */
 const QUEUED_BYTES_MAX = 8 << 20;
 
-/** A connection on which nothing moves for this long while a round is under way is given up. */
-const STALL_MS_MAX = 8000;
+/** How often a connection is looked at while a round is under way. */
+const LOOK_MS = 1000;
 
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
 
-/** A frame of the round that was handed to a socket. */
-interface SentWindow {
+/** Where a copier goes on: at a page of a window. */
+interface Place {
   readonly window: number;
+  readonly from: number;
+}
+
+/** A frame of the round that was handed to a socket: a window, or a piece of one. */
+interface SentFrame extends Place {
   readonly sentPages: number;
   readonly zeroPages: number;
   readonly framingBytes: number;
@@ -62,6 +70,8 @@ export class Copier {
   readonly #dirty: PageBitmap;
   readonly #onLost: (error: MicrostunError) => void;
   readonly #pacer: Pacer | undefined;
+  readonly #pieces = new PieceSize();
+  readonly #unacknowledged: (socket: Socket) => number | undefined;
   #connection: Connection | undefined;
   #attached: (() => void) | undefined;
   #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
@@ -75,7 +85,9 @@ export class Copier {
     views: MemoryViews,
     bytesPerSecond: number | undefined,
     onLost: (error: MicrostunError) => void,
+    unacknowledged: (socket: Socket) => number | undefined = unacknowledgedBytes,
   ) {
+    this.#unacknowledged = unacknowledged;
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
     this.#writer = new WindowWriter(views, QUEUED_BYTES_MAX);
@@ -160,21 +172,21 @@ export class Copier {
     }
   }
 
-  // A destination that takes no byte and says nothing for STALL_MS_MAX has lost the connection, even if it seems up.
+  // A destination whose host acknowledges nothing for long has lost the connection, even if it seems up. What our own
+  // kernel takes is no measure of that: behind megabytes that it holds, a slow link lives on while it takes nothing.
   #watchForStall(): NodeJS.Timeout {
-    let before = -1;
-    let since = monotonicUs();
+    const watch = new ConnectionWatch();
+    let watched: Socket | undefined;
     return setInterval(() => {
-      const connection = this.#connection;
-      const progress =
-        connection === undefined ? -1 : connection.socket.bytesWritten - connection.socket.writableLength;
-      if (progress !== before) {
-        before = progress;
-        since = monotonicUs();
-      } else if (connection !== undefined && monotonicUs() - since > STALL_MS_MAX * 1000) {
-        connection.socket.destroy();
-      }
-    }, STALL_MS_MAX / 8);
+      const socket = this.#connection?.socket;
+      if (socket !== watched) watch.begin();
+      watched = socket;
+      const counts = socket && {
+        taken: socket.bytesWritten - socket.writableLength,
+        unacknowledged: this.#unacknowledged(socket),
+      };
+      if (watch.isStill(monotonicUs() / 1000, counts)) socket?.destroy();
+    }, LOOK_MS);
   }
 
   async #copyWatched(
@@ -184,27 +196,38 @@ export class Copier {
     flags: number,
     progress: RoundProgress,
   ): Promise<RoundShare> {
-    const sent: SentWindow[] = [];
+    const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
+      this.#pieces.noteRoundPlaced();
       if (flags === 0) for (const { window } of sent) this.#forgetWindow(window);
       return this.#share(round, sent, moreFramingBytes);
     };
-    let nextWindow = index;
+    let next: Place = { window: index, from: 0 };
     let sentAgainFramingBytes = 0;
+    let arrivedBefore = 0;
     for (;;) {
       const connection = await this.#connected();
       try {
-        for (; nextWindow < this.#views.regionCount; nextWindow += stride) {
-          if (progress.isStopped(round)) break;
-          const frame = this.#writer.frame(this.#dirty, round, nextWindow, flags);
+        while (next.window < this.#views.regionCount) {
+          // A window that has begun is ended: its pages leave the dirty bitmap together.
+          if (next.from === 0 && progress.isStopped(round)) break;
+          const place: Place = next;
+          const frame = this.#writer.frame(
+            this.#dirty,
+            round,
+            place.window,
+            flags,
+            place.from,
+            this.#pieces.pages,
+          );
+          next =
+            frame === undefined || frame.pastLast === REGION_PAGES
+              ? { window: place.window + stride, from: 0 }
+              : { window: place.window, from: frame.pastLast };
           if (frame === undefined) continue;
           const { sentPages, zeroPages, frameBytes } = frame;
-          sent.push({
-            window: nextWindow,
-            sentPages,
-            zeroPages,
-            framingBytes: frameBytes - sentPages * PAGE_BYTES,
-          });
+          sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
+          this.#pieces.noteWritten(sentPages);
           await this.#write(connection, frame.parts);
           progress.count(sentPages + zeroPages, frameBytes);
         }
@@ -224,7 +247,10 @@ export class Copier {
           throw new ProtocolError(`${arrived} windows arrived, but ${sent.length} were sent`, {
             cause: error,
           });
-        nextWindow = sent[arrived]?.window ?? nextWindow;
+        const { window, from } = sent[arrived] ?? next;
+        next = { window, from };
+        this.#pieces.noteCut(sum(sent.slice(arrivedBefore, arrived), (one) => one.sentPages));
+        arrivedBefore = arrived;
         sentAgainFramingBytes += sum(sent.slice(arrived), (one) => one.framingBytes);
         sent.length = arrived;
       }
@@ -237,7 +263,7 @@ export class Copier {
     this.#dirty.words.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
   }
 
-  #share(round: number, sent: readonly SentWindow[], moreFramingBytes: number): RoundShare {
+  #share(round: number, sent: readonly SentFrame[], moreFramingBytes: number): RoundShare {
     return {
       round,
       sentPages: sum(sent, (one) => one.sentPages),

@@ -5,12 +5,19 @@ import type { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
 import {
   CHECKED,
-  countPages,
   encodePagesCheck,
   encodeWindowHead,
   WINDOW_MAP_BYTES,
   runsOf,
+  type WindowHead,
 } from '../shared/wire/page-frames.js';
+
+/** Pages of a window that go into one frame. */
+interface WindowPiece extends Pick<WindowHead, 'sent' | 'zero'> {
+  readonly sentPages: number;
+  readonly zeroPages: number;
+  readonly pastLast: number;
+}
 
 /** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
 export interface WindowFrame {
@@ -18,6 +25,8 @@ export interface WindowFrame {
   readonly frameBytes: number;
   readonly sentPages: number;
   readonly zeroPages: number;
+  /** The window's page from which on nothing was looked at: REGION_PAGES when the frame brings all the rest of it. */
+  readonly pastLast: number;
 }
 
 /** Runs shorter than this are gathered into one copy: a part costs more than moving a few pages. */
@@ -47,30 +56,57 @@ export class WindowWriter {
     this.#words = new Int32Array(views.buffer, views.pagesOffset, views.memoryBytes >>> 2);
   }
 
-  /** The frame for those of `window`'s pages that are in `pages`; undefined when none is. */
-  frame(pages: PageBitmap, round: number, window: number, flags: number): WindowFrame | undefined {
+  /**
+   * The frame for those of `window`'s pages from its page `from` on that are in `pages`, up to `sentPagesMax` with bytes;
+   * undefined when none is left.
+   */
+  frame(
+    pages: PageBitmap,
+    round: number,
+    window: number,
+    flags: number,
+    from = 0,
+    sentPagesMax = REGION_PAGES,
+  ): WindowFrame | undefined {
+    const piece = this.#pieceOf(pages, window, from, sentPagesMax);
+    const { sent, zero, sentPages, zeroPages, pastLast } = piece;
+    if (sentPages + zeroPages === 0) return undefined;
+    const head = encodeWindowHead({ round, window, sent, zero }, flags);
+    const bodies = this.#pageParts(window * REGION_PAGES, sent);
+    const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
+    return {
+      parts,
+      frameBytes: parts.reduce((total, part) => total + part.length, 0),
+      sentPages,
+      zeroPages,
+      pastLast,
+    };
+  }
+
+  #pieceOf(pages: PageBitmap, window: number, from: number, sentPagesMax: number): WindowPiece {
     const firstPage = window * REGION_PAGES;
     const sent = new Int32Array(WINDOW_WORDS);
-    sent.set(pages.words.subarray(firstPage >>> 5, (firstPage >>> 5) + WINDOW_WORDS));
     const zero = new Int32Array(WINDOW_WORDS);
+    let sentPages = 0;
     let zeroPages = 0;
-    for (let index = 0; index < WINDOW_WORDS; index++) {
-      let rest = sent[index]!;
+    for (let index = from >>> 5; index < WINDOW_WORDS; index++) {
+      let rest = pages.words[(firstPage >>> 5) + index]!;
+      if (index === from >>> 5) rest &= -1 << (from & 31);
       while (rest !== 0) {
         const bit = 31 - Math.clz32(rest & -rest);
         rest &= rest - 1;
-        if (!this.#isZero(firstPage + index * 32 + bit)) continue;
-        zero[index]! |= 1 << bit;
-        zeroPages++;
+        if (this.#isZero(firstPage + index * 32 + bit)) {
+          zero[index]! |= 1 << bit;
+          zeroPages++;
+        } else if (sentPages === sentPagesMax) {
+          return { sent, zero, sentPages, zeroPages, pastLast: index * 32 + bit };
+        } else {
+          sent[index]! |= 1 << bit;
+          sentPages++;
+        }
       }
-      sent[index]! &= ~zero[index]!;
     }
-    const sentPages = countPages(sent);
-    if (sentPages + zeroPages === 0) return undefined;
-    const head = encodeWindowHead({ round, window, sent, zero }, flags);
-    const bodies = this.#pageParts(firstPage, sent);
-    const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
-    return { parts, frameBytes: parts.reduce((total, part) => total + part.length, 0), sentPages, zeroPages };
+    return { sent, zero, sentPages, zeroPages, pastLast: REGION_PAGES };
   }
 
   // Long runs as views of guest memory; everything between two of them in one gathered copy.

@@ -1,0 +1,161 @@
+// The copier over links that are cut: what it sends again, in which pieces, and what it says was sent.
+import { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { IncomingRound } from '../../src/destination/incoming-round.js';
+import type { PageReceiver } from '../../src/destination/page-receiver.js';
+import type { MemoryViews } from '../../src/shared/memory/layout.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
+import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
+import { Copier, type RoundProgress } from '../../src/source/copier.js';
+import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
+import { examples } from './message-examples.js';
+
+const PAGES = 2 * REGION_PAGES;
+const KIB = 1024;
+
+/** Carries so many bytes to the receiver, and is cut. */
+class FakeLink extends Duplex {
+  bytesWritten = 0;
+  bytesRead = 0;
+  readonly #receiver: PageReceiver;
+  #bytesLeft: number;
+
+  constructor(receiver: PageReceiver, bytesMax: number) {
+    super();
+    this.#receiver = receiver;
+    this.#bytesLeft = bytesMax;
+  }
+
+  override _write(chunk: Buffer, _: string, done: () => void): void {
+    const carried = chunk.subarray(0, this.#bytesLeft);
+    this.#bytesLeft -= carried.length;
+    this.bytesWritten += carried.length;
+    feed(this.#receiver, carried);
+    if (this.#bytesLeft > 0) done();
+    else this.destroy();
+  }
+
+  override _read(): void {
+    // What is said is pushed.
+  }
+}
+
+/** A copier, and a destination that dials again whenever a link was cut; `bytesMax` each may carry. */
+function pair(source: MemoryViews, bytesMax: () => number) {
+  const destination = guestOf(source.pageCount);
+  const order = new IncomingRound({ index: 0, receivers: 1 });
+  const { receiver, frames } = receiverOver(destination, order);
+  const dirty = new PageBitmap(source.pageCount, source.dirtyWords);
+  dirty.fill();
+  const state = { links: 0, isStopped: false };
+  let fail: (error: Error) => void = () => undefined;
+  const stuck = new Promise<never>((_, reject) => {
+    fail = reject;
+  });
+  const copier = new Copier(
+    source,
+    undefined,
+    () => undefined,
+    () => undefined,
+  );
+  const dial = (): void => {
+    if (++state.links > LINKS_MAX) {
+      fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
+      return;
+    }
+    receiver.reset();
+    const link = new FakeLink(receiver, bytesMax());
+    link.on('close', dial);
+    const answer = (): void => {
+      for (const frame of frames.splice(0)) {
+        const [round, pages] = decodeMark(frame.body);
+        order.end(round, pages);
+        link.push(encodeMark('ROUND_PLACED', round, pages));
+      }
+    };
+    const { _write } = link;
+    link._write = (chunk: Buffer, encoding, done) => {
+      _write.call(link, chunk, encoding, () => {
+        answer();
+        done();
+      });
+    };
+    const [hello] = examples.HELLO;
+    copier.attach(link as unknown as Socket, { ...hello, round: order.round, windows: order.windows }, 0);
+  };
+  const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };
+  const copy = (flags: number): ReturnType<Copier['copyRound']> => {
+    dial();
+    return Promise.race([copier.copyRound(0, 0, 1, flags, progress), stuck]);
+  };
+  return { destination, receiver, order, dirty, state, copy };
+}
+
+const LINKS_MAX = 3000;
+
+function fullGuest(): MemoryViews {
+  const guest = guestOf(PAGES);
+  // Every seventh is a zero page.
+  for (let page = 0; page < PAGES; page++) write(guest, page, page % 7 === 0 ? 0 : 1);
+  return guest;
+}
+
+describe('a link that is cut more often than it carries a window', () => {
+  it.each([
+    ['pushed', PUSHED | CHECKED, 100 * KIB],
+    ['pushed', PUSHED | CHECKED, 30 * KIB],
+    ['copied', 0, 100 * KIB],
+    ['the last of a pre-copy', CHECKED, 100 * KIB],
+  ])(
+    'brings every page all the same, most of them once: %s (flags %i, %i bytes)',
+    async (_, flags, bytesMax) => {
+      const source = fullGuest();
+      const { destination, receiver, state, copy } = pair(source, () => bytesMax);
+      if ((flags & PUSHED) !== 0) {
+        destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
+        receiver.isGuestRunning = true;
+      }
+      const share = await copy(flags);
+      expect(share.sentPages + share.zeroPages).toBe(PAGES);
+      expect(isSame(source, destination)).toBe(true);
+      expect(receiver.spurnedPages).toBe(0);
+      expect(state.links).toBeLessThan((2 * PAGES * PAGE_BYTES) / bytesMax + 10);
+    },
+  );
+
+  it('ends a window that has begun when its round is stopped: what stays dirty is what was not sent', async () => {
+    for (const carried of [40, 150, 700, 1500, 2100]) {
+      const source = fullGuest();
+      let cuts = 0;
+      const { destination, dirty, state, copy } = pair(source, () => {
+        // Stopped once some pieces of a window have arrived.
+        if (++cuts === 6) state.isStopped = true;
+        return carried * KIB;
+      });
+      const share = await copy(0);
+      const kept = dirty.count();
+      expect([carried, share.sentPages + share.zeroPages + kept]).toEqual([carried, PAGES]);
+      for (let page = 0; page < PAGES; page++)
+        if (!dirty.has(page) && !isSameBytes(pageOf(source, page), pageOf(destination, page)))
+          expect.fail(`page ${page} is not dirty any more and was not sent (${carried} KiB a link)`);
+    }
+  });
+});
+
+describe('a link that holds', () => {
+  it('carries whole windows', async () => {
+    const { order, destination, receiver, copy } = pair(fullGuest(), () => Infinity);
+    destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
+    receiver.isGuestRunning = true;
+    const windows: number[] = [];
+    const note = order.notePlaced.bind(order);
+    order.notePlaced = (head) => {
+      windows.push(head.window);
+      note(head);
+    };
+    await copy(PUSHED | CHECKED);
+    expect(windows).toEqual([0, 1]);
+  });
+});
