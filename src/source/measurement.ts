@@ -29,6 +29,7 @@ import {
 } from '../report/document.js';
 import type { Emulation, ScriptedCut } from '../lab/emulated-link.js';
 import { hostName, type MessageOf } from '../shared/wire/messages.js';
+import { HandOverBytes } from './hand-over-bytes.js';
 import type { Course, Forecast } from './convergence.js';
 import type { RoundTotal } from './migration-workers.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
@@ -62,14 +63,12 @@ export class Measurement {
   #switchOverReason = '';
   #stopAt = 0;
   #pagesFollow = false;
-  #sentAt = 0;
   #last: LastHarvest | undefined;
   #lastSliceEndAt: readonly number[] = [];
   #resumed: { message: MessageOf<'RESUMED'>; receivedAt: number } | undefined;
   #audit: MessageOf<'AUDITED'> | undefined;
   #arrived: MessageOf<'ARRIVED'> | undefined;
-  #handOverBytes = 0;
-  #handOverBitmapBytes = 0;
+  readonly #handOver = new HandOverBytes();
   readonly #phases: { readonly name: string; readonly fromUs: number }[] = [];
   #samples: Float64Array = new Float64Array(0);
   readonly #cuts: ScriptedCut[] = [];
@@ -160,10 +159,7 @@ export class Measurement {
 
   /** The hand-over was given to a connection, or there was none: `bytes` is 0 then. It may be sent more than once. */
   noteHandedOver(sentAt: number, bytes: number, bitmap: Uint8Array): void {
-    if (this.#handOverBytes === 0) this.#sentAt = sentAt;
-    if (bytes === 0) return;
-    this.#handOverBytes += bytes;
-    this.#handOverBitmapBytes += bitmap.length;
+    this.#handOver.note(sentAt, bytes, bitmap.length);
   }
 
   noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
@@ -212,10 +208,10 @@ export class Measurement {
         pageBytesOf,
       ),
       windowHeads: sum(this.#rounds, (round) => round.sentBytes - pageBytesOf(round)),
-      bitmap: this.#handOverBitmapBytes,
-      checkpoint: this.#handOverBytes - this.#handOverBitmapBytes,
+      bitmap: this.#handOver.bitmap,
+      checkpoint: this.#handOver.checkpoint,
       faults: bytes.faults,
-      control: bytes.control - this.#handOverBytes,
+      control: bytes.control - this.#handOver.all,
       sockets: bytes.sockets,
     });
     // A connection that was cut had taken bytes that never became a whole frame; without cuts there is no such excuse.
@@ -402,7 +398,7 @@ export class Measurement {
       stopAt: this.#stopAt,
       last,
       lastSliceEndAt: this.#lastSliceEndAt,
-      sentAt: this.#sentAt,
+      sentAt: this.#handOver.sentAt,
       answer: resumed.message,
       answerReceivedAt: resumed.receivedAt,
       clock: this.#clock(),

@@ -6,6 +6,7 @@ import { assert, asMicrostunError, MicrostunError, messageOf } from '../shared/e
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import { endSocket, type Address } from '../shared/wire/sockets.js';
+import { FaultLedger } from './fault-ledger.js';
 import { Pacer } from './pacer.js';
 import { PageAnswers } from './page-answers.js';
 
@@ -48,10 +49,8 @@ const views = viewMemory(own.memory);
 const pacer = own.bytesPerSecond === undefined ? undefined : new Pacer(own.bytesPerSecond);
 const handedOver = new Int32Array(own.handedOver);
 let current: { readonly socket: Socket; readonly greetingBytes: number } | undefined;
-let faults = 0;
+const ledger = new FaultLedger();
 const progress = new Float64Array(own.progress);
-let control = 0;
-let closedSocketBytes = 0;
 let connections = 0;
 /** Whether the last connection was lost with something half said. The destination hangs up in order when it is done. */
 let wasCutShort = false;
@@ -69,7 +68,8 @@ port.on('message', () => {
   drop();
   if (last !== undefined) endSocket(last);
   const cuts = Math.max(0, connections - 1) + (wasCutShort ? 1 : 0);
-  tell({ kind: 'ended', bytes: { faults, control, socket: closedSocketBytes, cuts } });
+  const { faults, control, socket } = ledger;
+  tell({ kind: 'ended', bytes: { faults, control, socket, cuts } });
   door.close();
   port.close();
 });
@@ -127,15 +127,8 @@ function lose(socket: Socket, answers: PageAnswers, error: MicrostunError): void
   tell({ kind: 'lost', code: error.code, reason: error.message });
 }
 
-// What the socket took is counted, not what was given to it: of answers to a destination that has hung up, some never
-// reach the socket, and others are its own and never leave.
+// What the socket took is counted, not what was given to it.
 function drop(): void {
-  if (current !== undefined) {
-    const { socket, greetingBytes } = current;
-    const bytes = socket.bytesRead + socket.bytesWritten;
-    closedSocketBytes += bytes;
-    control += greetingBytes;
-    faults += bytes - greetingBytes;
-  }
+  if (current !== undefined) ledger.noteClosed(current.socket, current.greetingBytes);
   current = undefined;
 }

@@ -115,6 +115,31 @@ describe('a peer that says much and leaves', () => {
   });
 });
 
+describe('what a channel says it sent', () => {
+  const pong: Message = { name: 'PONG', sentAt: 1, answeredAt: 2 };
+
+  it('is what its socket took, and nothing of what comes after that was lost or closed', async () => {
+    if (own.connecting) await once(own, 'connect');
+    const channel = new Channel(own, { received: () => undefined, closed: () => undefined });
+    const { bytes } = channel.send(pong);
+    expect(bytes).toBe(bytesOf(pong).length);
+    expect(own.bytesWritten).toBe(bytes);
+    // Lost, and nobody has been told yet.
+    own.destroy();
+    expect(channel.send(pong).bytes).toBe(0);
+    channel.destroy();
+    expect(channel.send(pong).bytes).toBe(0);
+    expect(own.bytesWritten).toBe(bytes);
+  });
+
+  it('is nothing once it was ended, though its socket still sends what was queued', () => {
+    const channel = new Channel(own, { received: () => undefined, closed: () => undefined });
+    channel.end();
+    expect(channel.send(pong).bytes).toBe(0);
+    expect(own.bytesWritten).toBe(0);
+  });
+});
+
 describe('a channel that was ended', () => {
   it('does not wait for a peer that never closes: its socket is destroyed in time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
