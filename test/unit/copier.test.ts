@@ -20,10 +20,12 @@ class FakeLink extends Duplex {
   bytesWritten = 0;
   bytesRead = 0;
   readonly #receiver: PageReceiver;
+  readonly #carried: (link: FakeLink) => void;
   #bytesLeft: number;
 
-  constructor(receiver: PageReceiver, bytesMax: number) {
+  constructor(receiver: PageReceiver, bytesMax: number, carried: (link: FakeLink) => void) {
     super();
+    this.#carried = carried;
     this.#receiver = receiver;
     this.#bytesLeft = bytesMax;
   }
@@ -33,6 +35,7 @@ class FakeLink extends Duplex {
     this.#bytesLeft -= carried.length;
     this.bytesWritten += carried.length;
     feed(this.#receiver, carried);
+    this.#carried(this);
     if (this.#bytesLeft > 0) done();
     else this.destroy();
   }
@@ -66,22 +69,15 @@ function pair(source: MemoryViews, bytesMax: () => number) {
       return;
     }
     receiver.reset();
-    const link = new FakeLink(receiver, bytesMax());
-    link.on('close', dial);
-    const answer = (): void => {
+    const answer = (link: FakeLink): void => {
       for (const frame of frames.splice(0)) {
         const [round, pages] = decodeMark(frame.body);
         order.end(round, pages);
         link.push(encodeMark('ROUND_PLACED', round, pages));
       }
     };
-    const { _write } = link;
-    link._write = (chunk: Buffer, encoding, done) => {
-      _write.call(link, chunk, encoding, () => {
-        answer();
-        done();
-      });
-    };
+    const link = new FakeLink(receiver, bytesMax(), answer);
+    link.on('close', dial);
     const [hello] = examples.HELLO;
     copier.attach(link as unknown as Socket, { ...hello, round: order.round, windows: order.windows }, 0);
   };
