@@ -107,11 +107,6 @@ export class PageReceiver {
     return this.#filled === 0 ? this.#target : this.#target.subarray(this.#filled);
   }
 
-  /** Whether a frame has begun and is not whole. */
-  get isInFrame(): boolean {
-    return this.#reading.what !== 'header' || this.#filled > 0;
-  }
-
   /** Forgets a frame that was cut in the middle: its connection was lost, and nothing is read from it any more. */
   reset(): void {
     this.#leave();

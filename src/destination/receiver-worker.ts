@@ -143,8 +143,9 @@ port.on('message', (request: ReceiverRequest) => {
 // In the middle of a round something has to come; after the hand-over the main thread watches what is lacking. While
 // bytes come on any connection, this one waits for its turn.
 const stallWatch = setInterval(() => {
-  const isExpecting =
-    dialler.socket !== undefined && !safepoints.isHandedOver && (round.windows > 0 || receiver.isInFrame);
+  // Before the hand-over the source always copies something: when all connections are silent, what was last said on one
+  // of them may be lost, the end of a round or its acknowledgement, and only we can dial. Dialling an idle one costs little.
+  const isExpecting = dialler.socket !== undefined && !safepoints.isHandedOver;
   const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
   if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
     dialler.loseCurrent(

@@ -30,8 +30,11 @@ export interface ReceptionLimits {
   readonly stages: StageLimits;
 }
 
-/** A source says what it brings as soon as it is welcome; meanwhile it holds the only place here. */
-export const GREETED_MS = 5000;
+/**
+ * A source says what it brings as soon as it is welcome; meanwhile it holds the only place here. Longer than the silence
+ * after which a source whose welcome was lost dials anew (SILENCE_MS_MAX), and its dials.
+ */
+export const GREETED_MS = 15_000;
 
 /**
  * From the first dial to the source that failed until it is told so, if none has succeeded by then. With a dial's own

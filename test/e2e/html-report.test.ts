@@ -170,7 +170,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
     expect((await toggle.textContent())?.trim()).toBe('log scale');
     await toggle.click();
     expect((await toggle.textContent())?.trim()).toBe('linear scale');
-    expect(await page.textContent('#chart-rounds .y-title')).toBe('pages');
+    expect(await page.textContent('#chart-rounds .y-title')).toBe('pages, log scale');
     await page.close();
   });
 });

@@ -15,7 +15,7 @@ const START_MS = 30_000;
 const RUN_MS = 60_000;
 
 const TIME_LIMITS = ['--reconnect-timeout', '4s', '--in-doubt-after', '6s'];
-const AUDIT = ['--audit-after', '20ms'];
+const AUDIT_AFTER = '20ms';
 /** Enough to dirty every page in a round, and little enough to leave a processor to the others. */
 const WRITE_RATE = ['--write-rate', '10k'];
 
@@ -66,7 +66,7 @@ class CellRun {
     const { sourceFlags, destinationFlags } = situations[this.#cell.situation];
     // Nobody listens there unless the guest has to be looked at; until then the destination tries.
     const next = `127.0.0.1:${await unusedPort()}`;
-    const forwardTo = ['--forward-to', next, '--migrate-after', '0ms', '--connections', '1', ...AUDIT];
+    const forwardTo = ['--forward-to', next, '--migrate-after', '0ms', '--connections', '1', '--audit-after', AUDIT_AFTER];
     const patience = ['--connect-timeout', `${RUN_MS}ms`];
     const destination = this.#startDestination(
       'destination',
@@ -213,7 +213,8 @@ class CellRun {
           '--connect-timeout',
           '10s',
           ...WRITE_RATE,
-          ...AUDIT,
+          '--audit-after',
+          situations[this.#cell.situation].auditAfter ?? AUDIT_AFTER,
           ...TIME_LIMITS,
           ...flags,
         ],

@@ -6,17 +6,21 @@ import type { LabFault } from '../../src/shared/wire/lab-link.js';
 export type Side = 'source' | 'destination';
 
 /** How the two processes are started, so that the message occurs. */
-export type SituationName = 'hybrid' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
+export type SituationName = 'hybrid' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
 
 export interface Situation {
   readonly sourceFlags: readonly string[];
   readonly destinationFlags: readonly string[];
+  /** Until the guest is audited at the destination; a moment by default. */
+  readonly auditAfter?: string;
   /** Whether the migration goes through when nothing is disturbed. */
   readonly completes: boolean;
 }
 
 export const situations: Readonly<Record<SituationName, Situation>> = {
   hybrid: { sourceFlags: [], destinationFlags: [], completes: true },
+  // The guest runs for long enough before its audit to be told of several times.
+  sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
   // Several windows and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
@@ -71,7 +75,7 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   AUDITED: [{ sender: 'destination', situation: 'hybrid' }],
   CANCEL: [{ sender: 'source', situation: 'overtime' }],
   FAREWELL: [{ sender: 'source', situation: 'hybrid' }],
-  SAMPLES: [{ sender: 'destination', situation: 'hybrid' }],
+  SAMPLES: [{ sender: 'destination', situation: 'sampled' }],
   PAGES: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'post-copy' },
