@@ -90,7 +90,8 @@ export class WindowWriter {
     let sentPages = 0;
     let zeroPages = 0;
     for (let index = from >>> 5; index < WINDOW_WORDS; index++) {
-      let rest = pages.words[(firstPage >>> 5) + index]!;
+      // The last window may end before its map does.
+      let rest = pages.words[(firstPage >>> 5) + index] ?? 0;
       if (index === from >>> 5) rest &= -1 << (from & 31);
       while (rest !== 0) {
         const bit = 31 - Math.clz32(rest & -rest);

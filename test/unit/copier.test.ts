@@ -141,6 +141,18 @@ describe('a link that is cut more often than it carries a window', () => {
 });
 
 describe('a link that holds', () => {
+  it.each([1, 31, 257, REGION_PAGES + 33])(
+    'carries a guest of %i pages, whose last window is short',
+    async (pages) => {
+      const source = guestOf(pages);
+      for (let page = 0; page < pages; page++) write(source, page, page % 7 === 0 ? 0 : 1);
+      const { destination, copy } = pair(source, () => Infinity);
+      const share = await copy(0);
+      expect(share.sentPages + share.zeroPages).toBe(pages);
+      expect(isSame(source, destination)).toBe(true);
+    },
+  );
+
   it('carries whole windows', async () => {
     const { order, destination, receiver, copy } = pair(fullGuest(), () => Infinity);
     destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
