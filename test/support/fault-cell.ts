@@ -163,14 +163,16 @@ class CellRun {
   // The destination's guest is whole where it goes next, and runs there.
   async #judgeForwarded(destination: PeerProcess, next: string): Promise<void> {
     const last = this.#startDestination('last destination', next, []);
-    await destination.until('forward its guest', () => destination.documents().length > 0, RUN_MS);
-    const report = destination.documents()[0] as MigrationReport | FailureReport;
-    must(report.outcome === 'completed', 'the guest could not be forwarded');
-    must(report.audit?.passed === true, 'the audit of the forwarded guest did not pass');
-    must(arrivals(destination) === 1, `${arrivals(destination)} guests came to the destination`);
+    await last.until('take the guest that was forwarded', () => arrivals(last) > 0, RUN_MS);
     destination.interrupt();
     last.interrupt();
     await Promise.all([destination.end(RUN_MS), last.end(RUN_MS)]);
+    // What became of a forwarding is in the one document that is printed at the end.
+    const [{ forwarded }] = destination.documents() as [{ forwarded: (MigrationReport | FailureReport)[] }];
+    const report = forwarded[0];
+    must(report?.outcome === 'completed', 'the guest could not be forwarded');
+    must(report.audit?.passed === true, 'the audit of the forwarded guest did not pass');
+    must(arrivals(destination) === 1, `${arrivals(destination)} guests came to the destination`);
     const [end] = last.documents() as { outcome: string; guest: { slices: number } | null }[];
     must(end?.outcome === 'ran' && (end.guest?.slices ?? 0) > 0, 'the guest did not run where it went');
   }
