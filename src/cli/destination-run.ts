@@ -256,6 +256,7 @@ class DestinationRun {
       if (machine.isStopped && !machine.isFailed) await machine.resume();
       return false;
     }
+    if (result.kind === 'completed') this.#progress.say(`the guest has left for ${formatAddress(to)}`);
     this.#hopsLeft--;
     await machine.close();
     this.#destination.release();

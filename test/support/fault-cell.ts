@@ -66,7 +66,16 @@ class CellRun {
     const { sourceFlags, destinationFlags } = situations[this.#cell.situation];
     // Nobody listens there unless the guest has to be looked at; until then the destination tries.
     const next = `127.0.0.1:${await unusedPort()}`;
-    const forwardTo = ['--forward-to', next, '--migrate-after', '0ms', '--connections', '1', '--audit-after', AUDIT_AFTER];
+    const forwardTo = [
+      '--forward-to',
+      next,
+      '--migrate-after',
+      '0ms',
+      '--connections',
+      '1',
+      '--audit-after',
+      AUDIT_AFTER,
+    ];
     const patience = ['--connect-timeout', `${RUN_MS}ms`];
     const destination = this.#startDestination(
       'destination',
@@ -164,6 +173,7 @@ class CellRun {
   async #judgeForwarded(destination: PeerProcess, next: string): Promise<void> {
     const last = this.#startDestination('last destination', next, []);
     await last.until('take the guest that was forwarded', () => arrivals(last) > 0, RUN_MS);
+    await destination.until('let its guest go', () => destination.story.includes('has left for'), RUN_MS);
     destination.interrupt();
     last.interrupt();
     await Promise.all([destination.end(RUN_MS), last.end(RUN_MS)]);
