@@ -62,7 +62,10 @@ describe('a live view', () => {
     const message = `127.0.0.1:${port} is in use by another program; stop it or choose another port with --dashboard`;
     expect(stderr).not.toContain('booting');
     expect(status).toBe(3);
-    expect(JSON.parse(stdout)).toMatchObject({ outcome: 'failed', error: { code: 'LISTEN_FAILED', message } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      outcome: 'failed',
+      error: { code: 'LISTEN_FAILED', message },
+    });
   });
 
   it('keeps the process while it is open, and no longer; the report is printed before', async () => {

@@ -9,6 +9,7 @@ describe('what npm starts', () => {
     const { scripts } = JSON.parse(text) as { scripts: Record<string, string> };
     const ours = Object.values(scripts).filter((script) => script.includes('ensure-built'));
     expect(ours.length).toBeGreaterThanOrEqual(3);
-    for (const script of ours) expect(script).toMatch(/^(?:[A-Z_]+=\S+ )*exec node scripts\/ensure-built\.mjs /);
+    for (const script of ours)
+      expect(script).toMatch(/^(?:[A-Z_]+=\S+ )*exec node scripts\/ensure-built\.mjs /);
   });
 });
