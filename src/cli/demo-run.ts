@@ -23,10 +23,14 @@ export async function runDemo(
 ): Promise<number> {
   const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
   const child = startDestination(args.logLevel);
-  // Not 'exit': only now is all of what it said here.
-  const ended = new Promise<number | null>((resolve) => {
-    child.once('close', resolve);
+  // When it has ended and all of what it said is here. ('close' says so too, but does not always come after we disconnect.)
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('exit', resolve);
   });
+  const said = new Promise<void>((resolve) => {
+    child.stderr?.once('close', resolve);
+  });
+  const ended = Promise.all([exited, said]);
   if (child.stderr !== null)
     createInterface(child.stderr).on('line', (line) => {
       standardError.say(line);
