@@ -8,6 +8,8 @@ import { REAL, simulate, type Machines, type Story } from '../support/simulation
 const oneSeed = process.env['SIM_SEED'];
 const seeds = Number(process.env['SIM_COUNT'] ?? 20_000);
 const PLANTED_SEEDS_MAX = 20_000;
+/** Counted in seeds, not in time: a busy machine only takes longer. */
+const SIMULATING = { timeout: 900_000 };
 
 const traceLimit = Error.stackTraceLimit;
 
@@ -32,7 +34,7 @@ describe.runIf(oneSeed !== undefined)('the simulation of one seed', () => {
   });
 });
 
-describe.runIf(oneSeed === undefined)('the simulation', () => {
+describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
   it('breaks no promise, whatever is cut, killed, stalled or cancelled, and meets every kind of ending', () => {
     const endings = new Set<string>();
     const cancelledIn = new Set<string>();
@@ -94,7 +96,7 @@ describe.runIf(oneSeed === undefined)('the simulation', () => {
   });
 });
 
-describe.runIf(oneSeed === undefined)('the simulation of a planted bug', () => {
+describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULATING, () => {
   /** Expects some seed to find out, and its violation to be what the bug does. */
   function expectFound(planted: Partial<Machines>, reason: RegExp): void {
     const machines = { ...REAL, ...planted };
