@@ -45,15 +45,27 @@ function findBrowser(): string | undefined {
   return undefined;
 }
 
-/** Runs in the browser, where there are types that this program does not have: how many colours a canvas has on it. */
-export function countColours(canvas: unknown): number {
-  interface Canvas {
-    readonly width: number;
-    readonly height: number;
-    getContext(kind: '2d'): { getImageData(...box: readonly number[]): { readonly data: Uint8Array } };
+/**
+ * Runs in the browser, where there are types that this program does not have: how many colours a canvas has on it. It
+ * reads a copy: a browser complains on the console of a drawing that is read again and again.
+ */
+export function countColours(drawn: unknown): number {
+  interface Drawing {
+    drawImage(image: unknown, x: number, y: number): void;
+    getImageData(...box: readonly number[]): { readonly data: Uint8Array };
   }
-  const { width, height } = canvas as Canvas;
-  const { data } = (canvas as Canvas).getContext('2d').getImageData(0, 0, width, height);
+  interface Canvas {
+    width: number;
+    height: number;
+    readonly ownerDocument: { createElement(name: 'canvas'): Canvas };
+    getContext(kind: '2d', options: { willReadFrequently: boolean }): Drawing;
+  }
+  const { width, height, ownerDocument } = drawn as Canvas;
+  const copy = ownerDocument.createElement('canvas');
+  Object.assign(copy, { width, height });
+  const drawing = copy.getContext('2d', { willReadFrequently: true });
+  drawing.drawImage(drawn, 0, 0);
+  const { data } = drawing.getImageData(0, 0, width, height);
   const colours = new Set<number>();
   for (let at = 0; at < data.length; at += 4)
     if (data[at + 3] === 255) colours.add(data[at]! * 65_536 + data[at + 1]! * 256 + data[at + 2]!);
