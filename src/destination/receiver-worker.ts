@@ -13,6 +13,7 @@ import { decodeMessage, encodeMessage } from '../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { refusalError } from '../shared/wire/refusal.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
+import { giveWay } from '../shared/thread-priority.js';
 import { CheckedPages } from './checked-pages.js';
 import { Dialler } from './dialler.js';
 import { IncomingRound } from './incoming-round.js';
@@ -63,6 +64,7 @@ const LIFE_MS = 1000;
 
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
+giveWay();
 const own = workerData as ReceiverWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);

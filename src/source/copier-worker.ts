@@ -5,6 +5,7 @@ import { assert, asMicrostunError, type MicrostunError } from '../shared/errors.
 import { viewMemory, type MemoryHandle } from '../shared/memory/layout.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import type { Address } from '../shared/wire/sockets.js';
+import { giveWay } from '../shared/thread-priority.js';
 import { Copier, type ConnectionBytes, type RoundShare } from './copier.js';
 import { CopierWords } from './copier-words.js';
 
@@ -35,6 +36,7 @@ const LOOK_MS = 500;
 
 const port = parentPort;
 assert(port !== null, 'copier-worker.ts runs as a worker');
+giveWay();
 const {
   memory,
   listen: where,

@@ -162,3 +162,42 @@ describe('a channel that was ended', () => {
     expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
   });
 });
+
+describe('a peer that is expected to live', () => {
+  const LIFE_MS = 200;
+  const closings = (): {
+    readonly channel: Channel;
+    readonly closed: Promise<MicrostunError | undefined>;
+  } => {
+    let tell: (error: MicrostunError | undefined) => void;
+    const closed = new Promise<MicrostunError | undefined>((resolve) => (tell = resolve));
+    return {
+      channel: new Channel(own, { received: () => undefined, closed: (error) => tell(error) }),
+      closed,
+    };
+  };
+
+  it('is taken for dead when it says nothing', async () => {
+    const { channel, closed } = closings();
+    channel.expectLife(LIFE_MS);
+    expect(await closed).toMatchObject({
+      code: 'CONNECTION_LOST',
+      message: 'the peer said nothing for 0.2 s',
+    });
+  });
+
+  it('is not taken for dead when this process was held up and has not read what it said', async () => {
+    const { channel, closed } = closings();
+    let end: MicrostunError | undefined | 'none' = 'none';
+    void closed.then((error) => (end = error));
+    channel.expectLife(LIFE_MS);
+    for (let block = 0; block < 3; block++) {
+      peer.write(bytesOf({ name: 'PING', sentAt: 1 }));
+      // This thread stands, its timers become due, and the peer's bytes lie in the kernel.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * LIFE_MS);
+      await nextTurn();
+    }
+    expect(end).toBe('none');
+    channel.destroy();
+  });
+});

@@ -1,4 +1,5 @@
 // The machine with real vCPU workers: its parks, its clock, and workers that end.
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { monotonicUs } from '../../src/shared/clock.js';
 import type { MicrostunError } from '../../src/shared/errors.js';
@@ -33,7 +34,25 @@ const parkedAt = (machine: GuestMachine): number =>
     ),
   );
 
+/** The nice values of this process's threads that run with lower priority; the 19th field of proc_pid_stat(5). */
+const loweredThreads = (): number[] =>
+  readdirSync('/proc/self/task')
+    .map((thread) =>
+      Number(/.*\) (.*)/.exec(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8'))![1]!.split(' ')[16]),
+    )
+    .filter((nice) => nice > 0);
+
 describe('a machine', () => {
+  it.runIf(process.platform === 'linux')(
+    'lets its vCPUs, and no other thread, give way to the threads that answer',
+    async () => {
+      const before = loweredThreads().length;
+      const { machine } = makeMachine('hot-set', 6);
+      await machine.start(true);
+      expect(loweredThreads().length - before).toBe(6);
+    },
+  );
+
   it("does not let its guest's clock run while it is parked", async () => {
     const { machine } = makeMachine('replay', 2);
     await machine.start(true);

@@ -49,6 +49,9 @@ export interface MachineEvents {
 /** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
 const EXIT_MS_MAX = 3000;
 
+/** Workers that start at once take the processors, and the main thread has signs of life to send and to hear. */
+const STARTED_AT_ONCE_MAX = 4;
+
 export class GuestMachine {
   readonly shared: SharedMachine;
   readonly safepoints: SafepointControl;
@@ -105,10 +108,12 @@ export class GuestMachine {
    * @throws MicrostunError GUEST_FAILED; CANCELLED when the machine is closed meanwhile.
    */
   async start(boots: boolean): Promise<void> {
-    const [first, ...others] = Array.from({ length: this.spec.vcpus }, (_, id) => id);
-    await this.#startVcpu(first!, boots);
-    if (this.#isClosed) throw closedError();
-    await Promise.all(others.map((id) => this.#startVcpu(id, false)));
+    await this.#startVcpu(0, boots);
+    for (let next = 1; next < this.spec.vcpus; next += STARTED_AT_ONCE_MAX) {
+      if (this.#isClosed) throw closedError();
+      const count = Math.min(STARTED_AT_ONCE_MAX, this.spec.vcpus - next);
+      await Promise.all(Array.from({ length: count }, (_, at) => this.#startVcpu(next + at, false)));
+    }
     setParkedClock(this.shared, 0, monotonicUs());
   }
 

@@ -2,6 +2,7 @@
 // Nobody imports this file; machine.ts starts it and holds the other end of its messages.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
+import { giveWay } from '../thread-priority.js';
 import { createGuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { makeProgram } from './programs/catalogue.js';
@@ -30,6 +31,7 @@ const tell = (message: VcpuMessage): void => {
   port.postMessage(message);
 };
 
+giveWay();
 const program = makeProgram(machine.spec);
 if (boots) {
   const memory = createGuestMemory(viewMemory(machine.memory), {

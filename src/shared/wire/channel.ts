@@ -11,6 +11,7 @@ import { endSocket } from './sockets.js';
 /** Pause between signs of life, and how long a peer may go without one. */
 export const HEARTBEAT_MS = 1000;
 export const SILENCE_MS_MAX = 5000;
+const LOOKS_A_SILENCE = 4;
 
 /** Bytes that the peer was sent and has not taken, beyond which nothing more of it is read: it may only ask, not read. */
 const QUEUED_BYTES_MAX = 1 << 20;
@@ -42,7 +43,8 @@ export class Channel {
   readonly #events: ChannelEvents;
   #isClosed = false;
   #watch: NodeJS.Timeout | undefined;
-  #lastReceivedAt = 0;
+  /** Looks since the peer said something. */
+  #isSilentFor = 0;
   /** Frames that came and that the owner was not told of yet; of one chunk, since no more is read until they are told. */
   #untold: { readonly frame: Frame; readonly receivedAt: number }[] = [];
   #isHeldUp = false;
@@ -74,14 +76,17 @@ export class Channel {
     return { bytes: parts.reduce((total, part) => total + part.byteLength, 0), sentAt };
   }
 
-  /** From now on a peer that says nothing for `ms` is taken for dead. */
+  /**
+   * From now on a peer that says nothing for `ms` is taken for dead. Counted in looks, not by the clock: after a time in
+   * which this process was held up itself, what the peer said meanwhile is read before the next look.
+   */
   expectLife(ms: number): void {
-    this.#lastReceivedAt = monotonicUs();
+    this.#isSilentFor = 0;
     this.#watch = setInterval(() => {
-      if (monotonicUs() - this.#lastReceivedAt < ms * 1000) return;
+      if (++this.#isSilentFor <= LOOKS_A_SILENCE) return;
       this.#finish(new MicrostunError('CONNECTION_LOST', `the peer said nothing for ${ms / 1000} s`));
       this.socket.destroy();
-    }, ms / 4);
+    }, ms / LOOKS_A_SILENCE);
   }
 
   /** Sends what is queued and closes; the peer sees an orderly end, and is not waited for without end. */
@@ -99,7 +104,7 @@ export class Channel {
   readonly #onData = (chunk: Buffer): void => {
     if (this.#isClosed) return;
     const receivedAt = monotonicUs();
-    this.#lastReceivedAt = receivedAt;
+    this.#isSilentFor = 0;
     try {
       for (const frame of this.#reader.consume(chunk)) {
         this.receivedBytes += FRAME_HEADER_BYTES + frame.body.length;
@@ -123,7 +128,7 @@ export class Channel {
         this.#holdUp();
         after(BACKLOG_PAUSE_MS, this.#goOn);
         // It is not the peer that is slow.
-        this.#lastReceivedAt = monotonicUs();
+        this.#isSilentFor = 0;
         return;
       }
       if (!this.#tellNext()) return;
