@@ -21,8 +21,8 @@ const constantTimers = [
   'src/shared/worker-thread.ts',
   'src/shared/wire/greeting.ts',
   'src/shared/wire/sockets.ts',
-  'src/destination/receiver-worker.ts',
-  'src/destination/fetcher-worker.ts',
+  'src/destination/pages/receiver-worker.ts',
+  'src/destination/faults/fetcher-worker.ts',
   'src/html/browser/*-client.ts',
   'src/html/live/client.ts',
 ];

@@ -2,7 +2,7 @@
 // that was asked for. Knows when to try again, not how a migration goes.
 import type { ErrorCode, MicrostunError } from '../shared/errors.js';
 import { formatMs } from '../shared/units.js';
-import type { MigrationResult } from '../source/migrate.js';
+import type { MigrationResult } from '../source/outgoing.js';
 
 /** How long a failed migration is waited after before the next: doubles from the first to the longest. */
 export const RETRY_MS_FIRST = 1000;

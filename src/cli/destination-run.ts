@@ -1,7 +1,7 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
-import { Destination } from '../destination/destination.js';
-import { stageLimits } from '../destination/reception.js';
-import type { Reception } from '../destination/receive.js';
+import { Destination } from '../destination/node.js';
+import { stageLimits } from '../destination/states/step.js';
+import type { Reception } from '../destination/incoming.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { createLogger } from './logger.js';
@@ -16,7 +16,7 @@ import { conclude, planMigration, type MigrationArguments } from './migration-ru
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
-import type { OutgoingMigration } from '../source/migrate.js';
+import type { OutgoingMigration } from '../source/outgoing.js';
 import { onInterrupt } from './source-run.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 

@@ -7,7 +7,7 @@ import { createLogger } from './logger.js';
 import { sleep, sleepUnless } from '../shared/timers.js';
 import { formatBytes } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
-import type { OutgoingMigration } from '../source/migrate.js';
+import type { OutgoingMigration } from '../source/outgoing.js';
 import type { LiveView } from './dashboard/live-view.js';
 import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';

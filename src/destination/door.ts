@@ -1,5 +1,5 @@
 // What becomes of a control connection that greets: decided by what is remembered here, and by what the caller says.
-// Pure; the sockets are destination.ts's.
+// Pure; the sockets are node.ts's.
 
 /** What this node knows when a caller greets. */
 export interface DoorState {

@@ -7,8 +7,8 @@ import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import { Fetcher, type FetcherEvents } from './fetcher.js';
-import { ReceiverPool, type ReceiverEvents } from './receivers.js';
+import { Fetcher, type FetcherEvents } from './faults/fetcher.js';
+import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
 
 /** What it is made of; a test gives parts that it holds in its hand. */
 export interface PreparationParts {

@@ -9,9 +9,9 @@ import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-page
 import { markAbsent } from '../shared/memory/placement.js';
 import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
-import { checkHandOver, checkLastRound } from './hand-over-check.js';
-import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
-import { stepReception, type ReceptionLimits, type Stage } from './reception.js';
+import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
+import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
+import { stepReception, type ReceptionLimits, type Stage } from './states/step.js';
 
 /** Enough for the engine to compile all of it well. */
 const FULL_TURNS = 400;

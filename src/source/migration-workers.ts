@@ -6,11 +6,11 @@ import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { viewMemory } from '../shared/memory/layout.js';
 import { removeTraces } from '../shared/memory/tracing.js';
 import { WorkerThread } from '../shared/worker-thread.js';
-import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
-import type { ConnectionBytes, RoundShare } from './copier.js';
-import { CopierWords } from './copier-words.js';
-import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
-import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
+import type { CopierMessage, CopierRequest, CopierWorkerData } from './pages/copier-worker.js';
+import type { ConnectionBytes, RoundShare } from './pages/copier.js';
+import { CopierWords } from './pages/copier-words.js';
+import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer/tracer-worker.js';
+import type { Harvest, LastHarvest, TraceMode } from './tracer/tracer.js';
 
 /** The dedicated tracer: one request at a time. */
 export class TracerThread {
@@ -24,7 +24,7 @@ export class TracerThread {
 
   constructor(machine: SharedMachine, mode: TraceMode, onFailure: (error: MicrostunError) => void) {
     this.#machine = machine;
-    const entry = new URL('./tracer-worker.js', import.meta.url);
+    const entry = new URL('./tracer/tracer-worker.js', import.meta.url);
     this.#worker = new WorkerThread(
       'tracer',
       entry,
@@ -159,7 +159,7 @@ export class CopierPool {
 
   #startCopier(workerData: CopierWorkerData): Promise<number> {
     return new Promise((resolve, reject) => {
-      const entry = new URL('./copier-worker.js', import.meta.url);
+      const entry = new URL('./pages/copier-worker.js', import.meta.url);
       const onMessage = (message: CopierMessage): void => {
         if (message.kind === 'listening') resolve(message.port);
         else this.#receive(workerData.index, message, workerData.copiers);

@@ -14,7 +14,7 @@ import {
   type Message,
   type MessageOf,
 } from '../shared/wire/messages.js';
-import { stepMigration, type MigrationPlan, type MigrationState } from './migration.js';
+import { stepMigration, type MigrationPlan, type MigrationState } from './states/step.js';
 
 /** Enough for the engine to compile all of it well. */
 const FULL_TURNS = 400;

@@ -1,7 +1,7 @@
 // Safepoints, grace periods and parking between real threads: behind barriers, and hammered.
 import { afterEach, describe, expect, it } from 'vitest';
 import { allocateSafepointWords, Command, VcpuState } from '../../src/shared/memory/safepoint-words.js';
-import { SafepointControl } from '../../src/shared/memory/safepoints.js';
+import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';
 import { EPOCH_WORD, Gate, GATE_WORDS, HammerGate } from '../support/safepoint-gate.js';
 

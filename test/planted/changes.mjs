@@ -79,7 +79,7 @@ export const changes = [
     ['Atomics.store(this.#words, this.#base + FAULT_PAGE, NO_FAULT);', '', 'is in a fault for ever'],
   ),
   ...planted(
-    'shared/memory/safepoints.js',
+    'shared/memory/safepoint-control.js',
     [...unit('safepoints'), ...explored],
     ['((acknowledged - epoch) | 0) >= 0', 'true', 'a grace period that waits for nobody'],
     [
@@ -88,13 +88,13 @@ export const changes = [
       'the last page is not told',
     ],
   ),
-  ...planted('source/tracer.js', explored, [
+  ...planted('source/tracer/tracer.js', explored, [
     'this.#safepoints.waitUntilParked();',
     '',
     'the last harvest does not wait for the park',
   ]),
   ...planted(
-    'source/convergence.js',
+    'source/states/convergence.js',
     unit('convergence'),
     ['fixedMs + copyMs <= limits.stunBudgetMs', 'copyMs <= limits.stunBudgetMs', 'forgets the fixed costs'],
     ['rounds.length >= limits.roundsMax', 'rounds.length > limits.roundsMax', 'one round too many'],
@@ -108,14 +108,14 @@ export const changes = [
     ],
   ),
   ...planted(
-    'source/link.js',
+    'source/states/link.js',
     [...unit('link'), ...machines],
     ['Math.min(limits.retryMsMax,', 'Math.max(limits.retryMsMax,', 'always pauses for the longest time'],
     ["link.name === 'up'", 'false', 'a lost link has no limit'],
     ["if (link.name === 'waiting')", 'if (false)', 'a link that waits is lost again'],
   ),
   ...planted(
-    'destination/hand-over-check.js',
+    'destination/states/hand-over-check.js',
     unit('hand-over-check', 'incoming-round'),
     ['if (fault !== undefined)', 'if (false)', 'takes a wrong checkpoint'],
     [
@@ -126,7 +126,7 @@ export const changes = [
     ['one !== checked.words[index]', 'false', 'does not compare the last round'],
   ),
   ...planted(
-    'destination/round-shares.js',
+    'destination/pages/round-shares.js',
     unit('round-shares'),
     ['share.pages += pages;', 'share.pages = pages;', 'counts the last share only'],
     ['share.shares < this.#next.length', 'share.shares <= this.#next.length', 'never ends a round'],
@@ -186,7 +186,7 @@ export const changes = [
     ['if (!(spanUs >= 1))', 'if (false)', 'divides by no time'],
   ),
   ...planted(
-    'destination/reception.js',
+    'destination/states/step.js',
     machines,
     [
       'handOver.pagesFollow || placed.pages === validated.lackingPages',
@@ -206,7 +206,7 @@ export const changes = [
     ],
   ),
   ...planted(
-    'source/migration.js',
+    'source/states/step.js',
     machines,
     ["if (state.phase.name === 'ended')", 'if (false)', 'goes on after its end'],
     ['!isAnswerToHandOver(message.code)', 'false', 'takes a forgotten migration for a refusal'],

@@ -1,4 +1,4 @@
-// The front door of a simulation's destination process: does what destination.ts does, over a fake network.
+// The front door of a simulation's destination process: does what node.ts does, over a fake network.
 // Takes one guest at a time; what becomes of it is simulated-reception.ts.
 import type { admit } from '../../src/destination/door.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';

@@ -1,4 +1,4 @@
-// One migration at the destination of a simulation: does what receive.ts does, with a fake clock, a fake network and no
+// One migration at the destination of a simulation: does what incoming.ts does, with a fake clock, a fake network and no
 // workers. Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
@@ -13,7 +13,7 @@ import {
   type ReceptionStep,
   type ReceptionTimer,
   type Stage,
-} from '../../src/destination/reception.js';
+} from '../../src/destination/states/step.js';
 import type { End, PageLine } from './simulated-network.js';
 import { labelOf } from './simulated-source.js';
 import { SimulatedTimers, type Process } from './simulated-world.js';
@@ -146,7 +146,7 @@ export class SimulatedReception {
     this.#line.leaveDestination();
   }
 
-  // As receive.ts: what a channel says counts while it is the one in use; the old one is dropped first.
+  // As incoming.ts: what a channel says counts while it is the one in use; the old one is dropped first.
   attach(end: End): void {
     const old = this.#end;
     if (old !== undefined) {

@@ -1,4 +1,4 @@
-// A source process of a simulation: does what migrate.ts does, with a fake clock, a fake network and no workers.
+// A source process of a simulation: does what outgoing.ts does, with a fake clock, a fake network and no workers.
 // Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
@@ -11,7 +11,7 @@ import {
   type MigrationState,
   type Step,
   type TimerName,
-} from '../../src/source/migration.js';
+} from '../../src/source/states/step.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
 import { SimulatedTimers, STALL_MS_MAX, type Process } from './simulated-world.js';
 import type { Guest, MigrationRecord, Witness } from './simulated-witness.js';
@@ -258,7 +258,7 @@ export class SimulatedMigration {
     }
   }
 
-  // As migrate.ts: what a socket says counts while it is the one in use, and a new one takes its place.
+  // As outgoing.ts: what a socket says counts while it is the one in use, and a new one takes its place.
   #dial(): void {
     this.#network.dial(
       this.process,

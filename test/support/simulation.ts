@@ -1,14 +1,14 @@
 // Whole migrations under seeded misfortune: sources and a destination with their real state machines, and everything
 // that can go wrong between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
-import { stepReception } from '../../src/destination/reception.js';
+import { stepReception } from '../../src/destination/states/step.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {
   stepMigration,
   type MigrationMode,
   type MigrationPlan,
   type TimeoutStrategy,
-} from '../../src/source/migration.js';
+} from '../../src/source/states/step.js';
 import { SimulatedDestination } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';

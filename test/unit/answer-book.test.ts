@@ -4,7 +4,7 @@ import {
   AnswerBook,
   MIGRATIONS_REMEMBERED_MAX,
   REMEMBERED_BYTES_MAX,
-} from '../../src/destination/answer-book.js';
+} from '../../src/destination/states/answer-book.js';
 import { admit } from '../../src/destination/door.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
 import { examples } from './message-examples.js';

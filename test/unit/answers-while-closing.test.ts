@@ -2,9 +2,9 @@
 import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Destination } from '../../src/destination/destination.js';
+import { Destination } from '../../src/destination/node.js';
 import type { PreparationParts } from '../../src/destination/preparation.js';
-import { stageLimits } from '../../src/destination/reception.js';
+import { stageLimits } from '../../src/destination/states/step.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Attempts, RETRY_MS_FIRST, RETRY_MS_MAX, type Patience } from '../../src/cli/attempts.js';
 import { MicrostunError, type ErrorCode } from '../../src/shared/errors.js';
-import type { MigrationResult } from '../../src/source/migrate.js';
+import type { MigrationResult } from '../../src/source/outgoing.js';
 
 type Failed = Extract<MigrationResult, { kind: 'failed' }>;
 

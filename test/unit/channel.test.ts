@@ -172,7 +172,12 @@ describe('a peer that is expected to live', () => {
     let tell: (error: MicrostunError | undefined) => void;
     const closed = new Promise<MicrostunError | undefined>((resolve) => (tell = resolve));
     return {
-      channel: new Channel(own, { received: () => undefined, closed: (error) => { tell(error); } }),
+      channel: new Channel(own, {
+        received: () => undefined,
+        closed: (error) => {
+          tell(error);
+        },
+      }),
       closed,
     };
   };

@@ -6,7 +6,7 @@ import {
   ClockSamples,
   offsetWithin,
   type ClockSample,
-} from '../../src/source/clock-offset.js';
+} from '../../src/source/measurement/clock-offset.js';
 
 /** Two clocks: the destination's is ahead by `offsetUs` at the instant 0 of the source's and runs faster by `drift`. */
 interface Clocks {

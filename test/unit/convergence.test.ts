@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { forecastCourse, forecastStun, judge, type RoundFacts } from '../../src/source/convergence.js';
-import { throttleShare, THROTTLE_SHARE_MAX } from '../../src/source/throttle.js';
+import { forecastCourse, forecastStun, judge, type RoundFacts } from '../../src/source/states/convergence.js';
+import { throttleShare, THROTTLE_SHARE_MAX } from '../../src/source/states/throttle.js';
 
 /** Bytes of a page with its share of the window's head. */
 const PAGE_WIRE_BYTES = 4104;

@@ -2,13 +2,13 @@
 import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { IncomingRound } from '../../src/destination/incoming-round.js';
-import type { PageReceiver } from '../../src/destination/page-receiver.js';
+import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
+import type { PageReceiver } from '../../src/destination/pages/page-receiver.js';
 import type { MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
-import { Copier, type RoundProgress } from '../../src/source/copier.js';
+import { Copier, type RoundProgress } from '../../src/source/pages/copier.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
 import { examples } from './message-examples.js';
 

@@ -1,6 +1,6 @@
 // What is wrong with a hand-over, before anything of it is used.
 import { describe, expect, it } from 'vitest';
-import { checkHandOver } from '../../src/destination/hand-over-check.js';
+import { checkHandOver } from '../../src/destination/states/hand-over-check.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from '../../src/shared/guest/guest-program.js';
 import { compact } from '../../src/shared/memory/compacted-bitmap.js';

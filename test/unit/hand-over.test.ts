@@ -5,11 +5,11 @@ import {
   type ReceptionEvent,
   type ReceptionLimits,
   type Stage,
-} from '../../src/destination/reception.js';
+} from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
-import { phaseLimits } from '../../src/source/phase-limits.js';
+import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import {
   stepMigration,
   type MigrationEvent,
@@ -17,7 +17,7 @@ import {
   type MigrationState,
   type Phase,
   type Step,
-} from '../../src/source/migration.js';
+} from '../../src/source/states/step.js';
 
 const error = new MicrostunError('CONNECTION_LOST', 'lost');
 const handOver: MessageOf<'HAND_OVER'> = {

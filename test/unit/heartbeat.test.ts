@@ -11,8 +11,8 @@ import {
   type MigrationPlan,
   type MigrationState,
   type Phase,
-} from '../../src/source/migration.js';
-import { phaseLimits } from '../../src/source/phase-limits.js';
+} from '../../src/source/states/step.js';
+import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',

@@ -1,8 +1,8 @@
 // What may come next on a page connection, and what its last round is compared with.
 import { describe, expect, it } from 'vitest';
-import { CheckedPages } from '../../src/destination/checked-pages.js';
-import { checkLastRound } from '../../src/destination/hand-over-check.js';
-import { IncomingRound } from '../../src/destination/incoming-round.js';
+import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
+import { checkLastRound } from '../../src/destination/states/hand-over-check.js';
+import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { CHECKED, type WindowHead } from '../../src/shared/wire/page-frames.js';

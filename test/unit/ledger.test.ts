@@ -2,9 +2,9 @@
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { encodeMark } from '../../src/shared/wire/page-frames.js';
-import { FaultLedger } from '../../src/source/fault-ledger.js';
-import { HandOverBytes } from '../../src/source/hand-over-bytes.js';
-import { PageAnswers } from '../../src/source/page-answers.js';
+import { FaultLedger } from '../../src/source/faults/fault-ledger.js';
+import { HandOverBytes } from '../../src/source/measurement/hand-over-bytes.js';
+import { PageAnswers } from '../../src/source/faults/page-answers.js';
 import { guestOf } from './page-fixtures.js';
 
 const GREETING = 300;

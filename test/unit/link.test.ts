@@ -1,7 +1,7 @@
 // The control link one step at a time: how it is lost, and how it comes back.
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { lostLink, stepLink, type Link, type LinkLimits } from '../../src/source/link.js';
+import { lostLink, stepLink, type Link, type LinkLimits } from '../../src/source/states/link.js';
 
 const limits: LinkLimits = { connectMs: 1000, reconnectMs: 700, retryMs: 10, retryMsMax: 100 };
 const error = new MicrostunError('CONNECTION_LOST', 'lost');

@@ -4,8 +4,8 @@ import type { MachineCounters } from '../../src/shared/guest/machine.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
-import { Measurement } from '../../src/source/measurement.js';
-import type { MigrationPlan } from '../../src/source/migration.js';
+import { Measurement } from '../../src/source/measurement/measurement.js';
+import type { MigrationPlan } from '../../src/source/states/step.js';
 
 const spec = { program: 'uniform', memoryBytes: PAGE_BYTES, vcpus: 1, seed: 1, writeRate: 1 };
 const plan = {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { allocateMachine } from '../../src/shared/guest/shared-machine.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Command, VcpuState } from '../../src/shared/memory/safepoint-words.js';
-import { SafepointControl } from '../../src/shared/memory/safepoints.js';
+import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { TracerThread } from '../../src/source/migration-workers.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';
 

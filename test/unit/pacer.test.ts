@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pacer, piecesOf } from '../../src/source/pacer.js';
+import { Pacer, piecesOf } from '../../src/source/pages/pacer.js';
 
 describe('pieces', () => {
   it('are the parts in order, none larger than allowed and nothing copied', () => {

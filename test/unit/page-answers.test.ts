@@ -1,6 +1,6 @@
 // Answers to remote page faults: to whom, when, and how many before the peer has read some.
 import { describe, expect, it } from 'vitest';
-import { PageAnswers, type AnswerSocket } from '../../src/source/page-answers.js';
+import { PageAnswers, type AnswerSocket } from '../../src/source/faults/page-answers.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../../src/shared/wire/frames.js';

@@ -1,17 +1,17 @@
 // Guests, windows and streams for the tests of the page connections.
 // Knows no socket: a stream is bytes, and whoever reads it is fed them in pieces.
 import { crc32 } from 'node:zlib';
-import { CheckedPages } from '../../src/destination/checked-pages.js';
-import { pagesOf } from '../../src/destination/incoming-round.js';
-import { PageReceiver, type WindowOrder } from '../../src/destination/page-receiver.js';
-import { allocatePlacementGate, PlacementGate } from '../../src/destination/placement-gate.js';
+import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
+import { pagesOf } from '../../src/destination/pages/incoming-round.js';
+import { PageReceiver, type WindowOrder } from '../../src/destination/pages/page-receiver.js';
+import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, regionCountOf } from '../../src/shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameType, type Frame } from '../../src/shared/wire/frames.js';
 import { WINDOW_HEAD_BYTES, type WindowHead } from '../../src/shared/wire/page-frames.js';
-import { WindowWriter } from '../../src/source/window-writer.js';
+import { WindowWriter } from '../../src/source/pages/window-writer.js';
 
 export function guestOf(pageCount: number): MemoryViews {
   return viewMemory(allocateMemory(pageCount * PAGE_BYTES));

@@ -1,6 +1,6 @@
 // Where the bytes of a page connection are written while connections take each other's place.
 import { describe, expect, it } from 'vitest';
-import { pageReads } from '../../src/destination/page-reads.js';
+import { pageReads } from '../../src/destination/pages/page-reads.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { encodeFrame, FRAME_HEADER_BYTES } from '../../src/shared/wire/frames.js';
 import { WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { timesOf } from '../../src/source/phase-times.js';
+import { timesOf } from '../../src/source/measurement/phase-times.js';
 
 const phase = (name: string, fromMs: number): { name: string; fromUs: number } => ({
   name,

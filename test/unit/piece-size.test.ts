@@ -1,7 +1,7 @@
 // How many pages a frame brings on connections that are cut.
 import { describe, expect, it } from 'vitest';
 import { REGION_PAGES } from '../../src/shared/memory/pages.js';
-import { PieceSize } from '../../src/source/piece-size.js';
+import { PieceSize } from '../../src/source/pages/piece-size.js';
 
 describe('a piece of a window', () => {
   it('is a window until a connection is cut, a quarter of what arrived then, and never less than a page', () => {

@@ -1,6 +1,6 @@
 // A guest that is handed over against windows that are still coming in: nothing of it is overwritten any more.
 import { describe, expect, it } from 'vitest';
-import { allocatePlacementGate, PlacementGate } from '../../src/destination/placement-gate.js';
+import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { FRAME_HEADER_BYTES } from '../../src/shared/wire/frames.js';
 import { CHECKED, WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';

@@ -1,8 +1,8 @@
 // The preparation of a place for a guest, in parts that the test holds in its hand: the end may come at each await.
 import { describe, expect, it } from 'vitest';
-import type { Fetcher, FetcherEvents } from '../../src/destination/fetcher.js';
+import type { Fetcher, FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import { Preparation, type PreparationParts } from '../../src/destination/preparation.js';
-import type { ReceiverEvents, ReceiverPool } from '../../src/destination/receivers.js';
+import type { ReceiverEvents, ReceiverPool } from '../../src/destination/pages/receivers.js';
 import { Belongings } from '../../src/shared/belongings.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { whyOf } from '../../src/shared/worker-thread.js';

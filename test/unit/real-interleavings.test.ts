@@ -63,12 +63,12 @@ interface Broken extends TextChange {
   readonly weakness?: Weakness;
 }
 
-const safepoints = 'shared/memory/safepoints.js';
+const safepoints = 'shared/memory/safepoint-control.js';
 const vcpuSafepoint = 'shared/memory/vcpu-safepoint.js';
 const tracing = 'shared/memory/tracing.js';
 const placement = 'shared/memory/placement.js';
 const guestMemory = 'shared/memory/guest-memory.js';
-const tracer = 'source/tracer.js';
+const tracer = 'source/tracer/tracer.js';
 
 const broken: Broken[] = [
   {

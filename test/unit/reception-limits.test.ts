@@ -8,7 +8,7 @@ import {
   type ReceptionLimits,
   type ReceptionStep,
   type Stage,
-} from '../../src/destination/reception.js';
+} from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
 

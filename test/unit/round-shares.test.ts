@@ -1,6 +1,6 @@
 // Rounds put together from the shares of several receivers, in whatever order these are heard.
 import { describe, expect, it } from 'vitest';
-import { RoundShares } from '../../src/destination/round-shares.js';
+import { RoundShares } from '../../src/destination/pages/round-shares.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 
 describe('a round', () => {

@@ -1,7 +1,7 @@
 // Waits for vCPUs that will not come: every one of them ends, and says which vCPU it was. On one thread, without workers.
 import { describe, expect, it } from 'vitest';
 import { allocateSafepointWords, Command, VcpuState } from '../../src/shared/memory/safepoint-words.js';
-import { SafepointControl } from '../../src/shared/memory/safepoints.js';
+import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { TraceWork } from '../../src/shared/memory/tracing.js';
 import { VcpuSafepoint } from '../../src/shared/memory/vcpu-safepoint.js';
 

@@ -5,7 +5,7 @@ import {
   stepReception,
   type ReceptionLimits,
   type Stage,
-} from '../../src/destination/reception.js';
+} from '../../src/destination/states/step.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginMigration,
@@ -13,8 +13,8 @@ import {
   type MigrationPlan,
   type MigrationState,
   type Phase,
-} from '../../src/source/migration.js';
-import { phaseLimits } from '../../src/source/phase-limits.js';
+} from '../../src/source/states/step.js';
+import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import { examples } from './message-examples.js';
 
 const samples = Float64Array.of(1, 2, 3);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit } from '../../src/destination/door.js';
-import { stepReception } from '../../src/destination/reception.js';
-import { stepMigration } from '../../src/source/migration.js';
+import { stepReception } from '../../src/destination/states/step.js';
+import { stepMigration } from '../../src/source/states/step.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */

@@ -10,8 +10,8 @@ import {
   type MigrationState,
   type Phase,
   type Step,
-} from '../../src/source/migration.js';
-import { phaseLimits } from '../../src/source/phase-limits.js';
+} from '../../src/source/states/step.js';
+import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { stunOf, type StunInstants } from '../../src/source/stun.js';
+import { stunOf, type StunInstants } from '../../src/source/measurement/stun.js';
 
 /** The destination's clock is so far ahead. */
 const AHEAD_US = 7_000_000;

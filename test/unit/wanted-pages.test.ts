@@ -1,6 +1,6 @@
 // What is asked of the source on the fault connection, and which of its answers are refused.
 import { describe, expect, it } from 'vitest';
-import { WantedPages } from '../../src/destination/wanted-pages.js';
+import { WantedPages } from '../../src/destination/faults/wanted-pages.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { REQUESTS_MAX } from '../../src/shared/wire/page-frames.js';
 

@@ -4,7 +4,7 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
-import { SafepointControl } from '../memory/safepoints.js';
+import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
 import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
 import { FAULT_BUCKETS } from './fault-latency.js';

@@ -1,5 +1,5 @@
 // A vCPU's side of safepoints: what it publishes, what it acknowledges, and where it sleeps. Words and Atomics only.
-// The other side is safepoints.ts; the argument is docs/memory-model.md.
+// The other side is safepoint-control.ts; the argument is docs/memory-model.md.
 import {
   ACKNOWLEDGED,
   CHANGES,

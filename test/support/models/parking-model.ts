@@ -1,5 +1,5 @@
 // A model of parking and leaving a park against a grace period (the tracer) and against PARK (the machine), with every
-// Atomics.wait and notify of safepoints.ts as a step of its own. Only the check of a page is a plain load.
+// Atomics.wait and notify of safepoint-control.ts as a step of its own. Only the check of a page is a plain load.
 import { Thread, WordLayout, type Model, type Step, type Words } from '../explorer.js';
 import { machineSteps, tracerSteps } from './parking-model-control.js';
 

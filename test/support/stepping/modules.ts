@@ -8,7 +8,7 @@ import { RUNTIME_NAMES, toSteppingModule } from './transform.js';
 
 /** A replacement in one built file; it must match exactly once. */
 export interface TextChange {
-  /** Below dist/, for example `source/tracer.js`. */
+  /** Below dist/, for example `source/tracer/tracer.js`. */
   readonly file: string;
   readonly from: string;
   readonly to: string;

@@ -67,7 +67,7 @@ export class SteppingProduct {
       }),
     ];
     this.control = this.#make(
-      'shared/memory/safepoints.js',
+      'shared/memory/safepoint-control.js',
       'SafepointControl',
       this.#machine.safepointWords,
     ) as SteppingControl;
@@ -76,7 +76,7 @@ export class SteppingProduct {
   /** The product's tracer; `mode` as in the product. */
   tracer(mode: 'dedicated' | 'all-vcpus'): SteppingTracer {
     return this.#make(
-      'source/tracer.js',
+      'source/tracer/tracer.js',
       'Tracer',
       this.#machine.memory,
       this.control,

@@ -1,0 +1,285 @@
+// The receiving end of a page connection: says where the next bytes go, and places windows as they become whole.
+// No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
+import { ProtocolError } from '../../shared/errors.js';
+import type { MemoryViews } from '../../shared/memory/layout.js';
+import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { placeAbsentPage } from '../../shared/memory/placement.js';
+import {
+  FRAME_HEADER_BYTES,
+  decodeHeader,
+  verifyFrame,
+  type Frame,
+  type FrameHeader,
+} from '../../shared/wire/frames.js';
+import {
+  CHECKED,
+  countPages,
+  decodeWindowHead,
+  PAGES_CHECK_BYTES,
+  PUSHED,
+  verifyPages,
+  WINDOW_HEAD_BYTES,
+  type WindowHead,
+  runsOf,
+} from '../../shared/wire/page-frames.js';
+import type { CheckedPages } from './checked-pages.js';
+import { pagesOf, type IncomingRound } from './incoming-round.js';
+import type { PlacementGate } from './placement-gate.js';
+
+/** Which window may come next, and what has come. */
+export type WindowOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
+
+export interface PageReceiverEvents {
+  /** A frame that is no window: marks and greetings. */
+  frame(frame: Frame): void;
+  /** `pages` that a running guest lacked are placed: whoever waits for one of them must look again. */
+  arrived(pages: number): void;
+}
+
+/** Small frames on a page connection are no longer than this. */
+const SMALL_BODY_BYTES_MAX = 4096;
+
+/** Windows in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
+const DIRECT_RUNS_MAX = 4;
+
+type Reading =
+  | { readonly what: 'header' }
+  | { readonly what: 'small-body'; readonly header: FrameHeader }
+  | { readonly what: 'window-head'; readonly header: FrameHeader }
+  /** Straight into guest memory, run by run. */
+  | {
+      readonly what: 'direct';
+      readonly head: WindowHead;
+      readonly runs: readonly Run[];
+      readonly run: number;
+    }
+  /** Into the staging buffer, to be moved when whole. */
+  | {
+      readonly what: 'staged';
+      readonly head: WindowHead;
+      readonly runs: readonly Run[];
+      readonly flags: number;
+    };
+
+/** Pages [first, pastLast) of the guest. */
+type Run = readonly [first: number, pastLast: number];
+
+export class PageReceiver {
+  readonly #views: MemoryViews;
+  readonly #events: PageReceiverEvents;
+  readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
+  readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES + PAGES_CHECK_BYTES);
+  /** Pages that may hold something: a zero page elsewhere costs nothing. Windows never change connections. */
+  readonly #written: Uint8Array;
+  #reading: Reading = { what: 'header' };
+  #target: Uint8Array;
+  #filled = 0;
+  readonly #order: WindowOrder;
+  readonly #gate: Pick<PlacementGate, 'enter' | 'leave'>;
+  readonly #checked: Pick<CheckedPages, 'add'>;
+  /** Whether pages are being overwritten, or the kernel may do so. */
+  #isInside = false;
+  /** Whether pages come for a running guest; a window of the other kind is refused. */
+  isGuestRunning = false;
+  /** Pages that a running guest did not lack any more. */
+  spurnedPages = 0;
+  /** Bytes that came in, of all connections so far. */
+  receivedBytes = 0;
+
+  constructor(
+    views: MemoryViews,
+    order: WindowOrder,
+    gate: Pick<PlacementGate, 'enter' | 'leave'>,
+    checked: Pick<CheckedPages, 'add'>,
+    events: PageReceiverEvents,
+  ) {
+    this.#views = views;
+    this.#order = order;
+    this.#gate = gate;
+    this.#checked = checked;
+    this.#events = events;
+    this.#written = new Uint8Array(views.pageCount);
+    this.#target = this.#small.subarray(0, FRAME_HEADER_BYTES);
+  }
+
+  /** Where the next bytes of the stream go; never empty. */
+  get target(): Uint8Array {
+    return this.#filled === 0 ? this.#target : this.#target.subarray(this.#filled);
+  }
+
+  /** Forgets a frame that was cut in the middle: its connection was lost, and nothing is read from it any more. */
+  reset(): void {
+    this.#leave();
+    this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
+  }
+
+  /**
+   * `byteCount` bytes were written to `target`.
+   * @throws ProtocolError when they make no sense.
+   */
+  advance(byteCount: number): void {
+    this.receivedBytes += byteCount;
+    this.#filled += byteCount;
+    if (this.#filled < this.#target.length) return;
+    const reading = this.#reading;
+    switch (reading.what) {
+      case 'header':
+        this.#onHeader(decodeHeader(this.#small));
+        return;
+      case 'small-body':
+        this.#finishSmall(reading.header, Buffer.from(this.#small.subarray(0, reading.header.bodyBytes)));
+        return;
+      case 'window-head':
+        this.#onWindowHead(reading.header);
+        return;
+      case 'direct':
+        this.#onRun(reading);
+        return;
+      case 'staged':
+        this.#placeStaged(reading);
+    }
+  }
+
+  #expect(reading: Reading, target: Uint8Array): void {
+    this.#reading = reading;
+    this.#target = target;
+    this.#filled = 0;
+  }
+
+  #expectHeader(): void {
+    this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
+  }
+
+  #onHeader(header: FrameHeader): void {
+    if (header.name === 'PAGES') {
+      if (header.bodyBytes < WINDOW_HEAD_BYTES)
+        throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
+      if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
+        throw new ProtocolError(
+          this.isGuestRunning
+            ? 'PAGES would overwrite a running guest'
+            : 'PAGES are pushed to no running guest',
+        );
+      }
+      this.#expect({ what: 'window-head', header }, this.#small.subarray(0, WINDOW_HEAD_BYTES));
+      return;
+    }
+    if (header.bodyBytes > SMALL_BODY_BYTES_MAX)
+      throw new ProtocolError(`a ${header.name} frame does not belong on a page connection`);
+    if (header.bodyBytes === 0) this.#finishSmall(header, Buffer.alloc(0));
+    else this.#expect({ what: 'small-body', header }, this.#small.subarray(0, header.bodyBytes));
+  }
+
+  #finishSmall(header: FrameHeader, body: Buffer): void {
+    verifyFrame(header, body);
+    this.#expectHeader();
+    this.#events.frame({ header, body });
+  }
+
+  #onWindowHead(header: FrameHeader): void {
+    verifyFrame(header, this.#small.subarray(0, WINDOW_HEAD_BYTES));
+    const head = decodeWindowHead(this.#small, header, this.#views.pageCount);
+    this.#order.check(head);
+    const runs = runsIn(head);
+    const { flags } = header;
+    const isChecked = (flags & CHECKED) !== 0;
+    if (isChecked || (runs.length > 0 && (flags & PUSHED) !== 0) || runs.length > DIRECT_RUNS_MAX) {
+      const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
+      this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
+      return;
+    }
+    if ((flags & PUSHED) === 0) this.#enter();
+    if (runs.length === 0) this.#finishWindow(head, flags);
+    else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#runTarget(runs[0]!));
+  }
+
+  #onRun(reading: Extract<Reading, { what: 'direct' }>): void {
+    const run = reading.run + 1;
+    if (run === reading.runs.length) this.#finishWindow(reading.head, 0);
+    else this.#expect({ ...reading, run }, this.#runTarget(reading.runs[run]!));
+  }
+
+  #placeStaged({ head, runs, flags }: Extract<Reading, { what: 'staged' }>): void {
+    const pagesEnd = countPages(head.sent) * PAGE_BYTES;
+    if ((flags & CHECKED) !== 0) {
+      verifyPages(
+        this.#staging.subarray(0, pagesEnd),
+        this.#staging.subarray(pagesEnd, pagesEnd + PAGES_CHECK_BYTES),
+      );
+    }
+    // Looked at once more: the guest may have been handed over since the window's head.
+    if ((flags & PUSHED) === 0) this.#enter();
+    const spurnedBefore = this.spurnedPages;
+    let from = 0;
+    for (const [first, pastLast] of runs) {
+      if ((flags & PUSHED) !== 0) {
+        for (let page = first; page < pastLast; page++, from += PAGE_BYTES) {
+          this.#placeAbsent(page, this.#staging.subarray(from, from + PAGE_BYTES));
+        }
+      } else {
+        const to = from + (pastLast - first) * PAGE_BYTES;
+        this.#bytesOf([first, pastLast]).set(this.#staging.subarray(from, to));
+        this.#written.fill(1, first, pastLast);
+        from = to;
+      }
+    }
+    this.#finishWindow(head, flags, spurnedBefore);
+  }
+
+  #finishWindow(head: WindowHead, flags: number, spurnedBefore = this.spurnedPages): void {
+    const isPushed = (flags & PUSHED) !== 0;
+    const firstPage = head.window * REGION_PAGES;
+    for (let index = 0; index < head.zero.length; index++) {
+      let rest = head.zero[index]!;
+      while (rest !== 0) {
+        const page = firstPage + index * 32 + (31 - Math.clz32(rest & -rest));
+        rest &= rest - 1;
+        if (isPushed) this.#placeAbsent(page, undefined);
+        else this.#clear(page);
+      }
+    }
+    if (!isPushed && (flags & CHECKED) !== 0) this.#checked.add(head);
+    this.#leave();
+    this.#order.notePlaced(head);
+    this.#expectHeader();
+    if (isPushed) this.#events.arrived(pagesOf(head) - (this.spurnedPages - spurnedBefore));
+  }
+
+  #enter(): void {
+    if (!this.#gate.enter()) throw new ProtocolError('PAGES would overwrite a guest that was handed over');
+    this.#isInside = true;
+  }
+
+  #leave(): void {
+    if (!this.#isInside) return;
+    this.#isInside = false;
+    this.#gate.leave();
+  }
+
+  #placeAbsent(page: number, bytes: Uint8Array | undefined): void {
+    if (placeAbsentPage(this.#views, page, bytes)) this.#written[page] = 1;
+    else this.spurnedPages++;
+  }
+
+  #clear(page: number): void {
+    if (this.#written[page] === 0) return;
+    this.#bytesOf([page, page + 1]).fill(0);
+    this.#written[page] = 0;
+  }
+
+  // Where a run's bytes go. It counts as written from its first byte on: the connection may be cut in the middle.
+  #runTarget([first, pastLast]: Run): Uint8Array {
+    this.#written.fill(1, first, pastLast);
+    return this.#bytesOf([first, pastLast]);
+  }
+
+  #bytesOf([first, pastLast]: Run): Uint8Array {
+    return this.#views.bytes.subarray(first * PAGE_BYTES, pastLast * PAGE_BYTES);
+  }
+}
+
+// The runs of pages that a window brings bytes for, in the order in which they come.
+function runsIn({ window, sent }: WindowHead): Run[] {
+  const firstPage = window * REGION_PAGES;
+  return runsOf(sent).map(([first, pastLast]) => [firstPage + first, firstPage + pastLast]);
+}

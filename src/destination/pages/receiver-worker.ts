@@ -1,0 +1,195 @@
+// Entry of a receiver's worker: touches its share of guest memory, dials its page connection and places what comes.
+// Nobody imports this file; receivers.ts starts it.
+import type { Socket } from 'node:net';
+import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicUs } from '../../shared/clock.js';
+import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
+import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
+import { PAGE_BYTES, PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+import { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { PROTOCOL_VERSION, type Frame } from '../../shared/wire/frames.js';
+import { after } from '../../shared/timers.js';
+import { decodeMessage, encodeMessage } from '../../shared/wire/messages.js';
+import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
+import { refusalError } from '../../shared/wire/refusal.js';
+import { dial, type Address } from '../../shared/wire/sockets.js';
+import { giveWay } from '../../shared/thread-priority.js';
+import { CheckedPages } from './checked-pages.js';
+import { Dialler } from '../dialler.js';
+import { IncomingRound } from './incoming-round.js';
+import { PageReceiver } from './page-receiver.js';
+import { pageReads } from './page-reads.js';
+import { PlacementGate } from './placement-gate.js';
+import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
+
+export interface ReceiverWorkerData {
+  readonly memory: MemoryHandle;
+  readonly safepointWords: SharedArrayBuffer;
+  readonly placementGate: SharedArrayBuffer;
+  /** A double for each receiver: the bytes that came on its connections. */
+  readonly receivedBytes: SharedArrayBuffer;
+  readonly source: Address;
+  readonly migrationId: string;
+  /** This receiver's number and how many there are. */
+  readonly index: number;
+  readonly receivers: number;
+}
+
+export type ReceiverRequest =
+  | /** Gives up what is up or being dialled, and dials. */ { readonly kind: 'dial' }
+  | { readonly kind: 'exit' };
+
+export type ReceiverMessage =
+  | { readonly kind: 'touched' }
+  | { readonly kind: 'connected' }
+  | {
+      readonly kind: 'round-placed';
+      readonly round: number;
+      readonly pages: number;
+    }
+  /** Pages have come since this was told, a second ago or so. */
+  | { readonly kind: 'moved' }
+  /** The last page that the running guest lacked is placed. */
+  | { readonly kind: 'all-arrived' }
+  | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
+
+/** Once is a lost packet made good in it; a source that cannot be reached is told so soon, and what was lost is dialled again. */
+const DIAL_MS = 2500;
+
+/** A source that takes the connection and does not welcome us for this long is dialled again. */
+const GREETING_MS = 5000;
+
+/** How often it is told that pages come in. */
+const LIFE_MS = 1000;
+
+const port = parentPort;
+assert(port !== null, 'receiver-worker.ts runs as a worker');
+giveWay();
+const own = workerData as ReceiverWorkerData;
+const views = viewMemory(own.memory);
+const safepoints = new SafepointControl(own.safepointWords);
+/** Bytes that came, of each receiver; this one writes its own. */
+const receivedBytes = new Float64Array(own.receivedBytes);
+const stall = new StallWatch();
+const round = new IncomingRound(own);
+const gate = new PlacementGate(own.placementGate, views.pageCount);
+const checkedPages = new CheckedPages(gate.checkedPages, own);
+
+const tell = (message: ReceiverMessage): void => {
+  port.postMessage(message);
+};
+
+const receiver = new PageReceiver(views, round, gate, checkedPages, {
+  frame: onFrame,
+  arrived: (pages) => {
+    safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < PageState.ABSENT);
+    if (pages > 0 && safepoints.notePlaced(pages) === 0) tell({ kind: 'all-arrived' });
+  },
+});
+
+const dialler = new Dialler<Socket>({
+  name: 'a page connection',
+  greetingMs: GREETING_MS,
+  dial: (attempt) =>
+    dial(
+      own.source,
+      DIAL_MS,
+      // Answered before each read: the kernel writes straight into guest memory, or wherever the receiver says.
+      pageReads(
+        receiver,
+        attempt,
+        (byteCount) => {
+          receivedBytes[own.index]! += byteCount;
+          // Nobody overwrites a running guest, whatever the peer says.
+          receiver.isGuestRunning = safepoints.isHandedOver;
+        },
+        (error) => {
+          dialler.lose(attempt, error);
+        },
+      ),
+    ),
+  after,
+  up: (socket) => {
+    // Not before: until now the connection before this one may have been read.
+    receiver.reset();
+    const hello = encodeMessage({
+      name: 'HELLO',
+      version: PROTOCOL_VERSION,
+      role: 'pages',
+      migrationId: own.migrationId,
+      welcomedBy: '',
+      index: own.index,
+      round: round.round,
+      windows: round.windows,
+    });
+    socket.write(Buffer.concat(hello));
+  },
+  lost: ({ code, message }) => {
+    // Nothing is read from it any more.
+    receiver.reset();
+    tell({ kind: 'lost', code, reason: message });
+  },
+});
+
+port.on('message', (request: ReceiverRequest) => {
+  if (request.kind === 'dial') {
+    dialler.dial();
+    return;
+  }
+  clearInterval(stallWatch);
+  clearInterval(lifeWatch);
+  dialler.close();
+  port.close();
+});
+
+// In the middle of a round something has to come; after the hand-over the main thread watches what is lacking. While
+// bytes come on any connection, this one waits for its turn.
+const stallWatch = setInterval(() => {
+  // Before the hand-over the source always copies something: when all connections are silent, what was last said on one
+  // of them may be lost, the end of a round or its acknowledgement, and only we can dial. Dialling an idle one costs little.
+  const isExpecting = dialler.socket !== undefined && !safepoints.isHandedOver;
+  const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
+  if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
+    dialler.loseCurrent(
+      new MicrostunError('CONNECTION_LOST', `nothing came on the page connections for ${STALL_MS_MAX} ms`),
+    );
+}, STALL_MS_MAX / 8);
+
+// The main thread waits for a source as long as it sends pages; greetings are none.
+let toldBytes = 0;
+const lifeWatch = setInterval(() => {
+  if (receiver.receivedBytes - toldBytes < PAGE_BYTES) return;
+  toldBytes = receiver.receivedBytes;
+  tell({ kind: 'moved' });
+}, LIFE_MS);
+
+touchMemory();
+tell({ kind: 'touched' });
+dialler.dial();
+
+// The first touch of a page costs the kernel microseconds; here it delays nobody.
+function touchMemory(): void {
+  const { bytes, pageCount } = views;
+  for (let window = own.index; window * REGION_PAGES < pageCount; window += own.receivers) {
+    const end = Math.min(pageCount, (window + 1) * REGION_PAGES);
+    for (let page = window * REGION_PAGES; page < end; page++) bytes[page * PAGE_BYTES] = 0;
+  }
+}
+
+function onFrame(frame: Frame): void {
+  if (frame.header.name === 'ROUND_END') {
+    const [ended, pages] = decodeMark(frame.body);
+    round.end(ended, pages);
+    checkedPages.begin(ended);
+    // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
+    tell({ kind: 'round-placed', round: ended, pages });
+    dialler.socket?.write(encodeMark('ROUND_PLACED', ended, pages));
+    return;
+  }
+  const message = decodeMessage(frame);
+  if (message.name === 'WELCOME') {
+    dialler.noteWelcome();
+    tell({ kind: 'connected' });
+  } else if (message.name === 'REFUSAL') throw refusalError(message);
+  else throw new ProtocolError(`the source sent ${message.name} on a page connection`);
+}

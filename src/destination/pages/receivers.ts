@@ -1,0 +1,163 @@
+// The receivers as the main thread holds them: one worker and one page connection each.
+// Turns their messages into events; decides nothing.
+import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
+import type { SharedMachine } from '../../shared/guest/shared-machine.js';
+import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import { PAGE_BYTES } from '../../shared/memory/pages.js';
+import { WorkerThread } from '../../shared/worker-thread.js';
+import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
+import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
+import { RoundShares } from './round-shares.js';
+
+export interface ReceiverEvents {
+  /** All of guest memory has been touched. */
+  touched(): void;
+  /** All connections of `round` have been placed; `pages` in all. */
+  roundPlaced(round: number, pages: number): void;
+  /** The last page that the running guest lacked is placed. */
+  allArrived(): void;
+  /** Pages have come, if it was asked a second ago or so. */
+  moved(): void;
+  /** A connection is up; all of them are when `isWhole`. */
+  connected(isWhole: boolean): void;
+  lost(error: MicrostunError): void;
+  failed(error: MicrostunError): void;
+  /** The source breaks the protocol in a way that no connection can see by itself. */
+  outOfTurn(error: MicrostunError): void;
+}
+
+const CLOSE_MS = 2000;
+
+export class ReceiverPool {
+  readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[] = [];
+  readonly #events: ReceiverEvents;
+  readonly #workerData: readonly ReceiverWorkerData[];
+  #touched = 0;
+  readonly #shares: RoundShares;
+  readonly #gate: PlacementGate;
+  readonly #receivedBytes: Float64Array;
+  /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
+  readonly #lines: ('dialling' | 'up' | 'lost')[];
+
+  constructor(
+    machine: SharedMachine,
+    host: string,
+    ports: readonly number[],
+    migrationId: string,
+    events: ReceiverEvents,
+  ) {
+    this.#events = events;
+    this.#shares = new RoundShares(ports.length);
+    this.#lines = ports.map(() => 'dialling');
+    const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
+    const placementGate = allocatePlacementGate(pageCount);
+    this.#gate = new PlacementGate(placementGate, pageCount);
+    const receivedBytes = new SharedArrayBuffer(8 * ports.length);
+    this.#receivedBytes = new Float64Array(receivedBytes);
+    this.#workerData = ports.map((port, index) => ({
+      memory: machine.memory,
+      safepointWords: machine.safepointWords,
+      placementGate,
+      receivedBytes,
+      source: { host, port },
+      migrationId,
+      index,
+      receivers: ports.length,
+    }));
+  }
+
+  /**
+   * Starts the workers, which touch memory and dial. Those that were started before one that cannot be are ended by
+   * `close`, as all are.
+   * @throws MicrostunError WORKER_FAILED when the host allows no further thread.
+   */
+  start(): void {
+    const entry = new URL('./receiver-worker.js', import.meta.url);
+    for (const [index, workerData] of this.#workerData.entries()) {
+      this.#workers.push(
+        new WorkerThread<ReceiverRequest, ReceiverMessage>(
+          `receiver ${index}`,
+          entry,
+          workerData,
+          (message) => {
+            this.#receive(index, message);
+          },
+          (error) => {
+            this.#events.failed(error);
+          },
+        ),
+      );
+    }
+  }
+
+  #receive(index: number, message: ReceiverMessage): void {
+    switch (message.kind) {
+      case 'touched':
+        if (++this.#touched === this.#workers.length) this.#events.touched();
+        return;
+      case 'connected':
+        this.#lines[index] = 'up';
+        this.#events.connected(this.#lines.every((line) => line === 'up'));
+        return;
+      case 'round-placed':
+        this.#onRoundPlaced(index, message.round, message.pages);
+        return;
+      case 'moved':
+        this.#events.moved();
+        return;
+      case 'all-arrived':
+        this.#events.allArrived();
+        return;
+      case 'lost':
+        this.#lines[index] = 'lost';
+        this.#events.lost(new MicrostunError(message.code, message.reason));
+    }
+  }
+
+  #onRoundPlaced(index: number, round: number, pages: number): void {
+    try {
+      const placed = this.#shares.placed(index, round, pages);
+      if (placed !== undefined) this.#events.roundPlaced(placed.round, placed.pages);
+    } catch (error) {
+      this.#events.outOfTurn(asMicrostunError(error, 'PROTOCOL'));
+    }
+  }
+
+  /**
+   * From now on no receiver overwrites a page; pages are placed only where they are absent. False when one is about to
+   * or does, which it is only if the source hands over while a round is under way.
+   */
+  shut(): boolean {
+    return this.#gate.shut();
+  }
+
+  /** Bytes that came on all page connections so far; a moment old. */
+  get receivedBytes(): number {
+    return this.#receivedBytes.reduce((total, bytes) => total + bytes, 0);
+  }
+
+  /** The pages of the newest round that came CHECKED. Whole once the gate is shut and that round placed. */
+  get checkedPages(): PageBitmap {
+    return this.#gate.checkedPages;
+  }
+
+  /** Gives up all connections, and dials under way, and dials them again: nothing moves on them. */
+  redial(): void {
+    for (const index of this.#workers.keys()) this.#dial(index);
+  }
+
+  /** Dials again what was lost. */
+  reconnect(): void {
+    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#dial(index);
+  }
+
+  #dial(index: number): void {
+    this.#lines[index] = 'dialling';
+    this.#workers[index]!.post({ kind: 'dial' });
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.#workers) worker.post({ kind: 'exit' });
+    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(CLOSE_MS)));
+  }
+}

@@ -1,0 +1,104 @@
+// Answers the requests of one fault connection, one page each, no faster than the socket takes them.
+// Knows guest memory and one socket; who called, and what is done with an error, is the page server's worker.
+import { ProtocolError } from '../../shared/errors.js';
+import type { MemoryViews } from '../../shared/memory/layout.js';
+import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
+import { FrameReader, type Frame } from '../../shared/wire/frames.js';
+import { decodeMark, encodePageSent, REQUESTS_MAX } from '../../shared/wire/page-frames.js';
+import type { Pacer } from '../pages/pacer.js';
+
+/** What the answers need of a socket. */
+export interface AnswerSocket {
+  readonly destroyed: boolean;
+  write(bytes: Uint8Array, sent: () => void): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+export class PageAnswers {
+  readonly #views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>;
+  readonly #socket: AnswerSocket;
+  readonly #mayAsk: () => boolean;
+  readonly #pacer: Pick<Pacer, 'take'> | undefined;
+  readonly #reader = new FrameReader(['PAGE_WANTED']);
+  /** Asked for and not answered yet; at most what one read brought, since no more is read until they are. */
+  readonly #wanted: PageNumber[] = [];
+  /** Answers that the kernel has not taken. */
+  #unsent = 0;
+  #isPaused = false;
+  /** Answers that the bandwidth holds back, one after the other. */
+  #paced = Promise.resolve();
+
+  /** `mayAsk`: whether the guest was handed over with pages to follow. */
+  constructor(
+    views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>,
+    socket: AnswerSocket,
+    mayAsk: () => boolean,
+    pacer: Pick<Pacer, 'take'> | undefined,
+  ) {
+    this.#views = views;
+    this.#socket = socket;
+    this.#mayAsk = mayAsk;
+    this.#pacer = pacer;
+  }
+
+  /** Bytes of a request that has begun and is not whole. */
+  get pendingBytes(): number {
+    return this.#reader.pendingBytes;
+  }
+
+  /**
+   * Takes the next bytes of the connection.
+   * @throws ProtocolError when they make no sense, or come before the guest was handed over.
+   */
+  take(chunk: Buffer): void {
+    for (const frame of this.#reader.consume(chunk)) this.#wanted.push(this.#pageOf(frame));
+    this.#answer();
+  }
+
+  #pageOf({ body }: Frame): PageNumber {
+    const [page] = decodeMark(body);
+    const { pageCount } = this.#views;
+    if (page >= pageCount)
+      throw new ProtocolError(`page ${page} lies outside of a guest of ${pageCount} pages`);
+    if (!this.#mayAsk())
+      throw new ProtocolError(`page ${page} was asked for before the guest was handed over`);
+    return page;
+  }
+
+  // A peer that does not read its answers is not read any more: they are bounded, and so is what it asks.
+  #answer(): void {
+    while (this.#unsent < REQUESTS_MAX) {
+      const page = this.#wanted.shift();
+      if (page === undefined) break;
+      this.#unsent++;
+      this.#send(page);
+    }
+    const isBehind = this.#wanted.length > 0;
+    if (isBehind === this.#isPaused) return;
+    this.#isPaused = isBehind;
+    if (isBehind) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  // In order; the guest is gone, so its pages do not change any more.
+  #send(page: PageNumber): void {
+    const { bytes, dirtyWords } = this.#views;
+    const answer = encodePageSent(page, bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+    // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
+    Atomics.and(dirtyWords, page >>> 5, ~(1 << (page & 31)));
+    const write = (): void => {
+      // On a connection that was lost meanwhile the page is asked for again.
+      if (!this.#socket.destroyed) this.#socket.write(answer, this.#noteSent);
+    };
+    const pacer = this.#pacer;
+    if (pacer === undefined) write();
+    else this.#paced = this.#paced.then(() => pacer.take(answer.length)).then(write);
+  }
+
+  // Or lost with the connection, which then asks for nothing more.
+  readonly #noteSent = (): void => {
+    this.#unsent--;
+    if (!this.#socket.destroyed) this.#answer();
+  };
+}

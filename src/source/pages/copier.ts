@@ -1,0 +1,364 @@
+// A copier: sends its share of a round's windows over one page connection and waits until they are placed. When the
+// connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
+// Owns the conversation, not the listening; runs on a copier worker's thread.
+import type { Socket } from 'node:net';
+import { monotonicUs } from '../../shared/clock.js';
+import { MicrostunError, ProtocolError, messageOf } from '../../shared/errors.js';
+import type { MemoryViews } from '../../shared/memory/layout.js';
+import { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
+import type { MessageOf } from '../../shared/wire/messages.js';
+import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
+import { endSocket } from '../../shared/wire/sockets.js';
+import { ConnectionWatch } from './connection-watch.js';
+import type { CopierWords } from './copier-words.js';
+import { Pacer, piecesOf } from './pacer.js';
+import { PieceSize } from './piece-size.js';
+import { unacknowledgedBytes } from './unacknowledged-bytes.js';
+import { WindowWriter } from './window-writer.js';
+
+/** What one connection carried of a round. */
+export interface RoundShare {
+  readonly round: number;
+  readonly sentPages: number;
+  readonly zeroPages: number;
+  /** Bytes of frames around the pages, with the zero pages' bits. */
+  readonly framingBytes: number;
+}
+
+/** What a connection's bytes were besides windows, and what its sockets counted in all. */
+export interface ConnectionBytes {
+  readonly control: number;
+  readonly socket: number;
+  /** How often the connection was cut and made again. */
+  readonly cuts: number;
+}
+
+/** Bytes handed to the socket and not yet to the kernel, at the most; bounds memory and how stale a page can be. */
+const QUEUED_BYTES_MAX = 8 << 20;
+
+/** How often a connection is looked at while a round is under way. */
+const LOOK_MS = 1000;
+
+/** Who counts what is sent, and may stop a round. */
+export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
+
+/** Where a copier goes on: at a page of a window. */
+interface Place {
+  readonly window: number;
+  readonly from: number;
+}
+
+/** A frame of the round that was handed to a socket: a window, or a piece of one. */
+interface SentFrame extends Place {
+  readonly sentPages: number;
+  readonly zeroPages: number;
+  readonly framingBytes: number;
+}
+
+/** A socket together with what fails when it is lost. */
+interface Connection {
+  readonly socket: Socket;
+  readonly reader: FrameReader;
+  readonly lost: Promise<never>;
+}
+
+export class Copier {
+  readonly #views: MemoryViews;
+  readonly #writer: WindowWriter;
+  readonly #dirty: PageBitmap;
+  readonly #onLost: (error: MicrostunError) => void;
+  readonly #pacer: Pacer | undefined;
+  readonly #pieces = new PieceSize();
+  readonly #unacknowledged: (socket: Socket) => number | undefined;
+  #connection: Connection | undefined;
+  #attached: (() => void) | undefined;
+  #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
+  #placed: ((round: number, pages: number) => void) | undefined;
+  #controlBytes = 0;
+  #closedSocketBytes = 0;
+  #connections = 0;
+
+  /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
+  constructor(
+    views: MemoryViews,
+    bytesPerSecond: number | undefined,
+    onLost: (error: MicrostunError) => void,
+    unacknowledged: (socket: Socket) => number | undefined = unacknowledgedBytes,
+  ) {
+    this.#unacknowledged = unacknowledged;
+    this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
+    this.#views = views;
+    this.#writer = new WindowWriter(views, QUEUED_BYTES_MAX);
+    this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
+    this.#onLost = onLost;
+  }
+
+  /** Takes a greeted connection, the first or the next; `greetingBytes` is what the greeting took, both ways. */
+  attach(socket: Socket, hello: MessageOf<'HELLO'>, greetingBytes: number): void {
+    // A destination that comes again has lost its old connection, whether or not that is known here.
+    this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
+    this.#connections++;
+    this.#controlBytes += greetingBytes;
+    this.#hello = hello;
+    const reader = new FrameReader(['ROUND_PLACED']);
+    let fail: (error: MicrostunError) => void = () => undefined;
+    const lost = new Promise<never>((_resolve, reject) => {
+      fail = reject;
+    });
+    lost.catch(() => undefined);
+    const connection: Connection = { socket, reader, lost };
+    this.#connection = connection;
+    const lose = (error: MicrostunError): void => {
+      fail(error);
+      if (this.#connection === connection) this.#drop(error, true);
+    };
+    socket.on('error', (error) => {
+      lose(
+        new MicrostunError('CONNECTION_LOST', `a page connection was lost: ${messageOf(error)}`, {
+          cause: error,
+        }),
+      );
+    });
+    socket.on('close', () => {
+      lose(new MicrostunError('CONNECTION_LOST', 'a page connection was closed by the destination'));
+    });
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        for (const frame of reader.consume(chunk)) this.#receive(frame);
+      } catch (error) {
+        // Damaged bytes end the connection and not the round: it goes on over the next one.
+        lose(
+          new MicrostunError('CONNECTION_LOST', `a page connection was given up: ${messageOf(error)}`, {
+            cause: error,
+          }),
+        );
+      }
+    });
+    socket.resume();
+    this.#attached?.();
+  }
+
+  #drop(error: MicrostunError, tells: boolean): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#connection = undefined;
+    this.#closedSocketBytes += connection.socket.bytesWritten + connection.socket.bytesRead;
+    connection.socket.destroy();
+    if (tells) this.#onLost(error);
+  }
+
+  /**
+   * Sends windows `index`, `index + stride`, … of the pages in the shared dirty bitmap; a window always travels on the
+   * same connection, so an older copy of a page never overtakes a newer one. Resolves when the destination has placed
+   * them all, over as many connections as it takes. A round that `progress` stops ends before its next window.
+   *
+   * Of a round that is copied while the guest runs, the pages that were placed leave the dirty bitmap: what is in it
+   * afterwards was not sent.
+   */
+  async copyRound(
+    round: number,
+    index: number,
+    stride: number,
+    flags: number,
+    progress: RoundProgress,
+  ): Promise<RoundShare> {
+    const watch = this.#watchForStall();
+    try {
+      return await this.#copyWatched(round, index, stride, flags, progress);
+    } finally {
+      clearInterval(watch);
+    }
+  }
+
+  // A destination whose host acknowledges nothing for long has lost the connection, even if it seems up. What our own
+  // kernel takes is no measure of that: behind megabytes that it holds, a slow link lives on while it takes nothing.
+  #watchForStall(): NodeJS.Timeout {
+    const watch = new ConnectionWatch();
+    let watched: Socket | undefined;
+    return setInterval(() => {
+      const socket = this.#connection?.socket;
+      if (socket !== watched) watch.begin();
+      watched = socket;
+      const counts = socket && {
+        taken: socket.bytesWritten - socket.writableLength,
+        unacknowledged: this.#unacknowledged(socket),
+      };
+      if (watch.isStill(monotonicUs() / 1000, counts)) socket?.destroy();
+    }, LOOK_MS);
+  }
+
+  async #copyWatched(
+    round: number,
+    index: number,
+    stride: number,
+    flags: number,
+    progress: RoundProgress,
+  ): Promise<RoundShare> {
+    const sent: SentFrame[] = [];
+    const share = (moreFramingBytes: number): RoundShare => {
+      this.#pieces.noteRoundPlaced();
+      if (flags === 0) for (const { window } of sent) this.#forgetWindow(window);
+      return this.#share(round, sent, moreFramingBytes);
+    };
+    let next: Place = { window: index, from: 0 };
+    let sentAgainFramingBytes = 0;
+    let arrivedBefore = 0;
+    for (;;) {
+      const connection = await this.#connected();
+      try {
+        while (next.window < this.#views.regionCount) {
+          // A window that has begun is ended: its pages leave the dirty bitmap together.
+          if (next.from === 0 && progress.isStopped(round)) break;
+          const place: Place = next;
+          const frame = this.#writer.frame(
+            this.#dirty,
+            round,
+            place.window,
+            flags,
+            place.from,
+            this.#pieces.pages,
+          );
+          next =
+            frame === undefined || frame.pastLast === REGION_PAGES
+              ? { window: place.window + stride, from: 0 }
+              : { window: place.window, from: frame.pastLast };
+          if (frame === undefined) continue;
+          const { sentPages, zeroPages, frameBytes } = frame;
+          sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
+          this.#pieces.noteWritten(sentPages);
+          await this.#write(connection, frame.parts);
+          progress.count(sentPages + zeroPages, frameBytes);
+        }
+        const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
+        const end = encodeMark('ROUND_END', round, pages);
+        const placed = this.#awaitPlaced(round, pages);
+        await this.#write(connection, [end]);
+        await Promise.race([placed, connection.lost]);
+        return share(sentAgainFramingBytes + end.length);
+      } catch (error) {
+        if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
+        await this.#connected();
+        const hello = this.#hello;
+        if (hello.round > round) return share(sentAgainFramingBytes);
+        const arrived = hello.round === round ? hello.windows : 0;
+        if (arrived > sent.length)
+          throw new ProtocolError(`${arrived} windows arrived, but ${sent.length} were sent`, {
+            cause: error,
+          });
+        const { window, from } = sent[arrived] ?? next;
+        next = { window, from };
+        this.#pieces.noteCut(sum(sent.slice(arrivedBefore, arrived), (one) => one.sentPages));
+        arrivedBefore = arrived;
+        sentAgainFramingBytes += sum(sent.slice(arrived), (one) => one.framingBytes);
+        sent.length = arrived;
+      }
+    }
+  }
+
+  // Its pages are placed. A window's bits are whole words, and no other copier's.
+  #forgetWindow(window: number): void {
+    const firstWord = (window * REGION_PAGES) >>> 5;
+    this.#dirty.words.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
+  }
+
+  #share(round: number, sent: readonly SentFrame[], moreFramingBytes: number): RoundShare {
+    return {
+      round,
+      sentPages: sum(sent, (one) => one.sentPages),
+      zeroPages: sum(sent, (one) => one.zeroPages),
+      framingBytes: sum(sent, (one) => one.framingBytes) + moreFramingBytes,
+    };
+  }
+
+  get bytes(): ConnectionBytes {
+    const socket = this.#connection?.socket;
+    return {
+      control: this.#controlBytes,
+      socket: this.#closedSocketBytes + (socket === undefined ? 0 : socket.bytesWritten + socket.bytesRead),
+      cuts: Math.max(0, this.#connections - 1),
+    };
+  }
+
+  /** Bytes that the kernel took or brought, over all connections: what does not change does not move. */
+  get movedBytes(): number {
+    const socket = this.#connection?.socket;
+    const open = socket === undefined ? 0 : socket.bytesWritten - socket.writableLength + socket.bytesRead;
+    return this.#closedSocketBytes + open;
+  }
+
+  /** Says no more; the connection ends in order. */
+  end(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection !== undefined) endSocket(connection.socket);
+  }
+
+  async #connected(): Promise<Connection> {
+    for (;;) {
+      if (this.#connection !== undefined) return this.#connection;
+      await new Promise<void>((resolve) => {
+        this.#attached = resolve;
+      });
+    }
+  }
+
+  // Piece by piece as the bandwidth allows. A connection that is lost meanwhile has told so.
+  async #writePaced({ socket, lost }: Connection, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
+    for (const piece of piecesOf(parts, pacer.pieceBytes)) {
+      await Promise.race([pacer.take(piece.length), lost]);
+      if (socket.destroyed) await lost;
+      socket.write(piece);
+    }
+  }
+
+  // One writev a window; waits while more than QUEUED_BYTES_MAX are queued.
+  async #write(connection: Connection, parts: readonly Uint8Array[]): Promise<void> {
+    const { socket, lost } = connection;
+    if (socket.destroyed) await lost;
+    if (this.#pacer !== undefined) await this.#writePaced(connection, parts, this.#pacer);
+    else {
+      socket.cork();
+      for (const part of parts) socket.write(part);
+      socket.uncork();
+    }
+    while (socket.writableLength > QUEUED_BYTES_MAX) {
+      await Promise.race([
+        lost,
+        new Promise<void>((resolve) => {
+          socket.once('drain', resolve);
+        }),
+      ]);
+    }
+  }
+
+  #awaitPlaced(round: number, pages: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#placed = (placedRound, placedPages) => {
+        if (placedRound === round && placedPages === pages) resolve();
+        else {
+          reject(
+            new ProtocolError(
+              `round ${placedRound} with ${placedPages} pages was acknowledged, not ${round} with ${pages}`,
+            ),
+          );
+        }
+      };
+    });
+  }
+
+  #receive({ header, body }: Frame): void {
+    if (header.name !== 'ROUND_PLACED' || this.#placed === undefined) {
+      throw new ProtocolError(`the destination sent ${header.name} on a page connection out of turn`);
+    }
+    this.#controlBytes += FRAME_HEADER_BYTES + body.length;
+    const placed = this.#placed;
+    this.#placed = undefined;
+    placed(...decodeMark(body));
+  }
+}
+
+function sum<T>(items: readonly T[], pick: (item: T) => number): number {
+  return items.reduce((total, item) => total + pick(item), 0);
+}
