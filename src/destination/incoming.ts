@@ -1,9 +1,7 @@
 // One incoming migration: drives the reception's state machine with its control connection, receivers and machine.
 // Decides nothing by itself; every decision is in states/step.ts.
-import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { Belongings } from '../shared/belongings.js';
-import { monotonicUs } from '../shared/clock.js';
 import {
   assert,
   asMicrostunError,
@@ -21,10 +19,11 @@ import { viewMemory } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
-import { Timers } from '../shared/timers.js';
-import { Channel, SILENCE_MS_MAX } from '../shared/wire/channel.js';
+import type { Cancellable, Time } from '../shared/time.js';
+import { hostTime, Timers } from '../shared/timers.js';
+import { SILENCE_MS_MAX } from '../shared/wire/channel.js';
+import type { ControlConnection, UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
-import { peerHostOf } from '../shared/wire/sockets.js';
 import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
 import { Preparation, type PreparationParts } from './preparation.js';
 import { ReceptionRehearsal } from './rehearsal.js';
@@ -74,11 +73,12 @@ const SAMPLES_QUEUED_BYTES_MAX = 64 * 1024;
 export class IncomingMigration {
   readonly id: string;
   readonly #options: ReceiveOptions;
+  readonly #time: Time;
   readonly #logger: Logger;
   readonly #events = new EventQueue<ReceptionEvent>();
   readonly #timers: Timers<ReceptionTimer>;
   #stage: Stage = beginReception();
-  #channel: Channel | undefined;
+  #control: ControlConnection | undefined;
   #sourceHost = '';
   readonly #preparation: Preparation;
   readonly #auditing = new Belongings();
@@ -92,7 +92,7 @@ export class IncomingMigration {
   /** When the timer `farewell` is due, and how many pages were lacking when it was armed. */
   #farewellDueAt = 0;
   #lackedAtFarewell = 0;
-  #stallWatch: NodeJS.Timeout | undefined;
+  #stallWatch: Cancellable | undefined;
   #ending: Ending | undefined;
   #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
@@ -100,12 +100,13 @@ export class IncomingMigration {
   #receivedAt = 0;
   #validatedAt = 0;
 
-  constructor(id: string, options: ReceiveOptions) {
+  constructor(id: string, options: ReceiveOptions, time = hostTime) {
     this.id = id;
+    this.#time = time;
     this.#options = options;
     this.#logger = options.logger.child({ migration: id });
     this.#preparation = this.#newPreparation();
-    this.#timers = new Timers((timer) => {
+    this.#timers = new Timers(this.#time, (timer) => {
       const isHeard = timer === 'farewell' && this.#isSourceHeard();
       this.#events.push(isHeard ? { kind: 'source-heard' } : { kind: 'timer', timer });
     });
@@ -132,31 +133,30 @@ export class IncomingMigration {
 
   /** Whether its source went away before the hand-over: it may come back, but another migration may take the place. */
   get isAbandoned(): boolean {
-    return this.#channel === undefined && isRefusable(this.#stage);
+    return this.#control === undefined && isRefusable(this.#stage);
   }
 
   /** Takes a greeted and welcomed control connection, the first one or a new one; the old one is dropped. */
-  attach(socket: Socket): void {
-    this.#channel?.destroy();
-    const channel = new Channel(socket, {
+  attach(offered: UnclaimedConnection): void {
+    this.#control?.destroy();
+    const control = offered.claim({
       received: ({ message, receivedAt }) => {
-        if (this.#channel === channel) this.#events.push({ kind: 'received', message, receivedAt });
+        if (this.#control === control) this.#events.push({ kind: 'received', message, receivedAt });
       },
       backlog: () => this.#events.length,
       closed: (error) => {
-        if (this.#channel !== channel) return;
-        this.#channel = undefined;
+        if (this.#control !== control) return;
+        this.#control = undefined;
         this.#events.push({
           kind: 'control-lost',
           error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
         });
       },
     });
-    channel.expectLife(SILENCE_MS_MAX);
-    this.#channel = channel;
-    this.#sourceHost = peerHostOf(socket);
+    control.expectLife(SILENCE_MS_MAX);
+    this.#control = control;
+    this.#sourceHost = offered.peerHost;
     this.#events.push({ kind: 'attached' });
-    socket.resume();
   }
 
   /** Asks to cancel: honoured until the hand-over has come, and while the guest lacks pages and its source is away. */
@@ -180,7 +180,7 @@ export class IncomingMigration {
 
   async #finish(ending: Ending): Promise<Reception> {
     this.#timers.disarmAll();
-    clearInterval(this.#stallWatch);
+    this.#stallWatch?.cancel();
     // The set-up may be under way still: it ends, and all that it made ends with it.
     await Promise.all([this.#preparation.close(ending.kind !== 'refused'), this.#auditing.close()]);
     switch (ending.kind) {
@@ -212,10 +212,10 @@ export class IncomingMigration {
   #perform(effect: ReceptionEffect): void {
     switch (effect.kind) {
       case 'send':
-        this.#channel?.send(effect.message);
+        this.#control?.send(effect.message);
         return;
       case 'pong':
-        this.#channel?.send({ name: 'PONG', sentAt: effect.sentAt, answeredAt: monotonicUs() });
+        this.#control?.send({ name: 'PONG', sentAt: effect.sentAt, answeredAt: this.#time.nowUs() });
         return;
       case 'hang-up':
         this.#hangUp();
@@ -251,7 +251,7 @@ export class IncomingMigration {
         return;
       case 'arm':
         if (effect.timer === 'farewell') {
-          this.#farewellDueAt = monotonicUs() + effect.ms * 1000;
+          this.#farewellDueAt = this.#time.nowUs() + effect.ms * 1000;
           this.#lackedAtFarewell = this.#preparation.machine?.safepoints.lackingPages ?? 0;
         }
         this.#timers.arm(effect.timer, effect.ms);
@@ -285,7 +285,7 @@ export class IncomingMigration {
   // Pages come over connections of their own. And whoever was stopped could hear nothing: what is queued comes now.
   #isSourceHeard(): boolean {
     const lacks = this.#preparation.machine?.safepoints.lackingPages ?? 0;
-    return lacks !== this.#lackedAtFarewell || monotonicUs() - this.#farewellDueAt > SLEPT_MS * 1000;
+    return lacks !== this.#lackedAtFarewell || this.#time.nowUs() - this.#farewellDueAt > SLEPT_MS * 1000;
   }
 
   #start(work: Promise<ReceptionEvent | undefined>, code: RefusalCode): void {
@@ -304,9 +304,9 @@ export class IncomingMigration {
   }
 
   #hangUp(): void {
-    const channel = this.#channel;
-    this.#channel = undefined;
-    channel?.end();
+    const control = this.#control;
+    this.#control = undefined;
+    control?.end();
   }
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
@@ -343,7 +343,7 @@ export class IncomingMigration {
         },
         sampled: (samples) => {
           // A source that does not read gets none: they are not kept for it.
-          if ((this.#channel?.socket.writableLength ?? Infinity) < SAMPLES_QUEUED_BYTES_MAX)
+          if ((this.#control?.queuedBytes ?? Infinity) < SAMPLES_QUEUED_BYTES_MAX)
             this.#events.push({ kind: 'sampled', samples });
         },
         receivers: {
@@ -406,7 +406,7 @@ export class IncomingMigration {
       latencyP99Us: Math.min(longestFaultUs, quantileOf(faultBuckets, 0.99)),
       latencyMaxUs: longestFaultUs,
       latencyBuckets: [...faultBuckets],
-      durationMs: (monotonicUs() - this.#resumedAt) / 1000,
+      durationMs: (this.#time.nowUs() - this.#resumedAt) / 1000,
     };
   }
 
@@ -440,7 +440,7 @@ export class IncomingMigration {
       const { lacking, lackingPages } = checkHandOver(guest, handOver);
       this.#machineOf().assertParked();
       this.#lacking = lacking;
-      this.#validatedAt = monotonicUs();
+      this.#validatedAt = this.#time.nowUs();
       return {
         kind: 'validated',
         validated: { validationMs: (this.#validatedAt - this.#receivedAt) / 1000, lackingPages },
@@ -474,11 +474,11 @@ export class IncomingMigration {
     const lackingPages = handOver.pagesFollow ? lacking.count() : 0;
     if (lackingPages > 0) markAbsent(viewMemory(machine.shared.memory), lacking);
     machine.safepoints.handOver(lackingPages);
-    const placedAt = monotonicUs();
+    const placedAt = this.#time.nowUs();
     this.#resumedAt = placedAt;
     machine.restore(handOver);
     await machine.resume();
-    const answeredAt = monotonicUs();
+    const answeredAt = this.#time.nowUs();
     // All that can wait does so until the answer is on its way.
     setImmediate(() => {
       if (this.#ending !== undefined) return;
@@ -503,16 +503,16 @@ export class IncomingMigration {
   // A push on which nothing moves, while the source is there, has lost its connections even if they seem up.
   #watchForStall(machine: GuestMachine): void {
     const stall = new StallWatch();
-    this.#stallWatch = setInterval(() => {
+    this.#stallWatch = this.#time.every(STALL_MS_MAX / 8, () => {
       const lacking = machine.safepoints.lackingPages;
       // Bytes of the push, and pages that faults brought: a window of the push may take minutes on a slow link.
       const progress = (this.#preparation.receivers?.receivedBytes ?? 0) - lacking;
-      const isExpecting = lacking > 0 && this.#channel !== undefined;
-      if (!stall.isStalled(monotonicUs() / 1000, progress, isExpecting)) return;
+      const isExpecting = lacking > 0 && this.#control !== undefined;
+      if (!stall.isStalled(this.#time.nowUs() / 1000, progress, isExpecting)) return;
       this.#logger.warn('nothing has come for long; dialling the page and fault connections again');
       this.#preparation.receivers?.redial();
       this.#preparation.fetcher?.redial();
-    }, STALL_MS_MAX / 8);
+    });
   }
 
   async #audit(): Promise<ReceptionEvent | undefined> {

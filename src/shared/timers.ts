@@ -1,6 +1,8 @@
 // The one place where time is waited for: timers that may be longer than the platform's, and names for those of a driver.
 // A leaf.
+import { monotonicUs } from './clock.js';
 import { assert } from './errors.js';
+import type { Cancellable, Time } from './time.js';
 
 /** What one timer of the platform can wait: 24.8 days. A longer one would end after a millisecond. */
 const STEP_MS_MAX = 2 ** 31 - 1;
@@ -37,6 +39,20 @@ export class Timer {
 export function after(ms: number, elapsed: () => void): Timer {
   return new Timer(ms, elapsed);
 }
+
+/** The host's clock and the platform's timers. */
+export const hostTime: Time = {
+  nowUs: monotonicUs,
+  after,
+  every: (ms, elapsed) => {
+    const interval = setInterval(elapsed, ms);
+    return {
+      cancel: () => {
+        clearInterval(interval);
+      },
+    };
+  },
+};
 
 /**
  * Resolves after `ms`, however long that is.
@@ -75,10 +91,12 @@ export async function sleepUnless(signal: AbortSignal, ms: number): Promise<void
 
 /** Named one-shot timers of a state machine's driver. */
 export class Timers<Name extends string> {
-  readonly #timers = new Map<Name, Timer>();
+  readonly #timers = new Map<Name, Cancellable>();
+  readonly #time: Time;
   readonly #fired: (name: Name) => void;
 
-  constructor(fired: (name: Name) => void) {
+  constructor(time: Time, fired: (name: Name) => void) {
+    this.#time = time;
     this.#fired = fired;
   }
 
@@ -87,7 +105,7 @@ export class Timers<Name extends string> {
     this.disarm(name);
     this.#timers.set(
       name,
-      after(ms, () => {
+      this.#time.after(ms, () => {
         this.#timers.delete(name);
         this.#fired(name);
       }),

@@ -2,7 +2,6 @@
 // Decides nothing by itself; every decision is in states/step.ts.
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { monotonicUs } from '../shared/clock.js';
 import { asMicrostunError, MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
@@ -11,8 +10,10 @@ import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { GuestSample } from '../shared/guest/samples.js';
 import type { MigrationReport, RoundReport } from '../report/document.js';
-import { Timers } from '../shared/timers.js';
-import { Channel, HEARTBEAT_MS, SILENCE_MS_MAX } from '../shared/wire/channel.js';
+import type { Cancellable, Time } from '../shared/time.js';
+import { hostTime, Timers } from '../shared/timers.js';
+import { HEARTBEAT_MS, SILENCE_MS_MAX, unclaimed } from '../shared/wire/channel.js';
+import type { ControlConnection, UnclaimedConnection } from '../shared/wire/control.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
@@ -86,10 +87,23 @@ const DIAL_MS = 5000;
 /** Where the workers listen, and the control connection is dialled, when a link is emulated in this process. */
 const BEHIND_THE_LINK: Address = { host: '127.0.0.1', port: 0 };
 
+/** What a migration has of the outside, besides its guest and its workers. */
+export interface OutgoingHands {
+  readonly time: Time;
+  dial(to: Address, timeoutMs: number): Promise<UnclaimedConnection>;
+}
+
+const HOST: OutgoingHands = {
+  time: hostTime,
+  dial: async (to, timeoutMs) => unclaimed(await dial(to, timeoutMs)),
+};
+
 export class OutgoingMigration {
   readonly id = randomUUID();
   readonly #machine: GuestMachine;
   readonly #options: MigrateOptions;
+  readonly #hands: OutgoingHands;
+  readonly #time: Time;
   readonly #logger: Logger;
   readonly #events = new EventQueue<MigrationEvent>();
   readonly #timers: Timers<TimerName>;
@@ -103,12 +117,12 @@ export class OutgoingMigration {
   #pagePorts: readonly number[] = [];
   #faultPort = 1;
   #link: EmulatedLink | undefined;
-  #channel: Channel | undefined;
+  #control: ControlConnection | undefined;
   /** Bytes of control connections: of frames, and as the sockets counted; of those that are closed already. */
   #controlBytes = 0;
   #controlSocketBytes = 0;
-  #channelSentBytes = 0;
-  #heartbeat: NodeJS.Timeout | undefined;
+  #controlSentBytes = 0;
+  #heartbeat: Cancellable | undefined;
   #outcome: Outcome | undefined;
   /** When the stop was decided. */
   #stoppingFrom = 0;
@@ -123,12 +137,14 @@ export class OutgoingMigration {
   /** What had moved when the timer `push` was armed. */
   #movedBytes = 0;
 
-  constructor(machine: GuestMachine, options: MigrateOptions) {
+  constructor(machine: GuestMachine, options: MigrateOptions, hands = HOST) {
     this.#machine = machine;
+    this.#hands = hands;
+    this.#time = hands.time;
     this.#options = options;
     this.#controlAddress = options.to;
     this.#logger = options.logger.child({ migration: this.id });
-    this.#timers = new Timers((timer) => {
+    this.#timers = new Timers(this.#time, (timer) => {
       this.#events.push(
         timer === 'push' && this.#moved !== this.#movedBytes
           ? { kind: 'pages-moved' }
@@ -179,7 +195,7 @@ export class OutgoingMigration {
       dirtyPages: this.#dirtyPages,
       forecastStunMs: this.#measurement.forecastStunMs,
       previousRoundPages: this.#measurement.rounds.at(-1)?.dirtyPages ?? 0,
-      roundElapsedMs: this.#roundFrom === 0 ? 0 : (monotonicUs() - this.#roundFrom) / 1000,
+      roundElapsedMs: this.#roundFrom === 0 ? 0 : (this.#time.nowUs() - this.#roundFrom) / 1000,
       expectedMs: this.#expectedMs,
     };
   }
@@ -230,11 +246,11 @@ export class OutgoingMigration {
         phase: 'connecting',
       };
     }
-    this.#heartbeat = setInterval(() => {
+    this.#heartbeat = this.#time.every(HEARTBEAT_MS, () => {
       // Asks for a sign of life, and compares the clocks.
-      const sinceStopMs = (monotonicUs() - this.#stoppingFrom) / 1000;
-      if (wantsHeartbeat(this.#state, sinceStopMs)) this.#send({ name: 'PING', sentAt: monotonicUs() });
-    }, HEARTBEAT_MS);
+      const sinceStopMs = (this.#time.nowUs() - this.#stoppingFrom) / 1000;
+      if (wantsHeartbeat(this.#state, sinceStopMs)) this.#send({ name: 'PING', sentAt: this.#time.nowUs() });
+    });
     this.#machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
       this.#logger.warn(error.message);
     });
@@ -250,7 +266,7 @@ export class OutgoingMigration {
       const after = step.state.phase.name;
       if (after !== before) {
         this.#measurement.notePhase(after);
-        if (after === 'stopping') this.#stoppingFrom = monotonicUs();
+        if (after === 'stopping') this.#stoppingFrom = this.#time.nowUs();
         this.#logger.debug({ phase: after, event: event.kind }, 'phase');
       }
       await this.#performAll(step.effects);
@@ -323,7 +339,7 @@ export class OutgoingMigration {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    this.#heartbeat?.cancel();
     this.#timers.disarmAll();
     this.#hangUp();
     await Promise.all([this.#tracer.close(), this.#copiers.close(), this.#pageServer.close()]);
@@ -359,7 +375,7 @@ export class OutgoingMigration {
         this.#sendPrepare();
         return;
       case 'ping':
-        this.#send({ name: 'PING', sentAt: monotonicUs() });
+        this.#send({ name: 'PING', sentAt: this.#time.nowUs() });
         return;
       case 'send':
         this.#send(effect.message);
@@ -456,22 +472,22 @@ export class OutgoingMigration {
   // ---- The control connection ----------------------------------------------------------------------------------
 
   #dial(): void {
-    dial(this.#controlAddress, DIAL_MS).then(
-      (socket) => {
+    this.#hands.dial(this.#controlAddress, DIAL_MS).then(
+      (unowned) => {
         if (this.#outcome !== undefined) {
-          socket.destroy();
+          unowned.drop();
           return;
         }
-        const channel = new Channel(socket, {
+        const control = unowned.claim({
           received: ({ message, receivedAt }) => {
-            if (this.#channel !== channel) return;
+            if (this.#control !== control) return;
             if (message.name === 'WELCOME')
               this.#measurement.destination = { pid: message.pid, host: message.host };
             this.#events.push({ kind: 'received', message, receivedAt });
           },
           backlog: () => this.#events.length,
           closed: (error) => {
-            if (this.#channel !== channel) return;
+            if (this.#control !== control) return;
             this.#events.push({
               kind: 'link-lost',
               error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
@@ -481,8 +497,8 @@ export class OutgoingMigration {
         this.#hangUp();
         // Whoever ended the last one: what was under way on it may not have left.
         if (this.#connections++ > 0) this.#cuts++;
-        this.#channel = channel;
-        channel.expectLife(SILENCE_MS_MAX);
+        this.#control = control;
+        control.expectLife(SILENCE_MS_MAX);
         this.#events.push({ kind: 'dialled' });
       },
       (error: unknown) => {
@@ -491,9 +507,9 @@ export class OutgoingMigration {
     );
   }
 
-  #send(message: Message): ReturnType<Channel['send']> {
-    const sent = this.#channel?.send(message) ?? { bytes: 0, sentAt: monotonicUs() };
-    this.#channelSentBytes += sent.bytes;
+  #send(message: Message): ReturnType<ControlConnection['send']> {
+    const sent = this.#control?.send(message) ?? { bytes: 0, sentAt: this.#time.nowUs() };
+    this.#controlSentBytes += sent.bytes;
     // However often, and whenever there is a link to send it on.
     if (message.name === 'HAND_OVER')
       this.#measurement.noteHandedOver(sent.sentAt, sent.bytes, message.bitmap);
@@ -501,15 +517,15 @@ export class OutgoingMigration {
   }
 
   #hangUp(): void {
-    const channel = this.#channel;
-    if (channel === undefined) return;
-    this.#channel = undefined;
-    channel.end();
+    const control = this.#control;
+    if (control === undefined) return;
+    this.#control = undefined;
+    control.end();
     // Cut by what it was given last, which never left.
-    if (channel.socket.destroyed) this.#cuts++;
-    this.#controlBytes += this.#channelSentBytes + channel.receivedBytes;
-    this.#controlSocketBytes += channel.socket.bytesWritten + channel.socket.bytesRead;
-    this.#channelSentBytes = 0;
+    if (control.isDestroyed) this.#cuts++;
+    this.#controlBytes += this.#controlSentBytes + control.receivedBytes;
+    this.#controlSocketBytes += control.carriedBytes;
+    this.#controlSentBytes = 0;
   }
 
   #sendPrepare(): void {
@@ -538,7 +554,7 @@ export class OutgoingMigration {
   #copyRound(round: number, flags: number): void {
     this.#roundPages = this.#dirtyPages;
     this.#roundStartPages = this.#copiers.progress.pages;
-    this.#roundFrom = monotonicUs();
+    this.#roundFrom = this.#time.nowUs();
     this.#copiers.copyRound(round, flags);
   }
 
@@ -552,7 +568,11 @@ export class OutgoingMigration {
     const carriedPages = total.sentPages + total.zeroPages;
     // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.
     const givenPages = isCopying ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
-    const report = this.#measurement.noteRound(total, givenPages, (monotonicUs() - this.#roundFrom) / 1000);
+    const report = this.#measurement.noteRound(
+      total,
+      givenPages,
+      (this.#time.nowUs() - this.#roundFrom) / 1000,
+    );
     this.#logger.debug(report, 'round');
     this.#events.push({ kind: 'round-placed', facts: report, keptPages: this.#dirtyPages - givenPages });
   }
@@ -560,7 +580,7 @@ export class OutgoingMigration {
   // Here and at the destination the way that a switch-over takes is walked while the tracer works: it may come next.
   async #harvest(keepsRest: boolean): Promise<MigrationEvent> {
     const harvested = this.#tracer.harvest(keepsRest);
-    this.#send({ name: 'PING', sentAt: monotonicUs() });
+    this.#send({ name: 'PING', sentAt: this.#time.nowUs() });
     this.#rehearsal.refresh();
     const { dirtyPages } = await harvested;
     this.#dirtyPages = dirtyPages;
@@ -570,7 +590,7 @@ export class OutgoingMigration {
   async #stopGuest(effect: Extract<MigrationEffect, { kind: 'stop-guest' }>): Promise<MigrationEvent> {
     const before = this.#machine.counters();
     const { bitmapFormat, plan } = this.#options;
-    const stopAt = monotonicUs();
+    const stopAt = this.#time.nowUs();
     // The vCPUs are told before the tracer is asked, so that both wake at the same time.
     this.#machine.stop();
     const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');

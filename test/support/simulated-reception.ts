@@ -1,6 +1,7 @@
 // One migration at the destination of a simulation: does what incoming.ts does, with a fake clock, a fake network and no
 // workers. Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
+import { Timers } from '../../src/shared/timers.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginReception,
@@ -16,7 +17,8 @@ import {
 } from '../../src/destination/states/step.js';
 import type { End, PageLine } from './simulated-network.js';
 import { labelOf } from './simulated-source.js';
-import { SimulatedTimers, type Process } from './simulated-world.js';
+import { timeOf } from './simulated-time.js';
+import type { Process } from './simulated-world.js';
 import type { MigrationRecord, Witness } from './simulated-witness.js';
 
 export type StepReception = (limits: ReceptionLimits, stage: Stage, event: ReceptionEvent) => ReceptionStep;
@@ -80,7 +82,7 @@ export class SimulatedReception {
   readonly #witness: Witness;
   readonly #options: ReceptionOptions;
   readonly #line: PageLine;
-  readonly #timers: SimulatedTimers<ReceptionTimer>;
+  readonly #timers: Timers<ReceptionTimer>;
   readonly #queue: ReceptionEvent[] = [];
   #isStepping = false;
   #finished: ((ending: Ending) => void)[] = [];
@@ -106,7 +108,7 @@ export class SimulatedReception {
     this.#witness = witness;
     this.#options = options;
     this.#line = line;
-    this.#timers = new SimulatedTimers(process, (timer) => {
+    this.#timers = new Timers(timeOf(process), (timer) => {
       this.on({ kind: 'timer', timer });
     });
   }

@@ -1,6 +1,7 @@
 // A source process of a simulation: does what outgoing.ts does, with a fake clock, a fake network and no workers.
 // Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
+import { Timers } from '../../src/shared/timers.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
@@ -13,7 +14,8 @@ import {
   type TimerName,
 } from '../../src/source/states/step.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
-import { SimulatedTimers, STALL_MS_MAX, type Process } from './simulated-world.js';
+import { timeOf } from './simulated-time.js';
+import { STALL_MS_MAX, type Process } from './simulated-world.js';
 import type { Guest, MigrationRecord, Witness } from './simulated-witness.js';
 
 export type StepMigration = (plan: MigrationPlan, state: MigrationState, event: MigrationEvent) => Step;
@@ -39,7 +41,7 @@ export class SimulatedMigration {
   readonly #witness: Witness;
   readonly #network: Network;
   readonly #options: SourceOptions;
-  readonly #timers: SimulatedTimers<TimerName>;
+  readonly #timers: Timers<TimerName>;
   readonly #line: PageLine;
   readonly #queue: MigrationEvent[] = [];
   #isStepping = false;
@@ -62,7 +64,7 @@ export class SimulatedMigration {
     this.#witness = witness;
     this.#network = network;
     this.#options = options;
-    this.#timers = new SimulatedTimers(process, (timer) => {
+    this.#timers = new Timers(timeOf(process), (timer) => {
       this.on(
         timer === 'push' && this.#line.moves !== this.#moves
           ? { kind: 'pages-moved' }

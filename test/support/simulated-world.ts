@@ -172,33 +172,3 @@ export class Process {
     });
   }
 }
-
-/** Named one-shot timers on the fake clock, as src/shared/timers.ts has them on the real one. */
-export class SimulatedTimers<Name extends string> {
-  readonly #process: Process;
-  readonly #fired: (name: Name) => void;
-  readonly #armed = new Map<Name, object>();
-
-  constructor(process: Process, fired: (name: Name) => void) {
-    this.#process = process;
-    this.#fired = fired;
-  }
-
-  arm(name: Name, ms: number): void {
-    const token = {};
-    this.#armed.set(name, token);
-    this.#process.after(ms, () => {
-      if (this.#armed.get(name) !== token) return;
-      this.#armed.delete(name);
-      this.#fired(name);
-    });
-  }
-
-  disarm(name: Name): void {
-    this.#armed.delete(name);
-  }
-
-  disarmAll(): void {
-    this.#armed.clear();
-  }
-}

@@ -13,6 +13,7 @@ import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
+import { unclaimed } from '../../src/shared/wire/channel.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
 import { examples } from './message-examples.js';
@@ -116,7 +117,7 @@ describe('a guest whose source goes away for good', () => {
       logger: pino({ enabled: false }),
       parts,
     });
-    migration.attach(source as unknown as Socket);
+    migration.attach(unclaimed(source as unknown as Socket));
     source.say(prepare);
     await expect(migration.run()).resolves.toMatchObject({ kind: 'running', isSourceGone: true });
     expect(machine.isStopped).toBe(false);

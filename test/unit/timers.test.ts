@@ -1,6 +1,6 @@
 // Timers of any length, on a clock of their own.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { after, sleep, sleepUnless, Timers } from '../../src/shared/timers.js';
+import { after, hostTime, sleep, sleepUnless, Timers } from '../../src/shared/timers.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -75,7 +75,7 @@ describe('a sleep', () => {
 describe("a driver's timers", () => {
   it('fire by name, however long they are, and only as they were armed last', () => {
     const fired: string[] = [];
-    const timers = new Timers<'short' | 'long' | 'never'>((name) => {
+    const timers = new Timers<'short' | 'long' | 'never'>(hostTime, (name) => {
       fired.push(name);
     });
     timers.arm('long', 1000 * HOUR_MS);

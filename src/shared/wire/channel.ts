@@ -6,7 +6,8 @@ import { MicrostunError, ProtocolError, asMicrostunError, messageOf } from '../e
 import { after } from '../timers.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from './frames.js';
 import { decodeMessage, encodeMessage, messageNames, type Message } from './messages.js';
-import { endSocket } from './sockets.js';
+import type { ControlConnection, ControlEvents, UnclaimedConnection } from './control.js';
+import { endSocket, peerHostOf } from './sockets.js';
 
 /** Pause between signs of life, and how long a peer may go without one. */
 export const HEARTBEAT_MS = 1000;
@@ -23,24 +24,10 @@ const MESSAGES_A_TURN_MAX = 16;
 const BACKLOG_MAX = 64;
 const BACKLOG_PAUSE_MS = 5;
 
-/** A message and when its last byte was read, in `monotonicUs`. */
-export interface Received {
-  readonly message: Message;
-  readonly receivedAt: number;
-}
-
-/** What a channel tells its owner; `closed` comes exactly once, last, with the reason if it was not asked for. */
-export interface ChannelEvents {
-  received(received: Received): void;
-  /** Messages that its owner was told of and has not looked at yet. */
-  backlog?(): number;
-  closed(error: MicrostunError | undefined): void;
-}
-
-export class Channel {
+export class Channel implements ControlConnection {
   readonly socket: Socket;
   readonly #reader = new FrameReader(messageNames);
-  readonly #events: ChannelEvents;
+  readonly #events: ControlEvents;
   #isClosed = false;
   #watch: NodeJS.Timeout | undefined;
   /** Looks since the peer said something. */
@@ -51,7 +38,7 @@ export class Channel {
   /** Bytes of whole frames that came in. */
   receivedBytes = 0;
 
-  constructor(socket: Socket, events: ChannelEvents) {
+  constructor(socket: Socket, events: ControlEvents) {
     this.socket = socket;
     this.#events = events;
     socket.on('data', this.#onData);
@@ -99,6 +86,18 @@ export class Channel {
   destroy(): void {
     this.#finish(undefined);
     this.socket.destroy();
+  }
+
+  get isDestroyed(): boolean {
+    return this.socket.destroyed;
+  }
+
+  get queuedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  get carriedBytes(): number {
+    return this.socket.bytesWritten + this.socket.bytesRead;
   }
 
   readonly #onData = (chunk: Buffer): void => {
@@ -198,4 +197,19 @@ export class Channel {
     this.#untold = [];
     this.#events.closed(error);
   }
+}
+
+/** A socket that was dialled, or greeted and welcomed, for whoever is to own it as a control connection. */
+export function unclaimed(socket: Socket): UnclaimedConnection {
+  return {
+    peerHost: peerHostOf(socket),
+    claim: (events) => {
+      const channel = new Channel(socket, events);
+      socket.resume();
+      return channel;
+    },
+    drop: () => {
+      socket.destroy();
+    },
+  };
 }
