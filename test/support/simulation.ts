@@ -57,10 +57,20 @@ interface Source {
   attempts: number;
 }
 
+/**
+ * Lets every promise settle that can: what an appointment began is done, as far as it goes without another one, before
+ * the clock moves on. The platform takes its next tick only once the queue of promises is empty.
+ */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    process.nextTick(resolve);
+  });
+}
+
 /** Tells the story of `seed`. */
-export function simulate(seed: number, { isTraced = false, machines = REAL } = {}): Story {
+export async function simulate(seed: number, { isTraced = false, machines = REAL } = {}): Promise<Story> {
   const scenario = new Scenario(seed, isTraced, machines);
-  scenario.run();
+  await scenario.run();
   const { world, witness, steps, thrown } = scenario;
   return {
     seed,
@@ -136,7 +146,7 @@ class Scenario {
     return this.#thrown;
   }
 
-  run(): void {
+  async run(): Promise<void> {
     const { world } = this;
     const { chance, clock } = world;
     world.note(() => `${this.#plan.mode}${this.#plan.audits ? ', audited' : ''}`);
@@ -154,6 +164,7 @@ class Scenario {
     try {
       while (world.violation === undefined && !(this.steps % 16 === 0 && this.#isOver())) {
         if (!clock.step(HORIZON_MS)) break;
+        await settled();
         this.witness.check();
         if (++this.steps > STEPS_MAX) {
           world.violate('it goes round and round');

@@ -27,20 +27,20 @@ function tell({ seed, violation, trace }: Story): string {
 }
 
 describe.runIf(oneSeed !== undefined)('the simulation of one seed', () => {
-  it('breaks no promise', () => {
-    const story = simulate(Number(oneSeed), { isTraced: true });
+  it('breaks no promise', async () => {
+    const story = await simulate(Number(oneSeed), { isTraced: true });
     console.log(tell(story));
     expect(story.violation).toBeUndefined();
   });
 });
 
 describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
-  it('breaks no promise, whatever is cut, killed, stalled or cancelled, and meets every kind of ending', () => {
+  it('breaks no promise, whatever is cut, killed, stalled or cancelled, and meets every kind of ending', async () => {
     const endings = new Set<string>();
     const cancelledIn = new Set<string>();
     for (let seed = 1; seed <= seeds; seed++) {
-      const story = simulate(seed);
-      if (story.violation !== undefined) throw new Error(tell(simulate(seed, { isTraced: true })));
+      const story = await simulate(seed);
+      if (story.violation !== undefined) throw new Error(tell(await simulate(seed, { isTraced: true })));
       for (const record of story.records) {
         const { isHandedOver, sourceEnd, destinationReport } = record;
         for (const phase of record.cancelledIn) cancelledIn.add(phase);
@@ -76,7 +76,7 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
     ]);
   });
 
-  it('has guests that throw in every phase and stage in which they run, or wait to', () => {
+  it('has guests that throw in every phase and stage in which they run, or wait to', async () => {
     const stages = [
       ...['greeted', 'preparing', 'receiving', 'validating', 'placing', 'resuming'],
       ...['running', 'auditing', 'told', 'ended'],
@@ -87,28 +87,28 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
     ].map((phase) => `source: ${phase}`);
     const missing = new Set([...stages, ...phases]);
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX && missing.size > 0; seed++)
-      for (const one of simulate(seed).thrown) missing.delete(one);
+      for (const one of (await simulate(seed)).thrown) missing.delete(one);
     expect([...missing]).toEqual([]);
   });
 
-  it('is the same story for the same seed', () => {
-    expect(simulate(42, { isTraced: true })).toEqual(simulate(42, { isTraced: true }));
+  it('is the same story for the same seed', async () => {
+    expect(await simulate(42, { isTraced: true })).toEqual(await simulate(42, { isTraced: true }));
   });
 });
 
 describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULATING, () => {
   /** Expects some seed to find out, and its violation to be what the bug does. */
-  function expectFound(planted: Partial<Machines>, reason: RegExp): void {
+  async function expectFound(planted: Partial<Machines>, reason: RegExp): Promise<void> {
     const machines = { ...REAL, ...planted };
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
-      const { violation } = simulate(seed, { machines });
+      const { violation } = await simulate(seed, { machines });
       if (violation !== undefined && reason.test(violation)) return;
     }
     throw new Error(`no seed up to ${PLANTED_SEEDS_MAX} found ${reason.source}`);
   }
 
-  it('finds a source that takes a lost link for a refusal', () => {
-    expectFound(
+  it('finds a source that takes a lost link for a refusal', async () => {
+    await expectFound(
       {
         stepMigration: (plan, state, event) =>
           event.kind === 'link-lost' && state.phase.name === 'handing-over'
@@ -123,8 +123,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a source that believes the refusal of a destination that was restarted', () => {
-    expectFound(
+  it('finds a source that believes the refusal of a destination that was restarted', async () => {
+    await expectFound(
       {
         stepMigration: (plan, state, event) =>
           event.kind === 'received' && event.message.name === 'REFUSAL' && state.phase.name === 'handing-over'
@@ -135,8 +135,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a source that takes a destination that forgot its hand-over for one that refused it', () => {
-    expectFound(
+  it('finds a source that takes a destination that forgot its hand-over for one that refused it', async () => {
+    await expectFound(
       {
         stepMigration: (plan, state, event) =>
           event.kind === 'received' &&
@@ -149,15 +149,15 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a destination that begins anew with a migration that it has forgotten', () => {
-    expectFound(
+  it('finds a destination that begins anew with a migration that it has forgotten', async () => {
+    await expectFound(
       { admit: (door, welcomedBy) => (welcomedBy === '' ? admit(door, welcomedBy) : admit(door, '')) },
       /refused after it was resumed/,
     );
   });
 
-  it('finds a destination that resumes what it has refused', () => {
-    expectFound(
+  it('finds a destination that resumes what it has refused', async () => {
+    await expectFound(
       {
         stepReception: (limits, stage, event) => {
           const step = stepReception(limits, stage, event);
@@ -171,8 +171,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a destination that gives up the pages of a source that comes back', () => {
-    expectFound(
+  it('finds a destination that gives up the pages of a source that comes back', async () => {
+    await expectFound(
       {
         stepReception: (limits, stage, event) =>
           stepReception({ ...limits, endsWithoutPages: true }, stage, event),
@@ -181,8 +181,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a destination that does not say its answers again', () => {
-    expectFound(
+  it('finds a destination that does not say its answers again', async () => {
+    await expectFound(
       {
         stepReception: (limits, stage, event) => {
           const step = stepReception(limits, stage, event);
@@ -197,8 +197,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a destination that forgets that all pages arrived before it knew that the guest runs', () => {
-    expectFound(
+  it('finds a destination that forgets that all pages arrived before it knew that the guest runs', async () => {
+    await expectFound(
       {
         stepReception: (limits, stage, event) =>
           event.kind === 'all-arrived' && stage.name === 'resuming'
@@ -209,8 +209,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a source that takes its leave once the guest runs, before every page has arrived', () => {
-    expectFound(
+  it('finds a source that takes its leave once the guest runs, before every page has arrived', async () => {
+    await expectFound(
       {
         stepMigration: (plan, state, event) => {
           const step = stepMigration(plan, state, event);
