@@ -1,7 +1,7 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
 import { Destination } from '../destination/node.js';
-import { stageLimits } from '../destination/states/step.js';
-import type { Reception } from '../destination/incoming.js';
+import { PHASE_LIMITS } from '../destination/states/step.js';
+import type { IncomingResult } from '../destination/incoming.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { createLogger } from './logger.js';
@@ -57,7 +57,7 @@ class DestinationRun {
   readonly #logger;
   readonly #interrupted = new AbortController();
   readonly #destination: Destination;
-  #report: (reception: Reception) => void = () => undefined;
+  #report: (result: IncomingResult) => void = () => undefined;
   #hopsLeft: number;
   readonly #forwarded: (MigrationReport | FailureReport)[] = [];
   /** Of the last forwarding that failed. */
@@ -84,7 +84,7 @@ class DestinationRun {
           placementMs: 60_000,
           farewellMs: args.reconnectTimeout * 1.5,
           endsWithoutPages: args.once,
-          stages: stageLimits,
+          phases: PHASE_LIMITS,
         },
         room: () => {
           // What guests left that are gone is not in the way of the next.
@@ -93,11 +93,11 @@ class DestinationRun {
         },
         logger: this.#logger,
       },
-      (reception, migration) => {
+      (result, migration) => {
         migration.onGuestFailure((error) => {
           this.#interrupted.abort(error);
         });
-        this.#report(reception);
+        this.#report(result);
       },
     );
   }
@@ -141,44 +141,44 @@ class DestinationRun {
 
   // One migration, in and perhaps out again; answers the exit status when that was the last.
   async #takeGuest(): Promise<number | undefined> {
-    const reception = await this.#nextReception();
+    const result = await this.#nextResult();
     const { signal } = this.#interrupted;
-    if (reception === undefined) return this.#end('cancelled', exitStatusOf('CANCELLED'));
-    switch (reception.kind) {
+    if (result === undefined) return this.#end('cancelled', exitStatusOf('CANCELLED'));
+    switch (result.kind) {
       case 'running':
-        this.#progress.say(describeArrival(reception));
-        return this.#runGuest(reception.machine);
+        this.#progress.say(describeArrival(result));
+        return this.#runGuest(result.machine);
       case 'pages-lost':
-        this.#progress.say(reception.error.message);
+        this.#progress.say(result.error.message);
         if (!signal.aborted)
           this.#progress.say('it is kept parked for inspection until this process is interrupted');
         await untilAborted(signal);
-        await reception.machine.close();
-        return this.#end('pages-lost', exitStatusOf('PAGES_LOST'), reception.error);
+        await result.machine.close();
+        return this.#end('pages-lost', exitStatusOf('PAGES_LOST'), result.error);
       case 'failed':
-        this.#progress.say(`the guest came and cannot go on: ${reception.error.message}`);
-        await reception.machine.close();
-        return this.#end('failed', exitStatusOf(reception.error.code), reception.error);
+        this.#progress.say(`the guest came and cannot go on: ${result.error.message}`);
+        await result.machine.close();
+        return this.#end('failed', exitStatusOf(result.error.code), result.error);
       case 'refused':
-        this.#progress.say(`no guest came: ${reception.error.message}`);
+        this.#progress.say(`no guest came: ${result.error.message}`);
         if (!this.#args.once && !signal.aborted) return undefined;
         return this.#end(
           'refused',
-          exitStatusOf(signal.aborted ? 'CANCELLED' : reception.error.code),
-          reception.error,
+          exitStatusOf(signal.aborted ? 'CANCELLED' : result.error.code),
+          result.error,
         );
     }
   }
 
-  #nextReception(): Promise<Reception | undefined> {
+  #nextResult(): Promise<IncomingResult | undefined> {
     const { signal } = this.#interrupted;
     return new Promise((resolve) => {
       const onAbort = (): void => {
         if (this.#destination.migration === undefined) resolve(undefined);
       };
-      this.#report = (reception) => {
+      this.#report = (result) => {
         signal.removeEventListener('abort', onAbort);
-        resolve(reception);
+        resolve(result);
       };
       signal.addEventListener('abort', onAbort);
       if (signal.aborted) onAbort();
@@ -281,7 +281,7 @@ class DestinationRun {
   }
 }
 
-function describeArrival({ machine, isSourceGone }: Extract<Reception, { kind: 'running' }>): string {
+function describeArrival({ machine, isSourceGone }: Extract<IncomingResult, { kind: 'running' }>): string {
   const { program, memoryBytes, vcpus } = machine.spec;
   const goodbye = isSourceGone ? '; its source went away without a farewell' : '';
   return `guest "${program}" is whole and runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;

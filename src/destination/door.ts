@@ -14,7 +14,7 @@ export type Admission =
   | 'repeat'
   /** It leads to the migration that has the place, and is the caller's. */
   | 'attach'
-  /** The place is free: a reception begins. */
+  /** The place is free: its migration begins. */
   | 'begin'
   /** The one in the place lost its source: it is refused for good, and then the caller is looked at again. */
   | 'make-way'

@@ -1,4 +1,4 @@
-// One incoming migration: drives the reception's state machine with its control connection, receivers and machine.
+// One incoming migration: drives its state machine with its control connection, receivers and machine.
 // Decides nothing by itself; every decision is in states/step.ts.
 import type { Logger } from 'pino';
 import { Belongings } from '../shared/belongings.js';
@@ -26,26 +26,26 @@ import type { ControlConnection, UnclaimedConnection } from '../shared/wire/cont
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
 import { Preparation, type PreparationParts } from './preparation.js';
-import { ReceptionRehearsal } from './rehearsal.js';
+import { HandOverRehearsal } from './rehearsal.js';
 import { checkRoom, type Room } from './room.js';
 import { STALL_MS_MAX, StallWatch } from './pages/stall-watch.js';
 import {
-  beginReception,
+  beginIncoming,
   isHandedOver,
   isMissed,
   isRefusable,
   lastMessages,
-  stepReception,
-  type Ending,
-  type ReceptionEffect,
-  type ReceptionEvent,
-  type ReceptionLimits,
-  type ReceptionTimer,
-  type Stage,
+  stepIncoming,
+  type Outcome,
+  type IncomingEffect,
+  type IncomingEvent,
+  type IncomingLimits,
+  type TimerName,
+  type IncomingState,
 } from './states/step.js';
 
-export interface ReceiveOptions {
-  readonly limits: ReceptionLimits;
+export interface IncomingOptions {
+  readonly limits: IncomingLimits;
   /** What there is room for; asked when a guest comes, and not before. */
   readonly room: () => Room;
   readonly logger: Logger;
@@ -53,13 +53,13 @@ export interface ReceiveOptions {
   readonly parts?: PreparationParts;
 }
 
-/** How a reception ended; a guest that runs here comes with its machine. */
-export type Reception =
+/** How a migration ended here; a guest that runs here comes with its machine. */
+export type IncomingResult =
   | { readonly kind: 'running'; readonly machine: GuestMachine; readonly isSourceGone: boolean }
-  | Extract<Ending, { kind: 'refused' }>
+  | Extract<Outcome, { kind: 'refused' }>
   /** The guest is parked with `lost` pages missing, as runs [first, pastLast). */
   | { readonly kind: 'pages-lost'; readonly machine: GuestMachine; readonly error: MicrostunError }
-  | (Extract<Ending, { kind: 'failed' }> & { readonly machine: GuestMachine });
+  | (Extract<Outcome, { kind: 'failed' }> & { readonly machine: GuestMachine });
 
 /** So many runs of lost pages are named in the error; a guest that is kept parked can be asked for the rest. */
 const LOST_RUNS_NAMED = 20;
@@ -72,12 +72,12 @@ const SAMPLES_QUEUED_BYTES_MAX = 64 * 1024;
 
 export class IncomingMigration {
   readonly id: string;
-  readonly #options: ReceiveOptions;
+  readonly #options: IncomingOptions;
   readonly #time: Time;
   readonly #logger: Logger;
-  readonly #events = new EventQueue<ReceptionEvent>();
-  readonly #timers: Timers<ReceptionTimer>;
-  #stage: Stage = beginReception();
+  readonly #events = new EventQueue<IncomingEvent>();
+  readonly #timers: Timers<TimerName>;
+  #state: IncomingState = beginIncoming();
   #control: ControlConnection | undefined;
   #sourceHost = '';
   readonly #preparation: Preparation;
@@ -86,21 +86,21 @@ export class IncomingMigration {
   /** Whether the source was ever reached for pages, and for faults. */
   #wereReceiversUp = false;
   #wasFetcherUp = false;
-  #rehearsal: ReceptionRehearsal | undefined;
+  #rehearsal: HandOverRehearsal | undefined;
   #lacking: PageBitmap | undefined;
   #resumedAt = 0;
   /** When the timer `farewell` is due, and how many pages were lacking when it was armed. */
   #farewellDueAt = 0;
   #lackedAtFarewell = 0;
   #stallWatch: Cancellable | undefined;
-  #ending: Ending | undefined;
+  #outcome: Outcome | undefined;
   #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
   /** Instants of the hand-over, in order. */
   #receivedAt = 0;
   #validatedAt = 0;
 
-  constructor(id: string, options: ReceiveOptions, time = hostTime) {
+  constructor(id: string, options: IncomingOptions, time = hostTime) {
     this.id = id;
     this.#time = time;
     this.#options = options;
@@ -114,26 +114,26 @@ export class IncomingMigration {
 
   /** Whether the guest is this side's, and its migration is not over. */
   get isHandedOver(): boolean {
-    return isHandedOver(this.#stage);
+    return isHandedOver(this.#state);
   }
 
   /** Whether its guest waits for pages that a source has which is away. */
   get isSourceMissed(): boolean {
-    return isMissed(this.#stage);
+    return isMissed(this.#state);
   }
 
-  get stage(): Stage['name'] {
-    return this.#stage.name;
+  get state(): IncomingState['name'] {
+    return this.#state.name;
   }
 
   /** What a source that comes back after the end is told. */
   get lastMessages(): Message[] {
-    return lastMessages(this.#stage);
+    return lastMessages(this.#state);
   }
 
   /** Whether its source went away before the hand-over: it may come back, but another migration may take the place. */
   get isAbandoned(): boolean {
-    return this.#control === undefined && isRefusable(this.#stage);
+    return this.#control === undefined && isRefusable(this.#state);
   }
 
   /** Takes a greeted and welcomed control connection, the first one or a new one; the old one is dropped. */
@@ -164,42 +164,42 @@ export class IncomingMigration {
     this.#events.push({ kind: 'cancel', reason });
   }
 
-  /** Runs the reception to its end. Never rejects for what the world did. */
-  async run(): Promise<Reception> {
-    while (this.#ending === undefined) {
+  /** Runs the migration to its end. Never rejects for what the world did. */
+  async run(): Promise<IncomingResult> {
+    while (this.#outcome === undefined) {
       const event = await this.#events.next();
-      const before = this.#stage.name;
-      const step = stepReception(this.#options.limits, this.#stage, event);
-      this.#stage = step.stage;
-      if (step.stage.name !== before)
-        this.#logger.debug({ stage: step.stage.name, event: event.kind }, 'stage');
+      const before = this.#state.name;
+      const step = stepIncoming(this.#options.limits, this.#state, event);
+      this.#state = step.state;
+      if (step.state.name !== before)
+        this.#logger.debug({ state: step.state.name, event: event.kind }, 'state');
       for (const effect of step.effects) this.#perform(effect);
     }
-    return this.#finish(this.#ending);
+    return this.#finish(this.#outcome);
   }
 
-  async #finish(ending: Ending): Promise<Reception> {
+  async #finish(outcome: Outcome): Promise<IncomingResult> {
     this.#timers.disarmAll();
     this.#stallWatch?.cancel();
     // The set-up may be under way still: it ends, and all that it made ends with it.
-    await Promise.all([this.#preparation.close(ending.kind !== 'refused'), this.#auditing.close()]);
-    switch (ending.kind) {
+    await Promise.all([this.#preparation.close(outcome.kind !== 'refused'), this.#auditing.close()]);
+    switch (outcome.kind) {
       case 'refused':
-        return ending;
+        return outcome;
       case 'running': {
         const machine = this.#machineOf();
         // Its source may have gone while it was parked for its audit.
         if (machine.isStopped) await machine.resume();
-        return { ...ending, machine };
+        return { ...outcome, machine };
       }
       case 'pages-lost': {
         const machine = this.#machineOf();
         return { kind: 'pages-lost', machine, error: this.#parkIncomplete(machine) };
       }
       case 'failed':
-        return { ...ending, machine: this.#machineOf() };
+        return { ...outcome, machine: this.#machineOf() };
       default:
-        return unreachable(ending);
+        return unreachable(outcome);
     }
   }
 
@@ -209,7 +209,7 @@ export class IncomingMigration {
     if (this.#guestFailure !== undefined) listener(this.#guestFailure);
   }
 
-  #perform(effect: ReceptionEffect): void {
+  #perform(effect: IncomingEffect): void {
     switch (effect.kind) {
       case 'send':
         this.#control?.send(effect.message);
@@ -260,7 +260,7 @@ export class IncomingMigration {
         this.#timers.disarm(effect.timer);
         return;
       case 'end':
-        this.#ending = effect.ending;
+        this.#outcome = effect.outcome;
         return;
       default:
         unreachable(effect);
@@ -288,7 +288,7 @@ export class IncomingMigration {
     return lacks !== this.#lackedAtFarewell || this.#time.nowUs() - this.#farewellDueAt > SLEPT_MS * 1000;
   }
 
-  #start(work: Promise<ReceptionEvent | undefined>, code: RefusalCode): void {
+  #start(work: Promise<IncomingEvent | undefined>, code: RefusalCode): void {
     work.then(
       (event) => {
         if (event !== undefined) this.#events.push(event);
@@ -309,13 +309,13 @@ export class IncomingMigration {
     control?.end();
   }
 
-  async #prepare(prepare: MessageOf<'PREPARE'>): Promise<ReceptionEvent | undefined> {
+  async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent | undefined> {
     const { guest, pagePorts } = prepare;
     checkRoom(prepare, this.#options.room());
     if (guest.memoryBytes % PAGE_BYTES !== 0)
       throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
     if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
-    this.#rehearsal = new ReceptionRehearsal(guest);
+    this.#rehearsal = new HandOverRehearsal(guest);
     this.#rehearsal.rehearse();
     return {
       kind: 'prepared',
@@ -350,7 +350,7 @@ export class IncomingMigration {
           roundPlaced: (round, pages) => {
             this.#events.push({ kind: 'round-placed', round, pages });
             // The hand-over may come next; until then there is nothing to do here.
-            if (this.#stage.name === 'receiving') this.#rehearsal?.refresh();
+            if (this.#state.name === 'receiving') this.#rehearsal?.refresh();
           },
           allArrived,
           connected: (isWhole) => {
@@ -391,7 +391,7 @@ export class IncomingMigration {
 
   #machineOf(): GuestMachine {
     const { machine } = this.#preparation;
-    assert(machine !== undefined, `a machine is made before the guest is ${this.#stage.name}`);
+    assert(machine !== undefined, `a machine is made before the guest is ${this.#state.name}`);
     return machine;
   }
 
@@ -435,7 +435,7 @@ export class IncomingMigration {
   }
 
   // All of the message is checked here, before anything of it is used.
-  #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): ReceptionEvent {
+  #validate({ guest }: MessageOf<'PREPARE'>, handOver: MessageOf<'HAND_OVER'>): IncomingEvent {
     try {
       const { lacking, lackingPages } = checkHandOver(guest, handOver);
       this.#machineOf().assertParked();
@@ -452,7 +452,7 @@ export class IncomingMigration {
   }
 
   // From here on nobody overwrites a page, so what came stays as it is compared.
-  #confirm({ pagesFollow }: MessageOf<'HAND_OVER'>): ReceptionEvent {
+  #confirm({ pagesFollow }: MessageOf<'HAND_OVER'>): IncomingEvent {
     const { receivers } = this.#preparation;
     const lacking = this.#lacking;
     if (receivers === undefined || lacking === undefined)
@@ -467,7 +467,7 @@ export class IncomingMigration {
     }
   }
 
-  async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<ReceptionEvent> {
+  async #resume(handOver: MessageOf<'HAND_OVER'>): Promise<IncomingEvent> {
     const machine = this.#machineOf();
     const lacking = this.#lacking;
     assert(lacking !== undefined, 'a guest is resumed after its validation');
@@ -481,7 +481,7 @@ export class IncomingMigration {
     const answeredAt = this.#time.nowUs();
     // All that can wait does so until the answer is on its way.
     setImmediate(() => {
-      if (this.#ending !== undefined) return;
+      if (this.#outcome !== undefined) return;
       machine.startSampling();
       if (lackingPages > 0) this.#watchForStall(machine);
       if (handOver.pagesFollow && lackingPages === 0) this.#events.push({ kind: 'all-arrived' });
@@ -515,7 +515,7 @@ export class IncomingMigration {
     });
   }
 
-  async #audit(): Promise<ReceptionEvent | undefined> {
+  async #audit(): Promise<IncomingEvent | undefined> {
     const machine = this.#machineOf();
     const samples = await machine.stopSampling();
     const { longestGapUs, longestFaultUs } = machine.counters();
@@ -562,7 +562,7 @@ export class IncomingMigration {
       return undefined;
     } finally {
       // A vCPU that cannot go on tells so by itself.
-      if (audit.hasEnded && this.#ending === undefined) machine.resume().catch(() => undefined);
+      if (audit.hasEnded && this.#outcome === undefined) machine.resume().catch(() => undefined);
     }
   }
 }
@@ -577,7 +577,7 @@ function refusalCodeOf(error: unknown, otherwise: RefusalCode): RefusalCode {
 }
 
 // A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.
-function pagesLost(error: MicrostunError, wasUp: boolean): ReceptionEvent {
+function pagesLost(error: MicrostunError, wasUp: boolean): IncomingEvent {
   const isLost = wasUp && error.code === 'CONNECT_FAILED';
   return {
     kind: 'pages-lost',

@@ -8,10 +8,10 @@ import type { Message } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { AnswerBook } from './states/answer-book.js';
 import { admit, type Admission } from './door.js';
-import { IncomingMigration, type ReceiveOptions, type Reception } from './incoming.js';
+import { IncomingMigration, type IncomingOptions, type IncomingResult } from './incoming.js';
 
 export class Destination {
-  readonly #options: ReceiveOptions;
+  readonly #options: IncomingOptions;
   readonly #logger: Logger;
   readonly #door: Door;
   #current: IncomingMigration | undefined;
@@ -19,12 +19,12 @@ export class Destination {
   #ended: Promise<void> = Promise.resolve();
   /** Migrations that have ended are remembered: what was answered is said again to a source that asks. */
   readonly #answered = new AnswerBook();
-  readonly #onEnded: (reception: Reception, migration: IncomingMigration) => void;
+  readonly #onEnded: (result: IncomingResult, migration: IncomingMigration) => void;
 
   /** `onEnded` hears of each migration's end; after one whose guest runs here, all others are refused. */
   constructor(
-    options: ReceiveOptions,
-    onEnded: (reception: Reception, migration: IncomingMigration) => void,
+    options: IncomingOptions,
+    onEnded: (result: IncomingResult, migration: IncomingMigration) => void,
   ) {
     this.#options = options;
     this.#logger = options.logger;
@@ -120,7 +120,7 @@ export class Destination {
   // One that has ended hears nobody any more; it is remembered once all that it had is closed, which takes seconds.
   #answersTo(migrationId: string): readonly Message[] | undefined {
     const current = this.#current;
-    const hasEnded = current?.id === migrationId && current.stage === 'ended';
+    const hasEnded = current?.id === migrationId && current.state === 'ended';
     return this.#answered.find(migrationId) ?? (hasEnded ? current.lastMessages : undefined);
   }
 
@@ -128,13 +128,13 @@ export class Destination {
     const migration = new IncomingMigration(migrationId, this.#options);
     this.#current = migration;
     this.#ended = migration.run().then(
-      (reception) => {
+      (result) => {
         this.#answered.remember(migrationId, migration.lastMessages);
-        if (reception.kind === 'refused') this.#current = undefined;
-        this.#onEnded(reception, migration);
+        if (result.kind === 'refused') this.#current = undefined;
+        this.#onEnded(result, migration);
       },
       (error: unknown) => {
-        this.#logger.fatal({ error }, 'the reception failed');
+        this.#logger.fatal({ error }, 'the migration failed');
         throw error;
       },
     );

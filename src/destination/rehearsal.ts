@@ -1,4 +1,4 @@
-// Runs the code of a hand-over's reception before it counts: cold code would lengthen the stun by milliseconds.
+// Runs the code of a hand-over that comes in before it counts: cold code would lengthen the stun by milliseconds.
 // Pure, or on scratch of its own; what it makes is thrown away.
 import { putCheckpoint } from '../shared/guest/checkpoint.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from '../shared/guest/guest-program.js';
@@ -11,24 +11,24 @@ import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
 import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
 import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
-import { stepReception, type ReceptionLimits, type Stage } from './states/step.js';
+import { stepIncoming, type IncomingLimits, type IncomingState } from './states/step.js';
 
 /** Enough for the engine to compile all of it well. */
 const FULL_TURNS = 400;
 /** Between rounds, to keep it so: well under a millisecond. */
 const REFRESHING_TURNS = 3;
 
-const noLimits: ReceptionLimits = {
+const noLimits: IncomingLimits = {
   controlLostMs: 1,
   pagesLostMs: 1,
   retryMs: 1,
   placementMs: 1,
   farewellMs: 1,
   endsWithoutPages: false,
-  stages: { prepareMs: 1, idleMs: 1, resumeMs: 1, auditMs: 1, leaveMs: 1 },
+  phases: { prepareMs: 1, idleMs: 1, resumeMs: 1, auditMs: 1, leaveMs: 1 },
 };
 
-export class ReceptionRehearsal {
+export class HandOverRehearsal {
   readonly #guest: GuestSpec;
   readonly #reader = new FrameReader(messageNames);
   readonly #machine: SharedMachine;
@@ -85,7 +85,7 @@ export class ReceptionRehearsal {
       auditAfterMs: 1,
     };
     const prepared = { name: 'PREPARED', preparedMs: 1 } as const;
-    let stage: Stage = {
+    let state: IncomingState = {
       name: 'receiving',
       prepare,
       arePagesLost: false,
@@ -96,13 +96,13 @@ export class ReceptionRehearsal {
     for (const frame of this.#reader.consume(this.#handOvers[this.#turn++ % 2]!)) {
       const message = decodeMessage(frame);
       if (message.name !== 'HAND_OVER') return;
-      stage = stepReception(noLimits, stage, { kind: 'received', message, receivedAt: 1.5 }).stage;
+      state = stepIncoming(noLimits, state, { kind: 'received', message, receivedAt: 1.5 }).state;
       const { lacking, lackingPages } = checkHandOver(guest, message);
       const validated = { validationMs: 0.5, lackingPages };
-      stage = stepReception(noLimits, stage, { kind: 'validated', validated }).stage;
+      state = stepIncoming(noLimits, state, { kind: 'validated', validated }).state;
       // A pre-copy compares its last round before it resumes.
       if (gate.shut()) checkLastRound(lacking, lacking);
-      stage = stepReception(noLimits, stage, { kind: 'confirmed' }).stage;
+      state = stepIncoming(noLimits, state, { kind: 'confirmed' }).state;
       // The views of this scratch are all that marking pages looks at.
       markAbsent({ pageTable: this.#pageTable }, lacking);
       putCheckpoint(this.#machine, message, 1.5);
@@ -115,7 +115,7 @@ export class ReceptionRehearsal {
         answeredAt: 2.5,
         firstSliceAt: message.registers.map(() => 1.5),
       };
-      stepReception(noLimits, stage, { kind: 'resumed', answer });
+      stepIncoming(noLimits, state, { kind: 'resumed', answer });
       encodeMessage(answer);
     }
   }

@@ -200,7 +200,7 @@ export const changes = [
     ],
     ['isConfirming || placed.round < lastRound', 'false', 'refuses what is not placed yet'],
     [
-      "effects: stage.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }]",
+      "effects: state.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }]",
       'effects: []',
       'never dials its pages again',
     ],

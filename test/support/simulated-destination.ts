@@ -131,12 +131,12 @@ export class SimulatedDestination {
       ...this.#options,
       instanceId: this.instanceId,
     });
-    reception.whenFinished((ending) => {
+    reception.whenFinished((outcome) => {
       if (this.#options.isForgetful)
         this.process.after(this.process.world.chance.delay(500), () => {
           this.#forget();
         });
-      if (ending.kind !== 'refused') return;
+      if (outcome.kind !== 'refused') return;
       this.#refused.add(migrationId);
       this.current = undefined;
     });

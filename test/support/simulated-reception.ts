@@ -4,16 +4,16 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import { Timers } from '../../src/shared/timers.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import {
-  beginReception,
+  beginIncoming,
   isMissed,
   isRefusable,
-  type Ending,
-  type ReceptionEffect,
-  type ReceptionEvent,
-  type ReceptionLimits,
-  type ReceptionStep,
-  type ReceptionTimer,
-  type Stage,
+  type Outcome,
+  type IncomingEffect,
+  type IncomingEvent,
+  type IncomingLimits,
+  type IncomingStep,
+  type TimerName,
+  type IncomingState,
 } from '../../src/destination/states/step.js';
 import type { End, PageLine } from './simulated-network.js';
 import { labelOf } from './simulated-source.js';
@@ -21,15 +21,19 @@ import { timeOf } from './simulated-time.js';
 import type { Process } from './simulated-world.js';
 import type { MigrationRecord, Witness } from './simulated-witness.js';
 
-export type StepReception = (limits: ReceptionLimits, stage: Stage, event: ReceptionEvent) => ReceptionStep;
+export type StepIncoming = (
+  limits: IncomingLimits,
+  state: IncomingState,
+  event: IncomingEvent,
+) => IncomingStep;
 
 export interface ReceptionOptions {
   /** The process that it is in. */
   readonly instanceId: string;
-  readonly limits: ReceptionLimits;
+  readonly limits: IncomingLimits;
   /** How likely each piece of work fails. */
   readonly failureShare: number;
-  readonly step: StepReception;
+  readonly step: StepIncoming;
 }
 
 const WORK_MS_MAX = 60;
@@ -82,18 +86,18 @@ export class SimulatedReception {
   readonly #witness: Witness;
   readonly #options: ReceptionOptions;
   readonly #line: PageLine;
-  readonly #timers: Timers<ReceptionTimer>;
-  readonly #queue: ReceptionEvent[] = [];
+  readonly #timers: Timers<TimerName>;
+  readonly #queue: IncomingEvent[] = [];
   #isStepping = false;
-  #finished: ((ending: Ending) => void)[] = [];
+  #finished: ((outcome: Outcome) => void)[] = [];
   #isFinished = false;
-  #ending: Ending | undefined;
+  #outcome: Outcome | undefined;
   #end: End | undefined;
   #arePagesLost = false;
   #lackingPages = 0;
   /** Its user ends it, with or without its pages. */
   #isCancelled = false;
-  stage: Stage = beginReception();
+  state: IncomingState = beginIncoming();
 
   constructor(
     process: Process,
@@ -114,19 +118,19 @@ export class SimulatedReception {
   }
 
   get isAbandoned(): boolean {
-    return this.#end === undefined && isRefusable(this.stage);
+    return this.#end === undefined && isRefusable(this.state);
   }
 
   get hasEnded(): boolean {
-    return this.#ending !== undefined;
+    return this.#outcome !== undefined;
   }
 
   get isFinished(): boolean {
     return this.#isFinished;
   }
 
-  whenFinished(listener: (ending: Ending) => void): void {
-    if (this.#isFinished) listener(this.#ending!);
+  whenFinished(listener: (outcome: Outcome) => void): void {
+    if (this.#isFinished) listener(this.#outcome!);
     else this.#finished.push(listener);
   }
 
@@ -170,7 +174,7 @@ export class SimulatedReception {
     this.on({ kind: 'attached' });
   }
 
-  on(event: ReceptionEvent): void {
+  on(event: IncomingEvent): void {
     // A reception that has ended only says again what it said, to a source that comes back.
     if (this.hasEnded && event.kind !== 'attached') return;
     this.#queue.push(event);
@@ -180,16 +184,16 @@ export class SimulatedReception {
     this.#isStepping = false;
   }
 
-  #step(event: ReceptionEvent): void {
+  #step(event: IncomingEvent): void {
     const { world } = this.#process;
-    const { stage, effects } = this.#options.step(this.#options.limits, this.stage, event);
-    this.stage = stage;
+    const { state, effects } = this.#options.step(this.#options.limits, this.state, event);
+    this.state = state;
     world.note(
       () =>
-        `${this.#options.instanceId} ${this.id}: ${labelOf(event)} → ${stage.name}` +
+        `${this.#options.instanceId} ${this.id}: ${labelOf(event)} → ${state.name}` +
         effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
     );
-    if (stage.name === 'ended' && stage.ending.kind === 'pages-lost' && event.kind === 'timer' && this.#end)
+    if (state.name === 'ended' && state.outcome.kind === 'pages-lost' && event.kind === 'timer' && this.#end)
       world.violate(`${this.id}: the destination gave up its source while that was connected`);
     for (const effect of effects) {
       this.#perform(effect);
@@ -198,7 +202,7 @@ export class SimulatedReception {
     world.onMilestone(event.kind);
   }
 
-  #perform(effect: ReceptionEffect): void {
+  #perform(effect: IncomingEffect): void {
     const { chance } = this.#process.world;
     switch (effect.kind) {
       case 'send':
@@ -259,7 +263,7 @@ export class SimulatedReception {
         this.#timers.disarm(effect.timer);
         return;
       case 'end':
-        this.#finish(effect.ending);
+        this.#finish(effect.outcome);
         return;
       default:
         // What is noted for the report changes nothing here.
@@ -272,10 +276,10 @@ export class SimulatedReception {
     this.#end?.send(message);
   }
 
-  #work(event: ReceptionEvent): void {
+  #work(event: IncomingEvent): void {
     const { chance } = this.#process.world;
     this.#process.after(this.#workMs(), () => {
-      if (this.#ending !== undefined) return;
+      if (this.#outcome !== undefined) return;
       const isFailed = chance.isTrue(this.#options.failureShare);
       if (event.kind === 'audited' && !isFailed) this.#record.auditedAt = this.#process.world.clock.now;
       this.on(isFailed ? { kind: 'declined', code: 'GUEST_FAILED', error: FAILED } : event);
@@ -307,7 +311,7 @@ export class SimulatedReception {
   // A few samples, now and then, as long as the reception lasts.
   #tellSamples(): void {
     this.#process.after(SAMPLES_MS, () => {
-      if (this.#ending !== undefined) return;
+      if (this.#outcome !== undefined) return;
       this.on({ kind: 'sampled', samples: new Float64Array(0) });
       this.#tellSamples();
     });
@@ -322,7 +326,7 @@ export class SimulatedReception {
   // The user looks at the source, and ends what waits for one that is gone for good.
   #awaitSource(): void {
     this.#process.after(USER_MS_MAX, () => {
-      if (!isMissed(this.stage)) return;
+      if (!isMissed(this.state)) return;
       if (this.#isSourceGone) this.cancel('the user sees that the source is gone');
       else this.#awaitSource();
     });
@@ -333,7 +337,7 @@ export class SimulatedReception {
   }
 
   #allArrived(): void {
-    if (this.#record.isWhole || this.#ending !== undefined) return;
+    if (this.#record.isWhole || this.#outcome !== undefined) return;
     this.#record.isWhole = true;
     this.on({ kind: 'all-arrived' });
   }
@@ -355,31 +359,31 @@ export class SimulatedReception {
     });
   }
 
-  #finish(ending: Ending): void {
+  #finish(outcome: Outcome): void {
     const { world } = this.#process;
-    if (this.#ending !== undefined) {
+    if (this.#outcome !== undefined) {
       world.violate(`${this.id}: the reception ended twice`);
       return;
     }
-    this.#ending = ending;
+    this.#outcome = outcome;
     this.#timers.disarmAll();
     this.#line.leaveDestination();
     const { isWhole, resumedBy } = this.#record;
     const isOurs = resumedBy === this.#options.instanceId;
-    if (ending.kind === 'running' && !isWhole)
+    if (outcome.kind === 'running' && !isWhole)
       world.violate(`${this.id}: the reception ended as running, and pages are missing`);
-    if (ending.kind === 'running' && !isOurs)
+    if (outcome.kind === 'running' && !isOurs)
       world.violate(`${this.id}: the reception ended as running, and it never resumed`);
-    if (ending.kind === 'pages-lost') {
+    if (outcome.kind === 'pages-lost') {
       if (isWhole) world.violate(`${this.id}: pages are reported as lost that are here`);
       const isTold = this.#options.limits.endsWithoutPages || this.#isCancelled || this.#isSourceGone;
       if (!isTold) world.violate(`${this.id}: pages are given up that the source keeps`);
       this.#witness.stops(this.#record, 'pages-lost');
     }
-    if (ending.kind === 'failed' && isOurs) this.#witness.stops(this.#record, 'failed');
+    if (outcome.kind === 'failed' && isOurs) this.#witness.stops(this.#record, 'failed');
     this.#process.after(world.chance.delay(WORK_MS_MAX), () => {
       this.#isFinished = true;
-      for (const listener of this.#finished) listener(ending);
+      for (const listener of this.#finished) listener(outcome);
       this.#finished = [];
     });
   }

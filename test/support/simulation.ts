@@ -1,7 +1,7 @@
 // Whole migrations under seeded misfortune: sources and a destination with their real state machines, and everything
 // that can go wrong between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
-import { stepReception } from '../../src/destination/states/step.js';
+import { stepIncoming } from '../../src/destination/states/step.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {
   stepMigration,
@@ -12,7 +12,7 @@ import {
 import { SimulatedDestination } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';
-import type { StepReception } from './simulated-reception.js';
+import type { StepIncoming } from './simulated-reception.js';
 import { SimulatedMigration, type StepMigration } from './simulated-source.js';
 import { Process, STALL_MS_MAX, World } from './simulated-world.js';
 import { Witness, type Guest, type MigrationRecord } from './simulated-witness.js';
@@ -20,11 +20,11 @@ import { Witness, type Guest, type MigrationRecord } from './simulated-witness.j
 /** The state machines that are tried; a test plants a bug by giving another. */
 export interface Machines {
   readonly stepMigration: StepMigration;
-  readonly stepReception: StepReception;
+  readonly stepIncoming: StepIncoming;
   readonly admit: typeof admit;
 }
 
-export const REAL: Machines = { stepMigration, stepReception, admit };
+export const REAL: Machines = { stepMigration, stepIncoming, admit };
 
 export interface Story {
   readonly seed: number;
@@ -33,7 +33,7 @@ export interface Story {
   readonly trace: readonly string[];
   readonly records: readonly MigrationRecord[];
   readonly steps: number;
-  /** In which phases and stages the guest threw. */
+  /** In which phases and phases the guest threw. */
   readonly thrown: ReadonlySet<string>;
 }
 
@@ -118,7 +118,7 @@ class Scenario {
       placementMs: chance.between(300, 2000),
       farewellMs: chance.between(300, 3000),
       endsWithoutPages: chance.isTrue(0.5),
-      stages: {
+      phases: {
         prepareMs: chance.between(300, 3000),
         idleMs: chance.between(1000, 5000),
         resumeMs: chance.between(300, 6000),
@@ -136,7 +136,7 @@ class Scenario {
           failureShare: this.#failureShare,
           isForgetful: chance.isTrue(0.2),
           isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
-          step: this.#machines.stepReception,
+          step: this.#machines.stepIncoming,
           admit: this.#machines.admit,
         },
       );
@@ -342,7 +342,7 @@ class Scenario {
         return;
       case 'guest throws at destination':
         if (destination?.process.isAlive !== true || destination.current === undefined) return;
-        this.#thrown.add(`destination: ${destination.current.stage.name}`);
+        this.#thrown.add(`destination: ${destination.current.state.name}`);
         destination.throwInGuest();
         return;
       case 'a stranger comes':
@@ -390,7 +390,7 @@ class Scenario {
         world.violate(`${id}: the source hangs while ${state.phase.name}`);
     }
     if (living?.current?.hasEnded === false)
-      world.violate(`${living.current.id}: the destination hangs while ${living.current.stage.name}`);
+      world.violate(`${living.current.id}: the destination hangs while ${living.current.state.name}`);
     this.witness.checkEnd();
   }
 }

@@ -41,7 +41,7 @@ describe('whoever was welcomed before and is not remembered', () => {
     expect(admit({ isAnswered: false, current }, 'some instance')).toBe('forgotten');
   });
 
-  it('is told its answers when those are remembered, and led to its reception while that lasts', () => {
+  it('is told its answers when those are remembered, and led to it while that lasts', () => {
     expect(admit({ isAnswered: true, current: undefined }, 'some instance')).toBe('repeat');
     const current = { isCallers: true, isAbandoned: true };
     expect(admit({ isAnswered: false, current }, 'some instance')).toBe('attach');

@@ -1,25 +1,25 @@
-// Every stage of the destination ends: by itself, or by its limit, and then with a clear word to the source.
+// Every phase of the destination ends: by itself, or by its limit, and then with a clear word to the source.
 import { describe, expect, it } from 'vitest';
 import {
-  beginReception,
-  stageLimits,
-  stepReception,
-  type ReceptionEvent,
-  type ReceptionLimits,
-  type ReceptionStep,
-  type Stage,
+  beginIncoming,
+  PHASE_LIMITS,
+  stepIncoming,
+  type IncomingEvent,
+  type IncomingLimits,
+  type IncomingStep,
+  type IncomingState,
 } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
 
-const limits: ReceptionLimits = {
+const limits: IncomingLimits = {
   controlLostMs: 1000,
   pagesLostMs: 500,
   retryMs: 10,
   placementMs: 1000,
   farewellMs: 2000,
   endsWithoutPages: false,
-  stages: stageLimits,
+  phases: PHASE_LIMITS,
 };
 const [prepare] = examples.PREPARE;
 const [handOver] = examples.HAND_OVER;
@@ -28,8 +28,8 @@ const answers = [examples.RESUMED[0]];
 const common = { prepare, arePagesLost: false };
 const placed = { round: 0, pages: 0 };
 
-const stages = {
-  greeted: beginReception(),
+const states = {
+  greeted: beginIncoming(),
   preparing: { name: 'preparing', ...common },
   receiving: { name: 'receiving', ...common, prepared, placed },
   validating: { name: 'validating', ...common, handOver, placed },
@@ -52,68 +52,68 @@ const stages = {
   },
   auditing: { name: 'auditing', answers },
   told: { name: 'told', answers },
-} as const satisfies Record<string, Stage>;
+} as const satisfies Record<string, IncomingState>;
 
-const step = (stage: Stage, event: ReceptionEvent): ReceptionStep => stepReception(limits, stage, event);
-const timeout = (stage: Stage): ReceptionStep => step(stage, { kind: 'timer', timer: 'stage' });
-const refused = { name: 'ended', ending: { kind: 'refused' } };
-const failed = { name: 'ended', ending: { kind: 'failed' } };
+const step = (state: IncomingState, event: IncomingEvent): IncomingStep => stepIncoming(limits, state, event);
+const timeout = (state: IncomingState): IncomingStep => step(state, { kind: 'timer', timer: 'phase' });
+const refused = { name: 'ended', outcome: { kind: 'refused' } };
+const failed = { name: 'ended', outcome: { kind: 'failed' } };
 
-describe('a stage that lasts too long', () => {
+describe('a phase that lasts too long', () => {
   it.each(['preparing', 'receiving'] as const)('is refused while %s', (name) => {
-    const { stage, effects } = timeout(stages[name]);
-    expect(stage).toMatchObject(refused);
+    const { state, effects } = timeout(states[name]);
+    expect(state).toMatchObject(refused);
     expect(effects[0]).toMatchObject({ message: { name: 'REFUSAL', code: 'TIMEOUT' } });
   });
 
   it('ends with a report when the guest does not resume: it cannot be refused any more', () => {
-    const { stage, effects } = timeout(stages.resuming);
-    expect(stage).toMatchObject(failed);
+    const { state, effects } = timeout(states.resuming);
+    expect(state).toMatchObject(failed);
     expect(effects[0]).toMatchObject({ message: { name: 'CANCEL', code: 'TIMEOUT' } });
   });
 
   it('is told as a failed audit, and the guest runs on', () => {
-    const { stage, effects } = timeout(stages.auditing);
-    expect(stage.name).toBe('told');
+    const { state, effects } = timeout(states.auditing);
+    expect(state.name).toBe('told');
     expect(effects).toMatchObject([
       { kind: 'stop-audit' },
       { message: { name: 'AUDITED', passed: false } },
-      { kind: 'arm', timer: 'stage', ms: stageLimits.leaveMs },
+      { kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.leaveMs },
     ]);
   });
 
   it.each(['told', 'whole'] as const)('waits no more for a farewell (%s)', (name) => {
-    expect(timeout(stages[name]).stage).toMatchObject({ ending: { kind: 'running', isSourceGone: true } });
+    expect(timeout(states[name]).state).toMatchObject({ outcome: { kind: 'running', isSourceGone: true } });
   });
 
   it('is none while a guest runs that waits for its pages', () => {
-    expect(timeout(stages.running)).toEqual({ stage: stages.running, effects: [] });
+    expect(timeout(states.running)).toEqual({ state: states.running, effects: [] });
   });
 });
 
-describe('the time of a stage', () => {
-  const kinds = (effects: ReceptionStep['effects']): readonly unknown[] =>
-    effects.filter((effect) => 'timer' in effect && effect.timer === 'stage');
+describe('the time of a phase', () => {
+  const kinds = (effects: IncomingStep['effects']): readonly unknown[] =>
+    effects.filter((effect) => 'timer' in effect && effect.timer === 'phase');
 
-  it('begins where the stage begins, and ends with it', () => {
-    const begun = step(stages.greeted, { kind: 'received', message: prepare, receivedAt: 0 });
-    expect(kinds(begun.effects)).toEqual([{ kind: 'arm', timer: 'stage', ms: stageLimits.prepareMs }]);
-    const receiving = step(begun.stage, { kind: 'prepared', preparedMs: 1 });
-    expect(kinds(receiving.effects)).toEqual([{ kind: 'arm', timer: 'stage', ms: stageLimits.idleMs }]);
-    const handedOver = step(receiving.stage, { kind: 'received', message: handOver, receivedAt: 0 });
-    expect(kinds(handedOver.effects)).toEqual([{ kind: 'disarm', timer: 'stage' }]);
+  it('begins where the phase begins, and ends with it', () => {
+    const begun = step(states.greeted, { kind: 'received', message: prepare, receivedAt: 0 });
+    expect(kinds(begun.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.prepareMs }]);
+    const receiving = step(begun.state, { kind: 'prepared', preparedMs: 1 });
+    expect(kinds(receiving.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.idleMs }]);
+    const handedOver = step(receiving.state, { kind: 'received', message: handOver, receivedAt: 0 });
+    expect(kinds(handedOver.effects)).toEqual([{ kind: 'disarm', timer: 'phase' }]);
   });
 
   it('begins anew while pages come, and pings are no pages', () => {
-    const again = [{ kind: 'arm', timer: 'stage', ms: stageLimits.idleMs }];
+    const again = [{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.idleMs }];
     for (const event of [
       { kind: 'pages-moved' },
       { kind: 'round-placed', round: 1, pages: 3 },
       { kind: 'attached' },
     ] as const)
-      expect(kinds(step(stages.receiving, event).effects)).toEqual(again);
+      expect(kinds(step(states.receiving, event).effects)).toEqual(again);
     const ping = { name: 'PING', sentAt: 1 } as const;
-    expect(kinds(step(stages.receiving, { kind: 'received', message: ping, receivedAt: 0 }).effects)).toEqual(
+    expect(kinds(step(states.receiving, { kind: 'received', message: ping, receivedAt: 0 }).effects)).toEqual(
       [],
     );
   });
@@ -121,22 +121,22 @@ describe('the time of a stage', () => {
 
 describe('a guest that throws', () => {
   const error = new MicrostunError('GUEST_FAILED', 'thrown');
-  const thrown: ReceptionEvent = { kind: 'failed', error };
+  const thrown: IncomingEvent = { kind: 'failed', error };
 
   it.each(['greeted', 'preparing', 'receiving', 'validating', 'placing'] as const)(
     'is refused while %s',
     (name) => {
-      const { stage, effects } = step(stages[name], thrown);
-      expect(stage).toMatchObject(refused);
+      const { state, effects } = step(states[name], thrown);
+      expect(state).toMatchObject(refused);
       expect(effects[0]).toMatchObject({ message: { name: 'REFUSAL', code: 'GUEST_FAILED' } });
     },
   );
 
   it.each(['resuming', 'running', 'whole', 'auditing', 'told'] as const)(
-    'ends the reception while %s, and the source hears why',
+    'ends the migration while %s, and the source hears why',
     (name) => {
-      const { stage, effects } = step(stages[name], thrown);
-      expect(stage).toMatchObject(failed);
+      const { state, effects } = step(states[name], thrown);
+      expect(state).toMatchObject(failed);
       expect(effects[0]).toMatchObject({ message: { name: 'CANCEL', code: 'GUEST_FAILED' } });
     },
   );
@@ -146,37 +146,37 @@ describe('a cancel', () => {
   it.each(['greeted', 'preparing', 'receiving', 'validating', 'placing'] as const)(
     'is heard while %s',
     (name) => {
-      expect(step(stages[name], { kind: 'cancel', reason: 'SIGINT' }).stage).toMatchObject(refused);
+      expect(step(states[name], { kind: 'cancel', reason: 'SIGINT' }).state).toMatchObject(refused);
       expect(
-        step(stages[name], { kind: 'received', message: examples.CANCEL[0], receivedAt: 0 }).stage,
+        step(states[name], { kind: 'received', message: examples.CANCEL[0], receivedAt: 0 }).state,
       ).toMatchObject(refused);
     },
   );
 });
 
 describe('a worker that brings pages and fails', () => {
-  const failure: ReceptionEvent = {
+  const failure: IncomingEvent = {
     kind: 'helper-failed',
     error: new MicrostunError('WORKER_FAILED', 'the receiver 0 worker failed'),
   };
 
   it.each(['whole', 'auditing', 'told'] as const)('ends no guest that lacks nothing (%s)', (name) => {
-    expect(step(stages[name], failure)).toEqual({ stage: stages[name], effects: [] });
+    expect(step(states[name], failure)).toEqual({ state: states[name], effects: [] });
   });
 
   it('ends no guest that is being resumed with all of its pages', () => {
-    const resuming = { ...stages.resuming, pagesFollow: false };
-    expect(step(resuming, failure)).toEqual({ stage: resuming, effects: [] });
+    const resuming = { ...states.resuming, pagesFollow: false };
+    expect(step(resuming, failure)).toEqual({ state: resuming, effects: [] });
   });
 
   it.each(['preparing', 'receiving', 'placing'] as const)(
     'refuses a guest that has not come (%s)',
     (name) => {
-      expect(step(stages[name], failure).stage).toMatchObject(refused);
+      expect(step(states[name], failure).state).toMatchObject(refused);
     },
   );
 
   it.each(['resuming', 'running'] as const)('ends a guest that lacks pages (%s)', (name) => {
-    expect(step(stages[name], failure).stage).toMatchObject(failed);
+    expect(step(states[name], failure).state).toMatchObject(failed);
   });
 });

@@ -1,10 +1,10 @@
 // Both sides' state machines around the hand-over, one step at a time: what the simulation found, or cannot reach.
 import { describe, expect, it } from 'vitest';
 import {
-  stepReception,
-  type ReceptionEvent,
-  type ReceptionLimits,
-  type Stage,
+  stepIncoming,
+  type IncomingEvent,
+  type IncomingLimits,
+  type IncomingState,
 } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
@@ -224,14 +224,14 @@ describe('the source', () => {
 });
 
 describe('the destination', () => {
-  const limits: ReceptionLimits = {
+  const limits: IncomingLimits = {
     controlLostMs: 1000,
     pagesLostMs: 500,
     retryMs: 10,
     placementMs: 1000,
     farewellMs: 2000,
     endsWithoutPages: false,
-    stages: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
+    phases: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
   };
   const prepare: MessageOf<'PREPARE'> = {
     name: 'PREPARE',
@@ -242,15 +242,15 @@ describe('the destination', () => {
     audits: false,
     auditAfterMs: 0,
   };
-  const preparing: Stage = { name: 'preparing', prepare, arePagesLost: false };
-  const resuming: Stage = {
+  const preparing: IncomingState = { name: 'preparing', prepare, arePagesLost: false };
+  const resuming: IncomingState = {
     name: 'resuming',
     prepare,
     pagesFollow: true,
     haveAllArrived: false,
     wait: 'patient',
   };
-  const running: Stage = {
+  const running: IncomingState = {
     name: 'running',
     prepare,
     answers: [RESUMED],
@@ -259,13 +259,13 @@ describe('the destination', () => {
     wait: 'patient',
   };
   const farewell = { kind: 'arm', timer: 'farewell', ms: limits.farewellMs };
-  const step = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
-    stepReception(limits, stage, event);
-  const missed: ReceptionEvent = { kind: 'timer', timer: 'farewell' };
-  const impatient = (stage: Stage, event: ReceptionEvent): ReturnType<typeof stepReception> =>
-    stepReception({ ...limits, endsWithoutPages: true }, stage, event);
+  const step = (state: IncomingState, event: IncomingEvent): ReturnType<typeof stepIncoming> =>
+    stepIncoming(limits, state, event);
+  const missed: IncomingEvent = { kind: 'timer', timer: 'farewell' };
+  const impatient = (state: IncomingState, event: IncomingEvent): ReturnType<typeof stepIncoming> =>
+    stepIncoming({ ...limits, endsWithoutPages: true }, state, event);
 
-  const receiving = (round: number, pages: number): Stage => ({
+  const receiving = (round: number, pages: number): IncomingState => ({
     name: 'receiving',
     prepare,
     arePagesLost: false,
@@ -273,9 +273,12 @@ describe('the destination', () => {
     placed: { round, pages },
   });
   const validated = { kind: 'validated', validated: { validationMs: 0, lackingPages: 7 } } as const;
-  const handedOver = (stage: Stage, message: MessageOf<'HAND_OVER'>): ReturnType<typeof stepReception> => {
-    const received = step(stage, { kind: 'received', message, receivedAt: 0 });
-    return step(received.stage, validated);
+  const handedOver = (
+    state: IncomingState,
+    message: MessageOf<'HAND_OVER'>,
+  ): ReturnType<typeof stepIncoming> => {
+    const received = step(state, { kind: 'received', message, receivedAt: 0 });
+    return step(received.state, validated);
   };
 
   it.each([
@@ -283,12 +286,12 @@ describe('the destination', () => {
     ['the last round brought them', { ...handOver, pagesFollow: false }, { round: 2, pages: 7 }],
   ])('resumes once every connection is quiet and what came is confirmed: %s', (_, message, placed) => {
     const early = handedOver(receiving(placed.round - 1, 9), message);
-    expect(early.stage.name).toBe('placing');
+    expect(early.state.name).toBe('placing');
     expect(early.effects.map(({ kind }) => kind)).toEqual(['arm']);
-    const quiet = step(early.stage, { kind: 'round-placed', ...placed });
+    const quiet = step(early.state, { kind: 'round-placed', ...placed });
     expect(quiet.effects.map(({ kind }) => kind)).toEqual(['disarm', 'confirm']);
-    expect(step(quiet.stage, { kind: 'round-placed', ...placed }).effects).toEqual([]);
-    expect(step(quiet.stage, { kind: 'confirmed' }).effects[0]).toEqual({
+    expect(step(quiet.state, { kind: 'round-placed', ...placed }).effects).toEqual([]);
+    expect(step(quiet.state, { kind: 'confirmed' }).effects[0]).toEqual({
       kind: 'resume',
       handOver: message,
     });
@@ -297,27 +300,29 @@ describe('the destination', () => {
 
   it('refuses a guest whose pages were still on their way, or not those that were promised', () => {
     const quiet = handedOver(receiving(1, 50), handOver);
-    const declined = step(quiet.stage, { kind: 'declined', code: 'PROTOCOL', error });
-    expect(declined.stage).toMatchObject({ ending: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
+    const declined = step(quiet.state, { kind: 'declined', code: 'PROTOCOL', error });
+    expect(declined.state).toMatchObject({ outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
     for (const placed of [2, 3])
-      expect(handedOver(receiving(placed, 7), handOver).stage).toMatchObject({ ending: { kind: 'refused' } });
+      expect(handedOver(receiving(placed, 7), handOver).state).toMatchObject({
+        outcome: { kind: 'refused' },
+      });
   });
 
   it.each([6, 8])('refuses a pre-copy whose last round brought %i pages and not the 7 promised', (pages) => {
-    const { stage } = handedOver(receiving(2, pages), { ...handOver, pagesFollow: false });
-    expect(stage).toMatchObject({ ending: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
+    const { state } = handedOver(receiving(2, pages), { ...handOver, pagesFollow: false });
+    expect(state).toMatchObject({ outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
   });
 
   it('refuses a guest whose rounds come out of turn, but not one that runs', () => {
-    expect(step(receiving(0, 1), { kind: 'out-of-turn', error }).stage).toMatchObject({
-      ending: { kind: 'refused', answer: { code: 'PROTOCOL' } },
+    expect(step(receiving(0, 1), { kind: 'out-of-turn', error }).state).toMatchObject({
+      outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } },
     });
-    expect(step(running, { kind: 'out-of-turn', error })).toEqual({ stage: running, effects: [] });
+    expect(step(running, { kind: 'out-of-turn', error })).toEqual({ state: running, effects: [] });
   });
 
   it('settles pages that had all arrived before it knew that the guest runs', () => {
     const early = step(resuming, { kind: 'all-arrived' });
-    expect(step(early.stage, { kind: 'resumed', answer: RESUMED }).effects).toContainEqual({
+    expect(step(early.state, { kind: 'resumed', answer: RESUMED }).effects).toContainEqual({
       kind: 'settle',
     });
   });
@@ -325,14 +330,14 @@ describe('the destination', () => {
   it('waits no more for a source that came back while the guest was being resumed', () => {
     const lost = step(resuming, { kind: 'control-lost', error });
     expect(lost.effects).toEqual([farewell]);
-    expect(step(lost.stage, { kind: 'attached' }).effects).toContainEqual({
+    expect(step(lost.state, { kind: 'attached' }).effects).toContainEqual({
       kind: 'disarm',
       timer: 'farewell',
     });
   });
 
   it('waits on for a source whose pages come while its control connection is silent', () => {
-    expect(step(running, { kind: 'source-heard' })).toEqual({ stage: running, effects: [farewell] });
+    expect(step(running, { kind: 'source-heard' })).toEqual({ state: running, effects: [farewell] });
   });
 
   it('misses a source that it lost before the hand-over was checked, once the guest runs', () => {
@@ -340,69 +345,69 @@ describe('the destination', () => {
   });
 
   it('names no ending while it resumes or settles', () => {
-    const settling: Stage = { ...running, haveAllArrived: true };
-    for (const stage of [resuming, settling])
-      expect(step(stage, { kind: 'timer', timer: 'farewell' })).toEqual({ stage, effects: [farewell] });
-    expect(impatient(running, missed).stage).toMatchObject({ ending: { kind: 'pages-lost' } });
+    const settling: IncomingState = { ...running, haveAllArrived: true };
+    for (const state of [resuming, settling])
+      expect(step(state, { kind: 'timer', timer: 'farewell' })).toEqual({ state, effects: [farewell] });
+    expect(impatient(running, missed).state).toMatchObject({ outcome: { kind: 'pages-lost' } });
   });
 
   it('waits on for a source that is away with pages of its guest, and says so once an absence', () => {
     const away = { kind: 'report-source', isAway: true };
     const first = step(running, missed);
-    expect(first.stage).toMatchObject({ name: 'running', isWhole: false });
+    expect(first.state).toMatchObject({ name: 'running', isWhole: false });
     expect(first.effects).toEqual([farewell, away]);
-    expect(step(first.stage, missed)).toEqual({ stage: first.stage, effects: [farewell] });
-    const lost: ReceptionEvent = { kind: 'pages-lost', error };
-    expect(step(first.stage, lost).effects).toEqual([{ kind: 'arm', timer: 'retry', ms: limits.retryMs }]);
-    const back = step(first.stage, { kind: 'attached' });
-    expect(back.stage).toEqual(running);
+    expect(step(first.state, missed)).toEqual({ state: first.state, effects: [farewell] });
+    const lost: IncomingEvent = { kind: 'pages-lost', error };
+    expect(step(first.state, lost).effects).toEqual([{ kind: 'arm', timer: 'retry', ms: limits.retryMs }]);
+    const back = step(first.state, { kind: 'attached' });
+    expect(back.state).toEqual(running);
     expect(back.effects).toContainEqual({ kind: 'report-source', isAway: false });
-    expect(step(step(first.stage, { kind: 'source-heard' }).stage, missed).effects).toContainEqual(away);
+    expect(step(step(first.state, { kind: 'source-heard' }).state, missed).effects).toContainEqual(away);
   });
 
   it('takes the last pages from a source that is back, or from nobody in particular, and waits for none then', () => {
-    const { stage } = step(running, missed);
-    const arrived = step(stage, { kind: 'all-arrived' });
+    const { state } = step(running, missed);
+    const arrived = step(state, { kind: 'all-arrived' });
     expect(arrived.effects).toEqual([{ kind: 'settle' }]);
-    const settled = step(arrived.stage, { kind: 'settled', answer: ARRIVED });
-    expect(step(settled.stage, missed).stage).toMatchObject({ ending: { kind: 'running' } });
-    expect(step(arrived.stage, { kind: 'cancel', reason: 'SIGINT' }).stage.name).toBe('running');
+    const settled = step(arrived.state, { kind: 'settled', answer: ARRIVED });
+    expect(step(settled.state, missed).state).toMatchObject({ outcome: { kind: 'running' } });
+    expect(step(arrived.state, { kind: 'cancel', reason: 'SIGINT' }).state.name).toBe('running');
   });
 
   it('gives up the pages of a source that is away when its user says so, at once or once it is', () => {
-    const cancel: ReceptionEvent = { kind: 'cancel', reason: 'SIGINT' };
-    const lost = { name: 'ended', ending: { kind: 'pages-lost' } };
-    expect(step(step(running, missed).stage, cancel).stage).toMatchObject(lost);
+    const cancel: IncomingEvent = { kind: 'cancel', reason: 'SIGINT' };
+    const lost = { name: 'ended', outcome: { kind: 'pages-lost' } };
+    expect(step(step(running, missed).state, cancel).state).toMatchObject(lost);
     const told = step(running, cancel);
-    expect(told).toMatchObject({ stage: { name: 'running' }, effects: [] });
-    expect(step(step(told.stage, { kind: 'attached' }).stage, missed).stage).toMatchObject(lost);
-    const early = step(step(resuming, cancel).stage, { kind: 'resumed', answer: RESUMED });
-    expect(step(early.stage, missed).stage).toMatchObject(lost);
+    expect(told).toMatchObject({ state: { name: 'running' }, effects: [] });
+    expect(step(step(told.state, { kind: 'attached' }).state, missed).state).toMatchObject(lost);
+    const early = step(step(resuming, cancel).state, { kind: 'resumed', answer: RESUMED });
+    expect(step(early.state, missed).state).toMatchObject(lost);
   });
 
   it.each([{ name: 'CANCEL', code: 'CANCELLED', reason: 'it ends' }, { name: 'FAREWELL' }] as const)(
     'gives up the pages of a source that leaves with them and says $name',
     (message) => {
       const told = step(running, { kind: 'received', message, receivedAt: 0 });
-      expect(told.stage.name).toBe('running');
-      expect(step(told.stage, missed).stage).toMatchObject({ ending: { kind: 'pages-lost' } });
+      expect(told.state.name).toBe('running');
+      expect(step(told.state, missed).state).toMatchObject({ outcome: { kind: 'pages-lost' } });
     },
   );
 
   it('says so when a guest that it took over cannot be resumed', () => {
-    const { stage, effects } = step(resuming, { kind: 'declined', code: 'GUEST_FAILED', error });
-    expect(stage).toMatchObject({ name: 'ended', ending: { kind: 'failed' } });
+    const { state, effects } = step(resuming, { kind: 'declined', code: 'GUEST_FAILED', error });
+    expect(state).toMatchObject({ name: 'ended', outcome: { kind: 'failed' } });
     expect(effects[0]).toMatchObject({ kind: 'send', message: { name: 'CANCEL' } });
   });
 
   it('counts the limit of lost page connections from the first loss, not from the last dial that failed', () => {
-    const lost: ReceptionEvent = { kind: 'pages-lost', error };
+    const lost: IncomingEvent = { kind: 'pages-lost', error };
     const first = step(preparing, lost);
     expect(first.effects).toContainEqual({ kind: 'arm', timer: 'pages', ms: limits.pagesLostMs });
-    const second = step(first.stage, lost);
+    const second = step(first.state, lost);
     expect(second.effects).toEqual([{ kind: 'arm', timer: 'retry', ms: limits.retryMs }]);
-    const connected = step(second.stage, { kind: 'pages-connected' });
-    expect(step(connected.stage, lost).effects).toEqual(first.effects);
+    const connected = step(second.state, { kind: 'pages-connected' });
+    expect(step(connected.state, lost).effects).toEqual(first.effects);
   });
 
   it('waits for the farewell of a source that it hung up on', () => {
@@ -412,8 +417,8 @@ describe('the destination', () => {
   });
 
   it('tells a source that comes back after the end what it missed', () => {
-    const { stage } = impatient(running, missed);
-    const { effects } = step(stage, { kind: 'attached' });
+    const { state } = impatient(running, missed);
+    const { effects } = step(state, { kind: 'attached' });
     expect(effects).toMatchObject([
       { kind: 'send', message: { name: 'RESUMED' } },
       { kind: 'send', message: { name: 'CANCEL' } },

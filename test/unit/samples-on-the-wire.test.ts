@@ -1,10 +1,10 @@
 // SAMPLES between the two state machines: when they are said, and what is made of them.
 import { describe, expect, it } from 'vitest';
 import {
-  stageLimits,
-  stepReception,
-  type ReceptionLimits,
-  type Stage,
+  PHASE_LIMITS,
+  stepIncoming,
+  type IncomingLimits,
+  type IncomingState,
 } from '../../src/destination/states/step.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
@@ -22,23 +22,23 @@ const prepare = examples.PREPARE[0];
 const [handOver] = examples.HAND_OVER;
 
 describe('the destination', () => {
-  const limits: ReceptionLimits = {
+  const limits: IncomingLimits = {
     controlLostMs: 1000,
     pagesLostMs: 1000,
     retryMs: 100,
     placementMs: 1000,
     farewellMs: 1000,
     endsWithoutPages: false,
-    stages: stageLimits,
+    phases: PHASE_LIMITS,
   };
-  const stages: readonly Stage[] = [
+  const others: readonly IncomingState[] = [
     { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false, wait: 'patient' },
     { name: 'auditing', answers: [] },
     { name: 'told', answers: [] },
   ];
 
   it('says samples of the guest while it runs', () => {
-    const running: Stage = {
+    const running: IncomingState = {
       name: 'running',
       prepare,
       answers: [],
@@ -46,14 +46,14 @@ describe('the destination', () => {
       isWhole: true,
       wait: 'patient',
     };
-    expect(stepReception(limits, running, { kind: 'sampled', samples })).toEqual({
-      stage: running,
+    expect(stepIncoming(limits, running, { kind: 'sampled', samples })).toEqual({
+      state: running,
       effects: [{ kind: 'send', message: { name: 'SAMPLES', samples } }],
     });
   });
 
-  it.each(stages)('says none while $name: nothing in the stun, nothing of the audit', (stage) => {
-    expect(stepReception(limits, stage, { kind: 'sampled', samples }).effects).toEqual([]);
+  it.each(others)('says none while $name: nothing in the stun, nothing of the audit', (state) => {
+    expect(stepIncoming(limits, state, { kind: 'sampled', samples }).effects).toEqual([]);
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit } from '../../src/destination/door.js';
-import { stepReception } from '../../src/destination/states/step.js';
+import { stepIncoming } from '../../src/destination/states/step.js';
 import { stepMigration } from '../../src/source/states/step.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
@@ -76,16 +76,16 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
     ]);
   });
 
-  it('has guests that throw in every phase and stage in which they run, or wait to', async () => {
-    const stages = [
+  it('has guests that throw in every phase of both sides in which they run, or wait to', async () => {
+    const phasesThere = [
       ...['greeted', 'preparing', 'receiving', 'validating', 'placing', 'resuming'],
       ...['running', 'auditing', 'told', 'ended'],
-    ].map((stage) => `destination: ${stage}`);
+    ].map((phase) => `destination: ${phase}`);
     const phases = [
       ...['connecting', 'preparing', 'measuring-clock', 'installing-traces', 'copying', 'harvesting'],
       'stopping',
     ].map((phase) => `source: ${phase}`);
-    const missing = new Set([...stages, ...phases]);
+    const missing = new Set([...phasesThere, ...phases]);
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX && missing.size > 0; seed++)
       for (const one of (await simulate(seed)).thrown) missing.delete(one);
     expect([...missing]).toEqual([]);
@@ -159,11 +159,11 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a destination that resumes what it has refused', async () => {
     await expectFound(
       {
-        stepReception: (limits, stage, event) => {
-          const step = stepReception(limits, stage, event);
-          const isRefused = step.stage.name === 'ended' && step.stage.ending.kind === 'refused';
-          return isRefused && stage.name === 'validating'
-            ? { stage, effects: step.effects.filter(({ kind }) => kind === 'send') }
+        stepIncoming: (limits, state, event) => {
+          const step = stepIncoming(limits, state, event);
+          const isRefused = step.state.name === 'ended' && step.state.outcome.kind === 'refused';
+          return isRefused && state.name === 'validating'
+            ? { state, effects: step.effects.filter(({ kind }) => kind === 'send') }
             : step;
         },
       },
@@ -174,8 +174,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a destination that gives up the pages of a source that comes back', async () => {
     await expectFound(
       {
-        stepReception: (limits, stage, event) =>
-          stepReception({ ...limits, endsWithoutPages: true }, stage, event),
+        stepIncoming: (limits, state, event) =>
+          stepIncoming({ ...limits, endsWithoutPages: true }, state, event),
       },
       /given up that the source keeps/,
     );
@@ -184,12 +184,12 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a destination that does not say its answers again', async () => {
     await expectFound(
       {
-        stepReception: (limits, stage, event) => {
-          const step = stepReception(limits, stage, event);
+        stepIncoming: (limits, state, event) => {
+          const step = stepIncoming(limits, state, event);
           const isAskedAgain =
             event.kind === 'attached' || (event.kind === 'received' && event.message.name === 'HAND_OVER');
           return isAskedAgain
-            ? { stage: step.stage, effects: step.effects.filter(({ kind }) => kind !== 'send') }
+            ? { state: step.state, effects: step.effects.filter(({ kind }) => kind !== 'send') }
             : step;
         },
       },
@@ -200,10 +200,10 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a destination that forgets that all pages arrived before it knew that the guest runs', async () => {
     await expectFound(
       {
-        stepReception: (limits, stage, event) =>
-          event.kind === 'all-arrived' && stage.name === 'resuming'
-            ? { stage, effects: [] }
-            : stepReception(limits, stage, event),
+        stepIncoming: (limits, state, event) =>
+          event.kind === 'all-arrived' && state.name === 'resuming'
+            ? { state, effects: [] }
+            : stepIncoming(limits, state, event),
       },
       /the source hangs while pushing|never learned/,
     );

@@ -1,4 +1,4 @@
-// A reception whose source goes away for good, driven over a stream in parts that the test holds in its hand.
+// A migration whose source goes away for good, driven over a stream in parts that the test holds in its hand.
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { pino } from 'pino';
@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Fetcher, FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { PreparationParts } from '../../src/destination/preparation.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
-import { stageLimits } from '../../src/destination/states/step.js';
+import { PHASE_LIMITS } from '../../src/destination/states/step.js';
 import type { ReceiverPool } from '../../src/destination/pages/receivers.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
@@ -111,7 +111,7 @@ describe('a guest whose source goes away for good', () => {
         placementMs: 1000,
         farewellMs: 0,
         endsWithoutPages: true,
-        stages: stageLimits,
+        phases: PHASE_LIMITS,
       },
       room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
       logger: pino({ enabled: false }),

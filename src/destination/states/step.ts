@@ -11,7 +11,7 @@ import {
   type RefusalCode,
 } from '../../shared/wire/messages.js';
 
-export interface ReceptionLimits {
+export interface IncomingLimits {
   /** How long the control connection may stay lost before the hand-over; then the migration is refused for good. */
   readonly controlLostMs: number;
   /** How long page connections may stay lost before the hand-over. */
@@ -27,7 +27,7 @@ export interface ReceptionLimits {
    * source comes back, or somebody ends it.
    */
   readonly endsWithoutPages: boolean;
-  readonly stages: StageLimits;
+  readonly phases: PhaseLimits;
 }
 
 /**
@@ -42,8 +42,8 @@ export const GREETED_MS = 15_000;
  */
 const UNREACHABLE_MS = 1500;
 
-/** How long each stage may last; `placing` has `placementMs`. A guest that runs and waits for its pages may do so. */
-export interface StageLimits {
+/** How long each phase may last; `placing` has `placementMs`. A guest that runs and waits for its pages may do so. */
+export interface PhaseLimits {
   readonly prepareMs: number;
   /** Receiving: from one sign of pages to the next, while the source is connected. */
   readonly idleMs: number;
@@ -53,7 +53,7 @@ export interface StageLimits {
   readonly leaveMs: number;
 }
 
-export const stageLimits: StageLimits = {
+export const PHASE_LIMITS: PhaseLimits = {
   // Less than the source waits (60 s), so that it hears why.
   prepareMs: 55_000,
   // A source that measures its clock, installs traces or harvests sends no pages; each of those has a limit there.
@@ -82,7 +82,7 @@ export interface Validated {
   readonly lackingPages: number;
 }
 
-export type Stage =
+export type IncomingState =
   /** `isAwaited` once its source was here: it has so long to say what it brings, however often it comes again. */
   | { readonly name: 'greeted'; readonly isAwaited: boolean }
   | {
@@ -141,7 +141,7 @@ export type Stage =
   /** Everything is said; waits for the source's farewell. */
   | { readonly name: 'told'; readonly answers: readonly Message[] }
   /** A source that comes back is told the answers once more. */
-  | { readonly name: 'ended'; readonly ending: Ending; readonly answers: readonly Message[] };
+  | { readonly name: 'ended'; readonly outcome: Outcome; readonly answers: readonly Message[] };
 
 /** The newest round that was placed, and its pages. */
 export interface Placed {
@@ -149,7 +149,7 @@ export interface Placed {
   readonly pages: number;
 }
 
-export type Ending =
+export type Outcome =
   /** The guest runs here and the source needs nothing more; `isSourceGone` when it left without a farewell. */
   | { readonly kind: 'running'; readonly isSourceGone: boolean }
   /** Refused for good: this migration never resumes here. */
@@ -159,7 +159,7 @@ export type Ending =
   /** The guest is here and cannot go on. */
   | { readonly kind: 'failed'; readonly error: MicrostunError };
 
-export type ReceptionEvent =
+export type IncomingEvent =
   | { readonly kind: 'attached' }
   | { readonly kind: 'control-lost'; readonly error: MicrostunError }
   | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
@@ -185,7 +185,7 @@ export type ReceptionEvent =
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   /** A few samples of the guest; they are said once, and missed where nobody listens. */
   | { readonly kind: 'sampled'; readonly samples: Float64Array }
-  | { readonly kind: 'timer'; readonly timer: ReceptionTimer }
+  | { readonly kind: 'timer'; readonly timer: TimerName }
   /** The timer `farewell` is due, and pages came since it was armed, or this process slept meanwhile. */
   | { readonly kind: 'source-heard' }
   | { readonly kind: 'cancel'; readonly reason: string }
@@ -193,11 +193,11 @@ export type ReceptionEvent =
   /** A worker that brings pages has failed. */
   | { readonly kind: 'helper-failed'; readonly error: MicrostunError };
 
-/** `stage`: the stage has lasted too long. */
-export type ReceptionTimer =
-  'control' | 'greeted' | 'pages' | 'retry' | 'unreachable' | 'placement' | 'audit' | 'farewell' | 'stage';
+/** `phase`: the phase has lasted too long. */
+export type TimerName =
+  'control' | 'greeted' | 'pages' | 'retry' | 'unreachable' | 'placement' | 'audit' | 'farewell' | 'phase';
 
-export type ReceptionEffect =
+export type IncomingEffect =
   | { readonly kind: 'send'; readonly message: Message }
   | { readonly kind: 'pong'; readonly sentAt: number }
   | { readonly kind: 'hang-up' }
@@ -217,50 +217,54 @@ export type ReceptionEffect =
   | { readonly kind: 'audit' }
   /** It takes too long: the guest runs on. */
   | { readonly kind: 'stop-audit' }
-  | { readonly kind: 'arm'; readonly timer: ReceptionTimer; readonly ms: number }
-  | { readonly kind: 'disarm'; readonly timer: ReceptionTimer }
-  | { readonly kind: 'end'; readonly ending: Ending };
+  | { readonly kind: 'arm'; readonly timer: TimerName; readonly ms: number }
+  | { readonly kind: 'disarm'; readonly timer: TimerName }
+  | { readonly kind: 'end'; readonly outcome: Outcome };
 
-export interface ReceptionStep {
-  readonly stage: Stage;
-  readonly effects: readonly ReceptionEffect[];
+export interface IncomingStep {
+  readonly state: IncomingState;
+  readonly effects: readonly IncomingEffect[];
 }
 
 const NOTHING_PLACED: Placed = { round: -1, pages: 0 };
 
-export function beginReception(): Stage {
+export function beginIncoming(): IncomingState {
   return { name: 'greeted', isAwaited: false };
 }
 
-/** The next stage and what to do; an event that means nothing in a stage changes nothing. */
-export function stepReception(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): ReceptionStep {
-  const step = react(limits, stage, event);
-  const timing = timeStage(limits.stages, stage, step.stage, event);
+/** The next phase and what to do; an event that means nothing in a phase changes nothing. */
+export function stepIncoming(
+  limits: IncomingLimits,
+  state: IncomingState,
+  event: IncomingEvent,
+): IncomingStep {
+  const step = react(limits, state, event);
+  const timing = timePhase(limits.phases, state, step.state, event);
   // Last: the answers go first.
-  return timing === undefined ? step : { stage: step.stage, effects: [...step.effects, timing] };
+  return timing === undefined ? step : { state: step.state, effects: [...step.effects, timing] };
 }
 
-// Each stage is timed from where it begins; what keeps a stage alive begins its time anew.
-function timeStage(
-  limits: StageLimits,
-  before: Stage,
-  after: Stage,
-  event: ReceptionEvent,
-): ReceptionEffect | undefined {
+// Each phase is timed from where it begins; what keeps a phase alive begins its time anew.
+function timePhase(
+  limits: PhaseLimits,
+  before: IncomingState,
+  after: IncomingState,
+  event: IncomingEvent,
+): IncomingEffect | undefined {
   const isAlive =
     after.name === 'receiving' &&
     (event.kind === 'round-placed' || event.kind === 'pages-moved' || event.kind === 'attached');
   // Without its source it is the timer `control` that counts.
-  if (after.name === 'receiving' && event.kind === 'control-lost') return { kind: 'disarm', timer: 'stage' };
-  const ms = stageMs(limits, after);
-  const msBefore = stageMs(limits, before);
+  if (after.name === 'receiving' && event.kind === 'control-lost') return { kind: 'disarm', timer: 'phase' };
+  const ms = phaseMs(limits, after);
+  const msBefore = phaseMs(limits, before);
   if (before.name === after.name && ms === msBefore && !isAlive) return undefined;
-  if (ms !== undefined) return { kind: 'arm', timer: 'stage', ms };
-  return msBefore === undefined ? undefined : { kind: 'disarm', timer: 'stage' };
+  if (ms !== undefined) return { kind: 'arm', timer: 'phase', ms };
+  return msBefore === undefined ? undefined : { kind: 'disarm', timer: 'phase' };
 }
 
-function stageMs(limits: StageLimits, stage: Stage): number | undefined {
-  switch (stage.name) {
+function phaseMs(limits: PhaseLimits, state: IncomingState): number | undefined {
+  switch (state.name) {
     case 'preparing':
       return limits.prepareMs;
     case 'receiving':
@@ -268,7 +272,7 @@ function stageMs(limits: StageLimits, stage: Stage): number | undefined {
     case 'resuming':
       return limits.resumeMs;
     case 'running':
-      return stage.isWhole && !stage.prepare.audits ? limits.leaveMs : undefined;
+      return state.isWhole && !state.prepare.audits ? limits.leaveMs : undefined;
     case 'auditing':
       return limits.auditMs;
     case 'told':
@@ -279,77 +283,77 @@ function stageMs(limits: StageLimits, stage: Stage): number | undefined {
     case 'ended':
       return undefined;
     default:
-      return unreachable(stage);
+      return unreachable(state);
   }
 }
 
-function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): ReceptionStep {
+function react(limits: IncomingLimits, state: IncomingState, event: IncomingEvent): IncomingStep {
   switch (event.kind) {
     case 'attached':
-      return onAttached(stage);
+      return onAttached(state);
     case 'control-lost':
-      return onControlLost(limits, stage);
+      return onControlLost(limits, state);
     case 'received':
-      return onMessage(limits, stage, event.message, event.receivedAt);
+      return onMessage(limits, state, event.message, event.receivedAt);
     case 'prepared': {
-      if (stage.name !== 'preparing') return same(stage);
+      if (state.name !== 'preparing') return same(state);
       const prepared: MessageOf<'PREPARED'> = { name: 'PREPARED', preparedMs: event.preparedMs };
       return {
-        stage: { ...stage, name: 'receiving', prepared, placed: NOTHING_PLACED },
+        state: { ...state, name: 'receiving', prepared, placed: NOTHING_PLACED },
         effects: [{ kind: 'send', message: prepared }],
       };
     }
     case 'declined':
-      return mayRefuse(stage) ? refuse(stage, event.code, event.error) : failRunning(stage, event.error);
+      return mayRefuse(state) ? refuse(state, event.code, event.error) : failRunning(state, event.error);
     case 'round-placed':
-      return onRoundPlaced(stage, { round: event.round, pages: event.pages });
+      return onRoundPlaced(state, { round: event.round, pages: event.pages });
     case 'pages-lost':
-      return onPagesLost(limits, stage, event.error);
+      return onPagesLost(limits, state, event.error);
     case 'pages-moved':
-      return same(stage);
+      return same(state);
     case 'pages-connected':
-      return onPagesConnected(stage);
+      return onPagesConnected(state);
     case 'all-arrived':
-      return onAllArrived(stage);
+      return onAllArrived(state);
     case 'settled':
-      return onSettled(stage, event.answer);
+      return onSettled(state, event.answer);
     case 'validated':
-      if (stage.name !== 'validating') return same(stage);
-      return tryResume(limits, stage, event.validated);
+      if (state.name !== 'validating') return same(state);
+      return tryResume(limits, state, event.validated);
     case 'confirmed':
-      return stage.name === 'placing' ? resume(stage.prepare, stage.handOver) : same(stage);
+      return state.name === 'placing' ? resume(state.prepare, state.handOver) : same(state);
     case 'out-of-turn':
-      return mayRefuse(stage) ? refuse(stage, 'PROTOCOL', event.error) : same(stage);
+      return mayRefuse(state) ? refuse(state, 'PROTOCOL', event.error) : same(state);
     case 'resumed':
-      return onResumed(stage, event.answer);
+      return onResumed(state, event.answer);
     case 'audited': {
-      if (stage.name !== 'auditing') return same(stage);
+      if (state.name !== 'auditing') return same(state);
       return {
-        stage: { name: 'told', answers: [...stage.answers, event.answer] },
+        state: { name: 'told', answers: [...state.answers, event.answer] },
         effects: [{ kind: 'send', message: event.answer }],
       };
     }
     case 'sampled':
       // Never before RESUMED, and nothing of what the guest does for its audit.
-      if (stage.name !== 'running') return same(stage);
+      if (state.name !== 'running') return same(state);
       return {
-        stage,
+        state,
         effects: [{ kind: 'send', message: { name: 'SAMPLES', samples: event.samples } }],
       };
     case 'timer':
-      return onTimer(limits, stage, event.timer);
+      return onTimer(limits, state, event.timer);
     case 'source-heard':
       // Only its control connection is silent: a source that sends pages is there.
-      return isHandedOver(stage) ? { stage: waitAnew(stage), effects: [awaitFarewell(limits)] } : same(stage);
+      return isHandedOver(state) ? { state: waitAnew(state), effects: [awaitFarewell(limits)] } : same(state);
     case 'cancel':
-      return mayRefuse(stage)
-        ? refuse(stage, 'CANCELLED', new MicrostunError('CANCELLED', event.reason))
-        : endWithoutPages(stage);
+      return mayRefuse(state)
+        ? refuse(state, 'CANCELLED', new MicrostunError('CANCELLED', event.reason))
+        : endWithoutPages(state);
     case 'failed':
-      return mayRefuse(stage) ? refuse(stage, 'GUEST_FAILED', event.error) : failRunning(stage, event.error);
+      return mayRefuse(state) ? refuse(state, 'GUEST_FAILED', event.error) : failRunning(state, event.error);
     case 'helper-failed':
       // A guest that lacks nothing needs nobody to bring it pages.
-      return isWhole(stage) ? same(stage) : react(limits, stage, { ...event, kind: 'failed' });
+      return isWhole(state) ? same(state) : react(limits, state, { ...event, kind: 'failed' });
     default:
       return unreachable(event);
   }
@@ -358,27 +362,27 @@ function react(limits: ReceptionLimits, stage: Stage, event: ReceptionEvent): Re
 // Lost page and fault connections are dialled again; before the hand-over there is a limit to that, counted from the
 // first loss: each dial that fails is one more. After it, the vCPUs that need a page wait, and only a source that is
 // gone for good (see 'farewell') ends it.
-function onPagesLost(limits: ReceptionLimits, stage: Stage, error: MicrostunError): ReceptionStep {
-  if (stage.name === 'ended' || stage.name === 'greeted') return same(stage);
-  const effects: ReceptionEffect[] = [{ kind: 'arm', timer: 'retry', ms: limits.retryMs }];
-  let after = stage;
-  if (error.code === 'CONNECT_FAILED' && (stage.name === 'preparing' || stage.name === 'receiving')) {
-    if (stage.unreachable === undefined)
+function onPagesLost(limits: IncomingLimits, state: IncomingState, error: MicrostunError): IncomingStep {
+  if (state.name === 'ended' || state.name === 'greeted') return same(state);
+  const effects: IncomingEffect[] = [{ kind: 'arm', timer: 'retry', ms: limits.retryMs }];
+  let after = state;
+  if (error.code === 'CONNECT_FAILED' && (state.name === 'preparing' || state.name === 'receiving')) {
+    if (state.unreachable === undefined)
       effects.push({ kind: 'arm', timer: 'unreachable', ms: UNREACHABLE_MS });
-    after = { ...stage, unreachable: error };
+    after = { ...state, unreachable: error };
   }
   if ('arePagesLost' in after && !after.arePagesLost) {
     after = { ...after, arePagesLost: true };
     effects.push({ kind: 'arm', timer: 'pages', ms: limits.pagesLostMs });
   }
-  return { stage: after, effects };
+  return { state: after, effects };
 }
 
-function onPagesConnected(stage: Stage): ReceptionStep {
-  const connected = 'arePagesLost' in stage ? { ...stage, arePagesLost: false } : stage;
-  const isReached = (stage.name === 'preparing' || stage.name === 'receiving') && stage.unreachable;
+function onPagesConnected(state: IncomingState): IncomingStep {
+  const connected = 'arePagesLost' in state ? { ...state, arePagesLost: false } : state;
+  const isReached = (state.name === 'preparing' || state.name === 'receiving') && state.unreachable;
   return {
-    stage: 'unreachable' in connected ? { ...connected, unreachable: undefined } : connected,
+    state: 'unreachable' in connected ? { ...connected, unreachable: undefined } : connected,
     effects: [
       { kind: 'disarm', timer: 'pages' },
       ...(isReached ? [{ kind: 'disarm', timer: 'unreachable' } as const] : []),
@@ -387,67 +391,67 @@ function onPagesConnected(stage: Stage): ReceptionStep {
 }
 
 // Most of all a firewall, or an address that only the source's own host knows: what its user can mend, at once.
-function refuseUnreachable(stage: Stage): ReceptionStep {
-  if ((stage.name !== 'preparing' && stage.name !== 'receiving') || stage.unreachable === undefined)
-    return same(stage);
-  const { pagePorts, faultPort } = stage.prepare;
+function refuseUnreachable(state: IncomingState): IncomingStep {
+  if ((state.name !== 'preparing' && state.name !== 'receiving') || state.unreachable === undefined)
+    return same(state);
+  const { pagePorts, faultPort } = state.prepare;
   const ports = [...new Set([...pagePorts, faultPort])].join(', ');
   return refuse(
-    stage,
+    state,
     'CONNECT_FAILED',
     new MicrostunError(
       'CONNECT_FAILED',
-      `the destination ${stage.unreachable.message}. There the source listens for it (its --listen); a firewall or NAT ` +
+      `the destination ${state.unreachable.message}. There the source listens for it (its --listen); a firewall or NAT ` +
         `may be in the way: let the destination reach TCP ports ${ports} of the source, or choose others with --listen`,
     ),
   );
 }
 
 // Told once, and perhaps before it is known that the guest runs: it is kept until then.
-function onAllArrived(stage: Stage): ReceptionStep {
-  if (stage.name === 'resuming') return same({ ...stage, haveAllArrived: true });
-  if (stage.name !== 'running' || stage.haveAllArrived) return same(stage);
-  return { stage: { ...stage, haveAllArrived: true }, effects: [{ kind: 'settle' }] };
+function onAllArrived(state: IncomingState): IncomingStep {
+  if (state.name === 'resuming') return same({ ...state, haveAllArrived: true });
+  if (state.name !== 'running' || state.haveAllArrived) return same(state);
+  return { state: { ...state, haveAllArrived: true }, effects: [{ kind: 'settle' }] };
 }
 
-function onSettled(stage: Stage, answer: MessageOf<'ARRIVED'>): ReceptionStep {
-  if (stage.name !== 'running' || stage.isWhole) return same(stage);
-  const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
-  if (stage.prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: stage.prepare.auditAfterMs });
-  return { stage: { ...stage, isWhole: true, answers: [...stage.answers, answer] }, effects };
+function onSettled(state: IncomingState, answer: MessageOf<'ARRIVED'>): IncomingStep {
+  if (state.name !== 'running' || state.isWhole) return same(state);
+  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }];
+  if (state.prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: state.prepare.auditAfterMs });
+  return { state: { ...state, isWhole: true, answers: [...state.answers, answer] }, effects };
 }
 
 // A control connection for this migration is up, for the first time or again: everything that was answered is said
 // once more, because the answer may have been lost with the old connection.
-function onAttached(stage: Stage): ReceptionStep {
-  const disarm: ReceptionEffect[] = [
+function onAttached(state: IncomingState): IncomingStep {
+  const disarm: IncomingEffect[] = [
     { kind: 'disarm', timer: 'control' },
     { kind: 'disarm', timer: 'farewell' },
   ];
-  if (stage.name === 'greeted' && !stage.isAwaited)
+  if (state.name === 'greeted' && !state.isAwaited)
     return {
-      stage: { ...stage, isAwaited: true },
+      state: { ...state, isAwaited: true },
       effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS }],
     };
-  if (stage.name === 'running' || stage.name === 'auditing' || stage.name === 'told') {
-    const isBack: ReceptionEffect[] = isMissed(stage) ? [{ kind: 'report-source', isAway: false }] : [];
-    return { stage: waitAnew(stage), effects: [...disarm, ...isBack, ...sayAgain(stage.answers)] };
+  if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
+    const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];
+    return { state: waitAnew(state), effects: [...disarm, ...isBack, ...sayAgain(state.answers)] };
   }
-  return stage.name === 'ended' ? { stage, effects: lastWords(stage) } : { stage, effects: disarm };
+  return state.name === 'ended' ? { state, effects: lastWords(state) } : { state, effects: disarm };
 }
 
-function sayAgain(answers: readonly Message[]): ReceptionEffect[] {
+function sayAgain(answers: readonly Message[]): IncomingEffect[] {
   return answers.map((message) => ({ kind: 'send', message }));
 }
 
 // What a source that comes back after the end is told. CANCEL is no refusal: it never gives the guest back.
-function lastWords({ ending, answers }: Extract<Stage, { name: 'ended' }>): ReceptionEffect[] {
+function lastWords({ outcome, answers }: Extract<IncomingState, { name: 'ended' }>): IncomingEffect[] {
   const again = sayAgain(answers);
-  switch (ending.kind) {
+  switch (outcome.kind) {
     case 'running':
       return again;
     case 'refused':
-      return [{ kind: 'send', message: ending.answer }, { kind: 'hang-up' }];
+      return [{ kind: 'send', message: outcome.answer }, { kind: 'hang-up' }];
     case 'pages-lost':
       return [
         ...again,
@@ -457,56 +461,56 @@ function lastWords({ ending, answers }: Extract<Stage, { name: 'ended' }>): Rece
     case 'failed':
       return [
         ...again,
-        cancelled(new MicrostunError(ending.error.code, `the guest cannot go on: ${ending.error.message}`)),
+        cancelled(new MicrostunError(outcome.error.code, `the guest cannot go on: ${outcome.error.message}`)),
         { kind: 'hang-up' },
       ];
     default:
-      return unreachable(ending);
+      return unreachable(outcome);
   }
 }
 
 /** What a source that comes back after the end of its migration is told; nothing before the end. */
-export function lastMessages(stage: Stage): Message[] {
-  return stage.name === 'ended'
-    ? lastWords(stage).flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []))
+export function lastMessages(state: IncomingState): Message[] {
+  return state.name === 'ended'
+    ? lastWords(state).flatMap((effect) => (effect.kind === 'send' ? [effect.message] : []))
     : [];
 }
 
-function cancelled(error: MicrostunError): ReceptionEffect {
+function cancelled(error: MicrostunError): IncomingEffect {
   return { kind: 'send', message: cancelOf(error) };
 }
 
-function onControlLost(limits: ReceptionLimits, stage: Stage): ReceptionStep {
-  if (stage.name === 'ended') return same(stage);
-  const timer: ReceptionEffect = isHandedOver(stage)
+function onControlLost(limits: IncomingLimits, state: IncomingState): IncomingStep {
+  if (state.name === 'ended') return same(state);
+  const timer: IncomingEffect = isHandedOver(state)
     ? awaitFarewell(limits)
     : { kind: 'arm', timer: 'control', ms: limits.controlLostMs };
-  return { stage, effects: [timer] };
+  return { state, effects: [timer] };
 }
 
 function onMessage(
-  limits: ReceptionLimits,
-  stage: Stage,
+  limits: IncomingLimits,
+  state: IncomingState,
   message: Message,
   receivedAt: number,
-): ReceptionStep {
+): IncomingStep {
   switch (message.name) {
     case 'PREPARE':
-      return onPrepare(limits, stage, message);
+      return onPrepare(limits, state, message);
     case 'PING':
-      return { stage, effects: [{ kind: 'pong', sentAt: message.sentAt }] };
+      return { state, effects: [{ kind: 'pong', sentAt: message.sentAt }] };
     case 'HAND_OVER':
-      return onHandOver(limits, stage, message, receivedAt);
+      return onHandOver(limits, state, message, receivedAt);
     case 'CANCEL':
-      return mayRefuse(stage)
+      return mayRefuse(state)
         ? refuse(
-            stage,
+            state,
             'CANCELLED',
             new MicrostunError('CANCELLED', `the source cancelled: ${message.reason}`),
           )
-        : same(toldToEnd(stage));
+        : same(toldToEnd(state));
     case 'FAREWELL':
-      return onFarewell(limits, stage);
+      return onFarewell(limits, state);
     case 'HELLO':
     case 'WELCOME':
     case 'REFUSAL':
@@ -516,42 +520,42 @@ function onMessage(
     case 'ARRIVED':
     case 'AUDITED':
     case 'SAMPLES':
-      return outOfTurn(limits, stage, message.name);
+      return outOfTurn(limits, state, message.name);
     default:
       return unreachable(message);
   }
 }
 
-function onPrepare(limits: ReceptionLimits, stage: Stage, prepare: Prepare): ReceptionStep {
-  switch (stage.name) {
+function onPrepare(limits: IncomingLimits, state: IncomingState, prepare: Prepare): IncomingStep {
+  switch (state.name) {
     case 'greeted':
       return {
-        stage: { name: 'preparing', prepare, arePagesLost: false },
+        state: { name: 'preparing', prepare, arePagesLost: false },
         effects: [
           { kind: 'disarm', timer: 'greeted' },
           { kind: 'prepare', prepare },
         ],
       };
     case 'preparing':
-      return same(stage);
+      return same(state);
     case 'receiving':
-      return { stage, effects: [{ kind: 'send', message: stage.prepared }] };
+      return { state, effects: [{ kind: 'send', message: state.prepared }] };
     default:
-      return outOfTurn(limits, stage, 'PREPARE');
+      return outOfTurn(limits, state, 'PREPARE');
   }
 }
 
 function onHandOver(
-  limits: ReceptionLimits,
-  stage: Stage,
+  limits: IncomingLimits,
+  state: IncomingState,
   handOver: HandOver,
   receivedAt: number,
-): ReceptionStep {
-  switch (stage.name) {
+): IncomingStep {
+  switch (state.name) {
     case 'receiving': {
-      const { prepare, arePagesLost, placed } = stage;
+      const { prepare, arePagesLost, placed } = state;
       return {
-        stage: { name: 'validating', prepare, arePagesLost, handOver, placed },
+        state: { name: 'validating', prepare, arePagesLost, handOver, placed },
         effects: [{ kind: 'validate', prepare, handOver, receivedAt }],
       };
     }
@@ -559,35 +563,35 @@ function onHandOver(
     case 'placing':
     case 'resuming':
       // Asked again before there is an answer: it will come.
-      return same(stage);
+      return same(state);
     case 'running':
     case 'auditing':
     case 'told':
-      return { stage, effects: sayAgain(stage.answers) };
+      return { state, effects: sayAgain(state.answers) };
     case 'ended':
-      return onAttached(stage);
+      return onAttached(state);
     default:
-      return outOfTurn(limits, stage, 'HAND_OVER');
+      return outOfTurn(limits, state, 'HAND_OVER');
   }
 }
 
-function onRoundPlaced(stage: Stage, placed: Placed): ReceptionStep {
-  switch (stage.name) {
+function onRoundPlaced(state: IncomingState, placed: Placed): IncomingStep {
+  switch (state.name) {
     case 'receiving':
     case 'validating':
-      return { stage: { ...stage, placed }, effects: [] };
+      return { state: { ...state, placed }, effects: [] };
     case 'placing':
-      return confirmIfPlaced(stage, placed);
+      return confirmIfPlaced(state, placed);
     default:
-      return same(stage);
+      return same(state);
   }
 }
 
 function tryResume(
-  limits: ReceptionLimits,
-  { prepare, arePagesLost, handOver, placed }: Extract<Stage, { name: 'validating' }>,
+  limits: IncomingLimits,
+  { prepare, arePagesLost, handOver, placed }: Extract<IncomingState, { name: 'validating' }>,
   validated: Validated,
-): ReceptionStep {
+): IncomingStep {
   const placing = {
     name: 'placing',
     prepare,
@@ -597,20 +601,20 @@ function tryResume(
     isConfirming: false,
   } as const;
   const step = confirmIfPlaced(placing, placed);
-  if (step.stage !== placing) return step;
-  return { stage: placing, effects: [{ kind: 'arm', timer: 'placement', ms: limits.placementMs }] };
+  if (step.state !== placing) return step;
+  return { state: placing, effects: [{ kind: 'arm', timer: 'placement', ms: limits.placementMs }] };
 }
 
 // No page may be on its way when the guest is handed over: the last round before that must be placed on every
 // connection. In a pre-copy it has brought as many pages as the bitmap says were missing; which ones is confirmed.
-function confirmIfPlaced(stage: Extract<Stage, { name: 'placing' }>, placed: Placed): ReceptionStep {
-  const { handOver, validated, isConfirming } = stage;
+function confirmIfPlaced(state: Extract<IncomingState, { name: 'placing' }>, placed: Placed): IncomingStep {
+  const { handOver, validated, isConfirming } = state;
   const lastRound = handOver.pagesFollow ? handOver.finalRound - 1 : handOver.finalRound;
-  if (isConfirming || placed.round < lastRound) return same(stage);
+  if (isConfirming || placed.round < lastRound) return same(state);
   const isPromised = handOver.pagesFollow || placed.pages === validated.lackingPages;
   if (placed.round !== lastRound || !isPromised) {
     return refuse(
-      stage,
+      state,
       'PROTOCOL',
       new MicrostunError(
         'PROTOCOL',
@@ -622,7 +626,7 @@ function confirmIfPlaced(stage: Extract<Stage, { name: 'placing' }>, placed: Pla
     );
   }
   return {
-    stage: { ...stage, isConfirming: true },
+    state: { ...state, isConfirming: true },
     effects: [
       { kind: 'disarm', timer: 'placement' },
       { kind: 'confirm', handOver },
@@ -630,9 +634,9 @@ function confirmIfPlaced(stage: Extract<Stage, { name: 'placing' }>, placed: Pla
   };
 }
 
-function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
+function resume(prepare: Prepare, handOver: HandOver): IncomingStep {
   return {
-    stage: {
+    state: {
       name: 'resuming',
       prepare,
       pagesFollow: handOver.pagesFollow,
@@ -643,30 +647,30 @@ function resume(prepare: Prepare, handOver: HandOver): ReceptionStep {
   };
 }
 
-function onResumed(stage: Stage, answer: MessageOf<'RESUMED'>): ReceptionStep {
-  if (stage.name !== 'resuming') return same(stage);
-  const { prepare, haveAllArrived, wait } = stage;
-  const effects: ReceptionEffect[] = [{ kind: 'send', message: answer }];
-  const isWhole = !stage.pagesFollow;
+function onResumed(state: IncomingState, answer: MessageOf<'RESUMED'>): IncomingStep {
+  if (state.name !== 'resuming') return same(state);
+  const { prepare, haveAllArrived, wait } = state;
+  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }];
+  const isWhole = !state.pagesFollow;
   if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
   if (!isWhole && haveAllArrived) effects.push({ kind: 'settle' });
-  return { stage: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole, wait }, effects };
+  return { state: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole, wait }, effects };
 }
 
-function onFarewell(limits: ReceptionLimits, stage: Stage): ReceptionStep {
-  if (stage.name === 'told' || (stage.name === 'running' && stage.isWhole && !stage.prepare.audits)) {
-    return end(stage, { kind: 'running', isSourceGone: false });
+function onFarewell(limits: IncomingLimits, state: IncomingState): IncomingStep {
+  if (state.name === 'told' || (state.name === 'running' && state.isWhole && !state.prepare.audits)) {
+    return end(state, { kind: 'running', isSourceGone: false });
   }
-  return outOfTurn(limits, toldToEnd(stage), 'FAREWELL');
+  return outOfTurn(limits, toldToEnd(state), 'FAREWELL');
 }
 
-function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): ReceptionStep {
+function onTimer(limits: IncomingLimits, state: IncomingState, timer: TimerName): IncomingStep {
   switch (timer) {
     case 'control': {
       // The source went away before the hand-over. If its message was here by then, it is missed after it as well.
-      if (isHandedOver(stage)) return { stage, effects: [awaitFarewell(limits)] };
+      if (isHandedOver(state)) return { state, effects: [awaitFarewell(limits)] };
       return refuse(
-        stage,
+        state,
         'TIMEOUT',
         new MicrostunError(
           'CONNECTION_LOST',
@@ -675,65 +679,65 @@ function onTimer(limits: ReceptionLimits, stage: Stage, timer: ReceptionTimer): 
       );
     }
     case 'pages':
-      return mayRefuse(stage)
+      return mayRefuse(state)
         ? refuse(
-            stage,
+            state,
             'CONNECTION_LOST',
             new MicrostunError(
               'CONNECTION_LOST',
               'the page connections were lost and the source cannot be reached for new ones',
             ),
           )
-        : same(stage);
+        : same(state);
     case 'retry':
-      return { stage, effects: stage.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }] };
+      return { state, effects: state.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }] };
     case 'unreachable':
-      return refuseUnreachable(stage);
+      return refuseUnreachable(state);
     case 'greeted':
-      return stage.name === 'greeted'
+      return state.name === 'greeted'
         ? refuse(
-            stage,
+            state,
             'TIMEOUT',
             new MicrostunError(
               'TIMEOUT',
               `the source did not say what it brings within ${GREETED_MS / 1000} s`,
             ),
           )
-        : same(stage);
+        : same(state);
     case 'placement':
-      return mayRefuse(stage)
+      return mayRefuse(state)
         ? refuse(
-            stage,
+            state,
             'TIMEOUT',
             new MicrostunError('TIMEOUT', 'the last pages of the hand-over did not come in time'),
           )
-        : same(stage);
+        : same(state);
     case 'audit':
-      return stage.name === 'running'
-        ? { stage: { name: 'auditing', answers: stage.answers }, effects: [{ kind: 'audit' }] }
-        : same(stage);
+      return state.name === 'running'
+        ? { state: { name: 'auditing', answers: state.answers }, effects: [{ kind: 'audit' }] }
+        : same(state);
     case 'farewell':
-      return onSourceGone(limits, stage);
-    case 'stage':
-      return onStageTimeout(limits.stages, stage);
+      return onSourceGone(limits, state);
+    case 'phase':
+      return onPhaseTimeout(limits.phases, state);
     default:
       return unreachable(timer);
   }
 }
 
-function onStageTimeout(limits: StageLimits, stage: Stage): ReceptionStep {
-  switch (stage.name) {
+function onPhaseTimeout(limits: PhaseLimits, state: IncomingState): IncomingStep {
+  switch (state.name) {
     case 'preparing':
       return refuse(
-        stage,
+        state,
         'TIMEOUT',
         timeout(`a place for the guest was not ready within ${limits.prepareMs / 1000} s`),
       );
     case 'receiving':
-      return refuse(stage, 'TIMEOUT', timeout(`the source sent no page for ${limits.idleMs / 1000} s`));
+      return refuse(state, 'TIMEOUT', timeout(`the source sent no page for ${limits.idleMs / 1000} s`));
     case 'resuming':
       return failRunning(
-        stage,
+        state,
         timeout(
           `the guest's vCPUs did not all run within ${limits.resumeMs / 1000} s of the hand-over; end this process and start the guest anew`,
         ),
@@ -741,27 +745,27 @@ function onStageTimeout(limits: StageLimits, stage: Stage): ReceptionStep {
     case 'auditing': {
       const answer = endlessAudit(limits);
       return {
-        stage: { name: 'told', answers: [...stage.answers, answer] },
+        state: { name: 'told', answers: [...state.answers, answer] },
         effects: [{ kind: 'stop-audit' }, { kind: 'send', message: answer }],
       };
     }
     case 'running':
-      // One that just began to run may hear of the stage before.
-      return stage.isWhole ? end(stage, { kind: 'running', isSourceGone: true }) : same(stage);
+      // One that just began to run may hear of the phase before.
+      return state.isWhole ? end(state, { kind: 'running', isSourceGone: true }) : same(state);
     case 'told':
-      return end(stage, { kind: 'running', isSourceGone: true });
+      return end(state, { kind: 'running', isSourceGone: true });
     case 'greeted':
     case 'validating':
     case 'placing':
     case 'ended':
-      return same(stage);
+      return same(state);
     default:
-      return unreachable(stage);
+      return unreachable(state);
   }
 }
 
 // An audit that cannot be done is a failed one.
-function endlessAudit({ auditMs }: StageLimits): MessageOf<'AUDITED'> {
+function endlessAudit({ auditMs }: PhaseLimits): MessageOf<'AUDITED'> {
   return {
     name: 'AUDITED',
     passed: false,
@@ -780,72 +784,72 @@ function timeout(message: string): MicrostunError {
 
 // A source that is away keeps the pages that the guest lacks, and comes back: only whoever is told to gives them up. While
 // the guest is being resumed or settled, it is not known yet whether it lacks any.
-function onSourceGone(limits: ReceptionLimits, stage: Stage): ReceptionStep {
-  if (!isHandedOver(stage)) return same(stage);
-  if (stage.name === 'resuming') return { stage, effects: [awaitFarewell(limits)] };
-  if (stage.name !== 'running' || stage.isWhole) return end(stage, { kind: 'running', isSourceGone: true });
-  if (stage.haveAllArrived) return { stage, effects: [awaitFarewell(limits)] };
-  if (limits.endsWithoutPages || stage.wait === 'told-to-end') return end(stage, { kind: 'pages-lost' });
+function onSourceGone(limits: IncomingLimits, state: IncomingState): IncomingStep {
+  if (!isHandedOver(state)) return same(state);
+  if (state.name === 'resuming') return { state, effects: [awaitFarewell(limits)] };
+  if (state.name !== 'running' || state.isWhole) return end(state, { kind: 'running', isSourceGone: true });
+  if (state.haveAllArrived) return { state, effects: [awaitFarewell(limits)] };
+  if (limits.endsWithoutPages || state.wait === 'told-to-end') return end(state, { kind: 'pages-lost' });
   // Armed again: faults may bring the last page while nobody is connected, and a whole guest waits for no source.
-  return stage.wait === 'reported'
-    ? { stage, effects: [awaitFarewell(limits)] }
+  return state.wait === 'reported'
+    ? { state, effects: [awaitFarewell(limits)] }
     : {
-        stage: { ...stage, wait: 'reported' },
+        state: { ...state, wait: 'reported' },
         effects: [awaitFarewell(limits), { kind: 'report-source', isAway: true }],
       };
 }
 
 // The user ends it: at once where nobody is there to bring the pages, and else once its source leaves it with some lacking.
-function endWithoutPages(stage: Stage): ReceptionStep {
-  return isMissed(stage) ? end(stage, { kind: 'pages-lost' }) : same(toldToEnd(stage));
+function endWithoutPages(state: IncomingState): IncomingStep {
+  return isMissed(state) ? end(state, { kind: 'pages-lost' }) : same(toldToEnd(state));
 }
 
-function toldToEnd(stage: Stage): Stage {
-  return stage.name === 'resuming' || stage.name === 'running' ? { ...stage, wait: 'told-to-end' } : stage;
+function toldToEnd(state: IncomingState): IncomingState {
+  return state.name === 'resuming' || state.name === 'running' ? { ...state, wait: 'told-to-end' } : state;
 }
 
 // The source is there: its next absence is said again.
-function waitAnew(stage: Stage): Stage {
-  return stage.name === 'running' && stage.wait === 'reported' ? { ...stage, wait: 'patient' } : stage;
+function waitAnew(state: IncomingState): IncomingState {
+  return state.name === 'running' && state.wait === 'reported' ? { ...state, wait: 'patient' } : state;
 }
 
 /** Whether it was said that the source is away, and the guest waits for pages that only that one has. */
-export function isMissed(stage: Stage): boolean {
-  return stage.name === 'running' && !stage.haveAllArrived && stage.wait === 'reported';
+export function isMissed(state: IncomingState): boolean {
+  return state.name === 'running' && !state.haveAllArrived && state.wait === 'reported';
 }
 
-function awaitFarewell({ farewellMs }: ReceptionLimits): ReceptionEffect {
+function awaitFarewell({ farewellMs }: IncomingLimits): IncomingEffect {
   return { kind: 'arm', timer: 'farewell', ms: farewellMs };
 }
 
-function outOfTurn(limits: ReceptionLimits, stage: Stage, name: MessageName): ReceptionStep {
+function outOfTurn(limits: IncomingLimits, state: IncomingState, name: MessageName): IncomingStep {
   const error = new MicrostunError(
     'PROTOCOL',
-    `the source sent ${name} while the destination was ${stage.name}`,
+    `the source sent ${name} while the destination was ${state.name}`,
   );
-  if (mayRefuse(stage)) return refuse(stage, 'PROTOCOL', error);
-  const hangUp: ReceptionEffect = { kind: 'hang-up' };
+  if (mayRefuse(state)) return refuse(state, 'PROTOCOL', error);
+  const hangUp: IncomingEffect = { kind: 'hang-up' };
   // Whoever hangs up is not told of the loss.
-  return { stage, effects: isHandedOver(stage) ? [hangUp, awaitFarewell(limits)] : [hangUp] };
+  return { state, effects: isHandedOver(state) ? [hangUp, awaitFarewell(limits)] : [hangUp] };
 }
 
 /** Final: this migration never resumes here. */
-function refuse(stage: Stage, code: RefusalCode, error: MicrostunError): ReceptionStep {
-  if (!mayRefuse(stage)) return same(stage);
+function refuse(state: IncomingState, code: RefusalCode, error: MicrostunError): IncomingStep {
+  if (!mayRefuse(state)) return same(state);
   const answer: MessageOf<'REFUSAL'> = {
     name: 'REFUSAL',
     version: PROTOCOL_VERSION,
     code,
     reason: clipReason(error.message),
   };
-  const ending: Ending = {
+  const outcome: Outcome = {
     kind: 'refused',
     error: new MicrostunError(errorCodeOf(code), error.message, { cause: error }),
     answer,
   };
   return {
-    stage: { name: 'ended', ending, answers: [] },
-    effects: [{ kind: 'send', message: answer }, { kind: 'hang-up' }, { kind: 'end', ending }],
+    state: { name: 'ended', outcome, answers: [] },
+    effects: [{ kind: 'send', message: answer }, { kind: 'hang-up' }, { kind: 'end', outcome }],
   };
 }
 
@@ -860,32 +864,32 @@ function errorCodeOf(code: RefusalCode): ErrorCode {
 }
 
 /** The guest is here and cannot go on; a source that is connected hears it. */
-function failRunning(stage: Stage, error: MicrostunError): ReceptionStep {
-  return isHandedOver(stage) ? end(stage, { kind: 'failed', error }) : same(stage);
+function failRunning(state: IncomingState, error: MicrostunError): IncomingStep {
+  return isHandedOver(state) ? end(state, { kind: 'failed', error }) : same(state);
 }
 
-function end(stage: Stage, ending: Ending): ReceptionStep {
-  const ended = { name: 'ended', ending, answers: 'answers' in stage ? stage.answers : [] } as const;
-  return { stage: ended, effects: [...goodbye(ended), { kind: 'hang-up' }, { kind: 'end', ending }] };
+function end(state: IncomingState, outcome: Outcome): IncomingStep {
+  const ended = { name: 'ended', outcome, answers: 'answers' in state ? state.answers : [] } as const;
+  return { state: ended, effects: [...goodbye(ended), { kind: 'hang-up' }, { kind: 'end', outcome }] };
 }
 
 // The answers themselves were said when they were new.
-function goodbye({ ending }: Extract<Stage, { name: 'ended' }>): ReceptionEffect[] {
-  return lastWords({ name: 'ended', ending, answers: [] }).filter(({ kind }) => kind === 'send');
+function goodbye({ outcome }: Extract<IncomingState, { name: 'ended' }>): IncomingEffect[] {
+  return lastWords({ name: 'ended', outcome, answers: [] }).filter(({ kind }) => kind === 'send');
 }
 
-function same(stage: Stage): ReceptionStep {
-  return { stage, effects: [] };
+function same(state: IncomingState): IncomingStep {
+  return { state, effects: [] };
 }
 
 /** Whether nothing but time keeps another migration from its place: it has no source, and its guest never came. */
-export function isRefusable(stage: Stage): boolean {
-  return mayRefuse(stage) || (stage.name === 'ended' && stage.ending.kind === 'refused');
+export function isRefusable(state: IncomingState): boolean {
+  return mayRefuse(state) || (state.name === 'ended' && state.outcome.kind === 'refused');
 }
 
 /** Whether the guest may still be refused: no slice of it has run here, and none has been allowed. */
-function mayRefuse(stage: Stage): boolean {
-  switch (stage.name) {
+function mayRefuse(state: IncomingState): boolean {
+  switch (state.name) {
     case 'greeted':
     case 'preparing':
     case 'receiving':
@@ -899,28 +903,28 @@ function mayRefuse(stage: Stage): boolean {
     case 'ended':
       return false;
     default:
-      return unreachable(stage);
+      return unreachable(state);
   }
 }
 
 /** Whether the guest is here with all of its pages. */
-function isWhole(stage: Stage): boolean {
-  switch (stage.name) {
+function isWhole(state: IncomingState): boolean {
+  switch (state.name) {
     case 'resuming':
-      return !stage.pagesFollow;
+      return !state.pagesFollow;
     case 'running':
-      return stage.isWhole;
+      return state.isWhole;
     default:
-      return isHandedOver(stage);
+      return isHandedOver(state);
   }
 }
 
 /** Whether the guest is this side's. */
-export function isHandedOver(stage: Stage): boolean {
+export function isHandedOver(state: IncomingState): boolean {
   return (
-    stage.name === 'resuming' ||
-    stage.name === 'running' ||
-    stage.name === 'auditing' ||
-    stage.name === 'told'
+    state.name === 'resuming' ||
+    state.name === 'running' ||
+    state.name === 'auditing' ||
+    state.name === 'told'
   );
 }
