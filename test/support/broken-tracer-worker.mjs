@@ -1,8 +1,8 @@
 // The real Tracer over safepoints that a test may break: it skips grace periods, or loses a mark after a harvest.
 // Answers as tracer-worker.ts does. Imports what was built; its gate's words are named in tracer-gate.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { SafepointControl } from '../../dist/shared/memory/safepoints.js';
-import { Tracer } from '../../dist/source/tracer.js';
+import { SafepointControl } from '../../dist/shared/memory/safepoint-control.js';
+import { Tracer } from '../../dist/source/tracer/tracer.js';
 
 const { machine, gate, words, skips = [], losesMarkOf } = workerData;
 const control = new SafepointControl(machine.safepointWords);

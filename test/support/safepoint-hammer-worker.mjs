@@ -2,7 +2,7 @@
 // Imports what was built; its gate's words are named in safepoint-gate.ts.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Command } from '../../dist/shared/memory/safepoint-words.js';
-import { SafepointControl } from '../../dist/shared/memory/safepoints.js';
+import { SafepointControl } from '../../dist/shared/memory/safepoint-control.js';
 import { VcpuSafepoint } from '../../dist/shared/memory/vcpu-safepoint.js';
 
 const { role, safepointWords, vcpu, gate, words, permission, rounds } = workerData;
