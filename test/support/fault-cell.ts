@@ -5,9 +5,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FailureReport, MigrationReport } from '../../src/report/document.js';
-import type { LabFault } from '../../src/shared/wire/lab-link.js';
 import { nameOf, situations, type Cell } from './fault-matrix.js';
 import { PeerProcess } from './peer-process.js';
+import { sufferingFrom, type WireFault } from './wire-faults.js';
 
 /** An odd number of pages: the last window is not full. */
 const GUEST_BYTES = 257 * 4096;
@@ -81,11 +81,11 @@ class CellRun {
       'destination',
       '127.0.0.1:0',
       [...forwardTo, ...patience, ...TIME_LIMITS, ...destinationFlags],
-      this.#lab('destination'),
+      this.#faults('destination'),
     );
     const to = await destination.address(START_MS);
     if (this.#cell.sender === 'source') this.#notePeer(destination);
-    const source = this.#startSource('source', to, sourceFlags, this.#lab('source'));
+    const source = this.#startSource('source', to, sourceFlags, this.#faults('source'));
     if (this.#cell.sender === 'destination') this.#notePeer(source);
 
     const { signal } = await source.end(RUN_MS);
@@ -252,17 +252,17 @@ class CellRun {
     writeFileSync(this.#peerPidFile, String(peer.pid));
   }
 
-  #lab(side: Cell['sender']): Record<string, string> {
+  #faults(side: Cell['sender']): Record<string, string> {
     const { message, sender, when, what } = this.#cell;
     if (side !== sender) return {};
-    const fault: LabFault = {
+    const fault: WireFault = {
       message,
       when,
       what,
       peerPidFile: this.#peerPidFile,
       spentFile: this.#spentFile,
     };
-    return { MICROSTUN_LAB: JSON.stringify([fault]) };
+    return sufferingFrom([fault]);
   }
 }
 

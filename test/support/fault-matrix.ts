@@ -1,7 +1,7 @@
 // The fault matrix: every message of the protocol, at three instants, with five faults, each a cell; generated.
 // Says who sends a message and in what situation it occurs; fault-cell.ts runs a cell.
 import { FrameType, type FrameName } from '../../src/shared/wire/frames.js';
-import type { LabFault } from '../../src/shared/wire/lab-link.js';
+import type { WireFault } from './wire-faults.js';
 
 export type Side = 'source' | 'destination';
 
@@ -92,14 +92,14 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   PAGE_SENT: [{ sender: 'source', situation: 'post-copy' }],
 };
 
-export const INSTANTS = ['before', 'middle', 'after'] as const satisfies readonly LabFault['when'][];
+export const INSTANTS = ['before', 'middle', 'after'] as const satisfies readonly WireFault['when'][];
 export const FAULTS = [
   'cut',
   'kill-peer',
   'kill-self',
   'stall',
   'corrupt',
-] as const satisfies readonly LabFault['what'][];
+] as const satisfies readonly WireFault['what'][];
 
 export interface Cell extends Row {
   readonly when: (typeof INSTANTS)[number];

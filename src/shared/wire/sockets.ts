@@ -2,14 +2,13 @@
 // Knows nothing of frames.
 import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
 import { MicrostunError } from '../errors.js';
-import { connectThroughLab } from './lab-link.js';
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-/** A relay only passes bytes on: each direction ends by itself, and faults of the lab are not for it. */
+/** A relay only passes bytes on: each direction ends by itself. */
 export interface SocketUse {
   readonly isRelay?: boolean;
 }
@@ -56,7 +55,6 @@ function makeServer(onConnection: (socket: Socket) => void, isRelay: boolean): S
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: isRelay },
     (socket) => {
       ownErrors(socket);
-      if (!isRelay) connectThroughLab(socket);
       onConnection(socket);
     },
   );
@@ -143,7 +141,6 @@ export function dial(
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.off('error', onError);
-      if (!isRelay) connectThroughLab(socket);
       resolve(socket);
     });
   });
