@@ -1,6 +1,6 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
 import { Destination } from '../destination/node.js';
-import { PHASE_LIMITS } from '../destination/states/step.js';
+import { PHASE_LIMITS } from '../destination/states/limits.js';
 import type { IncomingResult } from '../destination/incoming.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';

@@ -1,5 +1,5 @@
 // One incoming migration: drives its state machine with its control connection, receivers and machine.
-// Decides nothing by itself; every decision is in states/step.ts.
+// Decides nothing by itself; every decision is in states/.
 import type { Logger } from 'pino';
 import { Belongings } from '../shared/belongings.js';
 import {
@@ -29,20 +29,12 @@ import { Preparation, type PreparationParts } from './preparation.js';
 import { HandOverRehearsal } from './rehearsal.js';
 import { checkRoom, type Room } from './room.js';
 import { STALL_MS_MAX, StallWatch } from './pages/stall-watch.js';
-import {
-  beginIncoming,
-  isHandedOver,
-  isMissed,
-  isRefusable,
-  lastMessages,
-  stepIncoming,
-  type Outcome,
-  type IncomingEffect,
-  type IncomingEvent,
-  type IncomingLimits,
-  type TimerName,
-  type IncomingState,
-} from './states/step.js';
+import type { IncomingEffect, IncomingEvent, TimerName } from './states/events.js';
+import { isMissed } from './states/lacking.js';
+import type { IncomingLimits } from './states/limits.js';
+import { lastMessages } from './states/outcome.js';
+import { isHandedOver, isRefusable, type Outcome, type IncomingState } from './states/states.js';
+import { beginIncoming, stepIncoming } from './states/step.js';
 
 export interface IncomingOptions {
   readonly limits: IncomingLimits;

@@ -11,7 +11,9 @@ import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
 import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
 import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
-import { stepIncoming, type IncomingLimits, type IncomingState } from './states/step.js';
+import type { IncomingLimits } from './states/limits.js';
+import type { IncomingState } from './states/states.js';
+import { stepIncoming } from './states/step.js';
 
 /** Enough for the engine to compile all of it well. */
 const FULL_TURNS = 400;

@@ -186,7 +186,7 @@ export const changes = [
     ['if (!(spanUs >= 1))', 'if (false)', 'divides by no time'],
   ),
   ...planted(
-    'destination/states/step.js',
+    'destination/states/hand-over.js',
     machines,
     [
       'handOver.pagesFollow || placed.pages === validated.lackingPages',
@@ -199,12 +199,12 @@ export const changes = [
       'does not wait for the last round',
     ],
     ['isConfirming || placed.round < lastRound', 'false', 'refuses what is not placed yet'],
-    [
-      "effects: state.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }]",
-      'effects: []',
-      'never dials its pages again',
-    ],
   ),
+  ...planted('destination/states/step.js', machines, [
+    "effects: state.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }]",
+    'effects: []',
+    'never dials its pages again',
+  ]),
   ...planted(
     'source/states/step.js',
     machines,

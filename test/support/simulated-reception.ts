@@ -3,18 +3,16 @@
 import { MicrostunError } from '../../src/shared/errors.js';
 import { Timers } from '../../src/shared/timers.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
-import {
-  beginIncoming,
-  isMissed,
-  isRefusable,
-  type Outcome,
-  type IncomingEffect,
-  type IncomingEvent,
-  type IncomingLimits,
-  type IncomingStep,
-  type TimerName,
-  type IncomingState,
-} from '../../src/destination/states/step.js';
+import type {
+  IncomingEffect,
+  IncomingEvent,
+  IncomingStep,
+  TimerName,
+} from '../../src/destination/states/events.js';
+import { isMissed } from '../../src/destination/states/lacking.js';
+import type { IncomingLimits } from '../../src/destination/states/limits.js';
+import { isRefusable, type Outcome, type IncomingState } from '../../src/destination/states/states.js';
+import { beginIncoming } from '../../src/destination/states/step.js';
 import type { End, PageLine } from './simulated-network.js';
 import { labelOf } from './simulated-source.js';
 import { timeOf } from './simulated-time.js';

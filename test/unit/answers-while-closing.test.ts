@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Destination } from '../../src/destination/node.js';
 import type { PreparationParts } from '../../src/destination/preparation.js';
-import { PHASE_LIMITS } from '../../src/destination/states/step.js';
+import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {

@@ -1,14 +1,9 @@
 // Every phase of the destination ends: by itself, or by its limit, and then with a clear word to the source.
 import { describe, expect, it } from 'vitest';
-import {
-  beginIncoming,
-  PHASE_LIMITS,
-  stepIncoming,
-  type IncomingEvent,
-  type IncomingLimits,
-  type IncomingStep,
-  type IncomingState,
-} from '../../src/destination/states/step.js';
+import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
+import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
+import type { IncomingState } from '../../src/destination/states/states.js';
+import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
 

@@ -1,15 +1,9 @@
 // A source at the destination's door: one that says nothing, and one that cannot be dialled.
 import { describe, expect, it } from 'vitest';
-import {
-  beginIncoming,
-  GREETED_MS,
-  PHASE_LIMITS,
-  stepIncoming,
-  type IncomingEvent,
-  type IncomingLimits,
-  type IncomingStep,
-  type IncomingState,
-} from '../../src/destination/states/step.js';
+import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
+import { GREETED_MS, PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
+import type { IncomingState } from '../../src/destination/states/states.js';
+import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
 

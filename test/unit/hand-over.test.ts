@@ -1,11 +1,9 @@
 // Both sides' state machines around the hand-over, one step at a time: what the simulation found, or cannot reach.
 import { describe, expect, it } from 'vitest';
-import {
-  stepIncoming,
-  type IncomingEvent,
-  type IncomingLimits,
-  type IncomingState,
-} from '../../src/destination/states/step.js';
+import type { IncomingEvent } from '../../src/destination/states/events.js';
+import type { IncomingLimits } from '../../src/destination/states/limits.js';
+import type { IncomingState } from '../../src/destination/states/states.js';
+import { stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';

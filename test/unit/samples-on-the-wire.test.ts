@@ -1,11 +1,8 @@
 // SAMPLES between the two state machines: when they are said, and what is made of them.
 import { describe, expect, it } from 'vitest';
-import {
-  PHASE_LIMITS,
-  stepIncoming,
-  type IncomingLimits,
-  type IncomingState,
-} from '../../src/destination/states/step.js';
+import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
+import type { IncomingState } from '../../src/destination/states/states.js';
+import { stepIncoming } from '../../src/destination/states/step.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import {
   beginMigration,

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import type { Fetcher, FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { PreparationParts } from '../../src/destination/preparation.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
-import { PHASE_LIMITS } from '../../src/destination/states/step.js';
+import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { ReceiverPool } from '../../src/destination/pages/receivers.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';

@@ -1,0 +1,63 @@
+// A guest that runs here while pages of it are at its source still: until the last has come, or is given up.
+// Does not know how pages come.
+import type { MessageOf } from '../../shared/wire/messages.js';
+import { same, type IncomingEffect, type IncomingStep } from './events.js';
+import type { IncomingLimits } from './limits.js';
+import { end } from './outcome.js';
+import { isHandedOver, type IncomingState } from './states.js';
+
+/** Told once, and perhaps before it is known that the guest runs: it is kept until then. */
+export function onAllArrived(state: IncomingState): IncomingStep {
+  if (state.name === 'resuming') return same({ ...state, haveAllArrived: true });
+  if (state.name !== 'running' || state.haveAllArrived) return same(state);
+  return { state: { ...state, haveAllArrived: true }, effects: [{ kind: 'settle' }] };
+}
+
+export function onSettled(state: IncomingState, answer: MessageOf<'ARRIVED'>): IncomingStep {
+  if (state.name !== 'running' || state.isWhole) return same(state);
+  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }];
+  if (state.prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: state.prepare.auditAfterMs });
+  return { state: { ...state, isWhole: true, answers: [...state.answers, answer] }, effects };
+}
+
+/**
+ * A source that is away keeps the pages that the guest lacks, and comes back: only whoever is told to gives them up. While
+ * the guest is being resumed or settled, it is not known yet whether it lacks any.
+ */
+export function onSourceGone(limits: IncomingLimits, state: IncomingState): IncomingStep {
+  if (!isHandedOver(state)) return same(state);
+  if (state.name === 'resuming') return { state, effects: [awaitFarewell(limits)] };
+  if (state.name !== 'running' || state.isWhole) return end(state, { kind: 'running', isSourceGone: true });
+  if (state.haveAllArrived) return { state, effects: [awaitFarewell(limits)] };
+  if (limits.endsWithoutPages || state.wait === 'told-to-end') return end(state, { kind: 'pages-lost' });
+  // Armed again: faults may bring the last page while nobody is connected, and a whole guest waits for no source.
+  return state.wait === 'reported'
+    ? { state, effects: [awaitFarewell(limits)] }
+    : {
+        state: { ...state, wait: 'reported' },
+        effects: [awaitFarewell(limits), { kind: 'report-source', isAway: true }],
+      };
+}
+
+/** The user ends it: at once where nobody is there to bring the pages, and else once its source leaves it with some lacking. */
+export function endWithoutPages(state: IncomingState): IncomingStep {
+  return isMissed(state) ? end(state, { kind: 'pages-lost' }) : same(toldToEnd(state));
+}
+
+export function toldToEnd(state: IncomingState): IncomingState {
+  return state.name === 'resuming' || state.name === 'running' ? { ...state, wait: 'told-to-end' } : state;
+}
+
+/** The source is there: its next absence is said again. */
+export function waitAnew(state: IncomingState): IncomingState {
+  return state.name === 'running' && state.wait === 'reported' ? { ...state, wait: 'patient' } : state;
+}
+
+/** Whether it was said that the source is away, and the guest waits for pages that only that one has. */
+export function isMissed(state: IncomingState): boolean {
+  return state.name === 'running' && !state.haveAllArrived && state.wait === 'reported';
+}
+
+export function awaitFarewell({ farewellMs }: IncomingLimits): IncomingEffect {
+  return { kind: 'arm', timer: 'farewell', ms: farewellMs };
+}

@@ -1,0 +1,44 @@
+// The source says what it brings, and a place is made for it.
+// Does not know how: that is preparation.ts.
+import type { MessageOf } from '../../shared/wire/messages.js';
+import { outOfTurn } from './control.js';
+import { same, type IncomingStep } from './events.js';
+import { GREETED_MS, type IncomingLimits } from './limits.js';
+import { refuse } from './outcome.js';
+import type { IncomingState, Placed, Prepare } from './states.js';
+
+const NOTHING_PLACED: Placed = { round: -1, pages: 0 };
+
+export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare: Prepare): IncomingStep {
+  switch (state.name) {
+    case 'greeted':
+      return {
+        state: { name: 'preparing', prepare, arePagesLost: false },
+        effects: [
+          { kind: 'disarm', timer: 'greeted' },
+          { kind: 'prepare', prepare },
+        ],
+      };
+    case 'preparing':
+      return same(state);
+    case 'receiving':
+      return { state, effects: [{ kind: 'send', message: state.prepared }] };
+    default:
+      return outOfTurn(limits, state, 'PREPARE');
+  }
+}
+
+export function onPrepared(state: IncomingState, preparedMs: number): IncomingStep {
+  if (state.name !== 'preparing') return same(state);
+  const prepared: MessageOf<'PREPARED'> = { name: 'PREPARED', preparedMs };
+  return {
+    state: { ...state, name: 'receiving', prepared, placed: NOTHING_PLACED },
+    effects: [{ kind: 'send', message: prepared }],
+  };
+}
+
+/** It was welcome and did not say what it brings. */
+export function onSilentSource(state: IncomingState): IncomingStep {
+  if (state.name !== 'greeted') return same(state);
+  return refuse(state, 'TIMEOUT', `the source did not say what it brings within ${GREETED_MS / 1000} s`);
+}

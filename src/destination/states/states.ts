@@ -1,0 +1,145 @@
+// Where an incoming migration stands: a union of phases, each carrying all that is valid in it.
+// Knows how a state is asked, not how it changes: that is step.ts and its neighbours.
+import { unreachable, type MicrostunError } from '../../shared/errors.js';
+import type { Message, MessageOf } from '../../shared/wire/messages.js';
+
+export type Prepare = MessageOf<'PREPARE'>;
+export type HandOver = MessageOf<'HAND_OVER'>;
+
+/**
+ * How the pages that a running guest lacks are waited for: `reported` once its source has been away for long and that was
+ * said; `told-to-end` by the user, or by the source that leaves with them: its next long absence ends it.
+ */
+export type PagesWait = 'patient' | 'reported' | 'told-to-end';
+
+/** What a checked hand-over comes down to. */
+export interface Validated {
+  readonly validationMs: number;
+  /** Pages in the bitmap. */
+  readonly lackingPages: number;
+}
+
+/** Where it stands: its phase by name. */
+export type IncomingState =
+  /** `isAwaited` once its source was here: it has so long to say what it brings, however often it comes again. */
+  | { readonly name: 'greeted'; readonly isAwaited: boolean }
+  | {
+      readonly name: 'preparing';
+      readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
+      /** Why the source cannot be dialled, as long as it never could. */
+      readonly unreachable?: MicrostunError | undefined;
+    }
+  | {
+      readonly name: 'receiving';
+      readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
+      readonly prepared: MessageOf<'PREPARED'>;
+      readonly placed: Placed;
+      readonly unreachable?: MicrostunError | undefined;
+    }
+  | {
+      readonly name: 'validating';
+      readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
+      readonly handOver: HandOver;
+      readonly placed: Placed;
+    }
+  /** Valid, but the last round before it is not known to be placed on every connection; or that is being confirmed. */
+  | {
+      readonly name: 'placing';
+      readonly prepare: Prepare;
+      readonly arePagesLost: boolean;
+      readonly handOver: HandOver;
+      readonly validated: Validated;
+      /** Every connection is quiet: what came is compared with what was promised. */
+      readonly isConfirming: boolean;
+    }
+  /** Its vCPUs may run already, and fetch every page that they lack, before that is known here. */
+  | {
+      readonly name: 'resuming';
+      readonly prepare: Prepare;
+      readonly pagesFollow: boolean;
+      readonly haveAllArrived: boolean;
+      readonly wait: PagesWait;
+    }
+  /**
+   * The guest runs here; `answers` are said again to a source that asks. Until all pages have arrived, some are on the
+   * source only; it is whole once they are settled too.
+   */
+  | {
+      readonly name: 'running';
+      readonly prepare: Prepare;
+      readonly answers: readonly Message[];
+      readonly haveAllArrived: boolean;
+      readonly isWhole: boolean;
+      readonly wait: PagesWait;
+    }
+  | { readonly name: 'auditing'; readonly answers: readonly Message[] }
+  /** Everything is said; waits for the source's farewell. */
+  | { readonly name: 'told'; readonly answers: readonly Message[] }
+  /** A source that comes back is told the answers once more. */
+  | { readonly name: 'ended'; readonly outcome: Outcome; readonly answers: readonly Message[] };
+
+/** The newest round that was placed, and its pages. */
+export interface Placed {
+  readonly round: number;
+  readonly pages: number;
+}
+
+export type Outcome =
+  /** The guest runs here and the source needs nothing more; `isSourceGone` when it left without a farewell. */
+  | { readonly kind: 'running'; readonly isSourceGone: boolean }
+  /** Refused for good: this migration never resumes here. */
+  | { readonly kind: 'refused'; readonly error: MicrostunError; readonly answer: MessageOf<'REFUSAL'> }
+  /** The source is gone with pages that the guest lacks: it is parked, and `error` says what is lost. */
+  | { readonly kind: 'pages-lost' }
+  /** The guest is here and cannot go on. */
+  | { readonly kind: 'failed'; readonly error: MicrostunError };
+
+/** Whether nothing but time keeps another migration from its place: it has no source, and its guest never came. */
+export function isRefusable(state: IncomingState): boolean {
+  return mayRefuse(state) || (state.name === 'ended' && state.outcome.kind === 'refused');
+}
+
+/** Whether the guest may still be refused: no slice of it has run here, and none has been allowed. */
+export function mayRefuse(state: IncomingState): boolean {
+  switch (state.name) {
+    case 'greeted':
+    case 'preparing':
+    case 'receiving':
+    case 'validating':
+    case 'placing':
+      return true;
+    case 'resuming':
+    case 'running':
+    case 'auditing':
+    case 'told':
+    case 'ended':
+      return false;
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Whether the guest is here with all of its pages. */
+export function isWhole(state: IncomingState): boolean {
+  switch (state.name) {
+    case 'resuming':
+      return !state.pagesFollow;
+    case 'running':
+      return state.isWhole;
+    default:
+      return isHandedOver(state);
+  }
+}
+
+/** Whether the guest is this side's. */
+export function isHandedOver(state: IncomingState): boolean {
+  return (
+    state.name === 'resuming' ||
+    state.name === 'running' ||
+    state.name === 'auditing' ||
+    state.name === 'told'
+  );
+}
