@@ -11,7 +11,7 @@ import type { Emulation } from '../lab/emulated-link.js';
 import { hostName } from '../shared/wire/messages.js';
 import { formatCount } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
-import type { MigrationMode, TimeoutStrategy } from '../source/states/step.js';
+import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { OutgoingMigration, type MigrationResult } from '../source/outgoing.js';
 import { phaseLimits } from '../source/states/phase-limits.js';
 import type { TraceMode } from '../source/tracer/tracer.js';
@@ -77,11 +77,11 @@ export function planMigration(
     plan: {
       mode,
       roundsMax: args.maxRounds,
-      copyMs: args.timeLimit,
+      timeLimitMs: args.timeLimit,
       onTimeout: args.onTimeout,
       stunBudgetMs: args.stunBudget,
       audits: args.audit,
-      link: {
+      control: {
         connectMs: args.connectTimeout,
         reconnectMs: args.reconnectTimeout,
         retryMs: 50,

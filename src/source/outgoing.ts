@@ -20,19 +20,12 @@ import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import { EmulatedLink, type Emulation } from '../lab/emulated-link.js';
 import { dial, type Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement/measurement.js';
-import {
-  beginMigration,
-  stepMigration,
-  wantsHeartbeat,
-  type MigrationEffect,
-  type MigrationEvent,
-  type MigrationPlan,
-  type Helper,
-  type MigrationState,
-  type Outcome,
-  type Phase,
-  type TimerName,
-} from './states/step.js';
+import type { OutgoingEffect } from './states/effects.js';
+import type { OutgoingEvent, Helper, TimerName } from './states/events.js';
+import { wantsHeartbeat } from './states/heartbeat.js';
+import type { MigrationPlan } from './states/plan.js';
+import type { OutgoingState, Outcome, Phase } from './states/states.js';
+import { beginOutgoing, stepOutgoing } from './states/step.js';
 import { PageServer } from './faults/page-server.js';
 import { releaseGuest } from './release.js';
 import { SwitchOverRehearsal } from './rehearsal.js';
@@ -105,14 +98,14 @@ export class OutgoingMigration {
   readonly #hands: OutgoingHands;
   readonly #time: Time;
   readonly #logger: Logger;
-  readonly #events = new EventQueue<MigrationEvent>();
+  readonly #events = new EventQueue<OutgoingEvent>();
   readonly #timers: Timers<TimerName>;
   readonly #measurement: Measurement;
   readonly #tracer: TracerThread;
   readonly #copiers: CopierPool;
   readonly #pageServer: PageServer;
   readonly #rehearsal: SwitchOverRehearsal;
-  #state: MigrationState;
+  #state: OutgoingState;
   #controlAddress: Address;
   #pagePorts: readonly number[] = [];
   #faultPort = 1;
@@ -180,7 +173,7 @@ export class OutgoingMigration {
       failed: failedAs('page server'),
     });
     this.#rehearsal = new SwitchOverRehearsal(plan, machine.spec);
-    this.#state = beginMigration(options.plan).state;
+    this.#state = beginOutgoing(options.plan).state;
   }
 
   get snapshot(): MigrationSnapshot {
@@ -188,7 +181,7 @@ export class OutgoingMigration {
     const { phase } = this.#state;
     return {
       phase: phase.name,
-      round: phase.name === 'copying' ? phase.round : this.#measurement.rounds.length,
+      round: phase.name === 'copying' ? phase.soFar.rounds.length : this.#measurement.rounds.length,
       roundPages: this.#roundPages,
       roundPagesSent: pages - this.#roundStartPages,
       sentBytes: bytes,
@@ -257,11 +250,11 @@ export class OutgoingMigration {
     this.#machine.startSampling();
     this.#measurement.noteBefore(this.#machine.counters(), this.#machine.gapCounts());
     this.#measurement.notePhase('connecting');
-    await this.#performAll(beginMigration(this.#options.plan).effects);
+    await this.#performAll(beginOutgoing(this.#options.plan).effects);
     while (this.#outcome === undefined) {
       const event = await this.#events.next();
       const before = this.#state.phase.name;
-      const step = stepMigration(this.#options.plan, this.#state, event);
+      const step = stepOutgoing(this.#options.plan, this.#state, event);
       this.#state = step.state;
       const after = step.state.phase.name;
       if (after !== before) {
@@ -346,12 +339,12 @@ export class OutgoingMigration {
     await this.#link?.close();
   }
 
-  async #performAll(effects: readonly MigrationEffect[]): Promise<void> {
+  async #performAll(effects: readonly OutgoingEffect[]): Promise<void> {
     for (const effect of effects) await this.#perform(effect);
   }
 
   // Long work is started here and reports back as an event; only what must come before the next effect is awaited.
-  async #perform(effect: MigrationEffect): Promise<void> {
+  async #perform(effect: OutgoingEffect): Promise<void> {
     switch (effect.kind) {
       case 'dial':
         this.#dial();
@@ -394,7 +387,7 @@ export class OutgoingMigration {
         this.#copyRound(effect.round, PUSHED | CHECKED);
         return;
       case 'stop-round':
-        if (this.#state.phase.name === 'copying') this.#copiers.stopRound(this.#state.phase.round);
+        this.#copiers.stopRound(effect.round);
         return;
       case 'harvest':
         this.#start(this.#harvest(effect.keepsRest));
@@ -458,7 +451,7 @@ export class OutgoingMigration {
   }
 
   // Work that ends in an event; what it throws is an event too.
-  #start(work: Promise<MigrationEvent>): void {
+  #start(work: Promise<OutgoingEvent>): void {
     work.then(
       (event) => {
         this.#events.push(event);
@@ -489,7 +482,7 @@ export class OutgoingMigration {
           closed: (error) => {
             if (this.#control !== control) return;
             this.#events.push({
-              kind: 'link-lost',
+              kind: 'control-lost',
               error: error ?? new MicrostunError('CONNECTION_LOST', 'hung up'),
             });
           },
@@ -510,7 +503,7 @@ export class OutgoingMigration {
   #send(message: Message): ReturnType<ControlConnection['send']> {
     const sent = this.#control?.send(message) ?? { bytes: 0, sentAt: this.#time.nowUs() };
     this.#controlSentBytes += sent.bytes;
-    // However often, and whenever there is a link to send it on.
+    // However often, and whenever there is a connection to send it on.
     if (message.name === 'HAND_OVER')
       this.#measurement.noteHandedOver(sent.sentAt, sent.bytes, message.bitmap);
     return sent;
@@ -544,11 +537,10 @@ export class OutgoingMigration {
 
   // ---- Work ----------------------------------------------------------------------------------------------------
 
-  async #installTraces(): Promise<MigrationEvent> {
+  async #installTraces(): Promise<OutgoingEvent> {
     this.#measurement.installMs = await this.#tracer.installTraces();
-    const pageCount = this.#machine.spec.memoryBytes / PAGE_BYTES;
-    this.#dirtyPages = pageCount;
-    return { kind: 'traces-installed', pageCount };
+    this.#dirtyPages = this.#machine.spec.memoryBytes / PAGE_BYTES;
+    return { kind: 'traces-installed' };
   }
 
   #copyRound(round: number, flags: number): void {
@@ -578,7 +570,7 @@ export class OutgoingMigration {
   }
 
   // Here and at the destination the way that a switch-over takes is walked while the tracer works: it may come next.
-  async #harvest(keepsRest: boolean): Promise<MigrationEvent> {
+  async #harvest(keepsRest: boolean): Promise<OutgoingEvent> {
     const harvested = this.#tracer.harvest(keepsRest);
     this.#send({ name: 'PING', sentAt: this.#time.nowUs() });
     this.#rehearsal.refresh();
@@ -587,7 +579,7 @@ export class OutgoingMigration {
     return { kind: 'harvested', dirtyPages };
   }
 
-  async #stopGuest(effect: Extract<MigrationEffect, { kind: 'stop-guest' }>): Promise<MigrationEvent> {
+  async #stopGuest(effect: Extract<OutgoingEffect, { kind: 'stop-guest' }>): Promise<OutgoingEvent> {
     const before = this.#machine.counters();
     const { bitmapFormat, plan } = this.#options;
     const stopAt = this.#time.nowUs();

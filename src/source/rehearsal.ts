@@ -14,7 +14,9 @@ import {
   type Message,
   type MessageOf,
 } from '../shared/wire/messages.js';
-import { stepMigration, type MigrationPlan, type MigrationState } from './states/step.js';
+import type { MigrationPlan } from './states/plan.js';
+import type { OutgoingState } from './states/states.js';
+import { stepOutgoing } from './states/step.js';
 
 /** Enough for the engine to compile all of it well. */
 const FULL_TURNS = 400;
@@ -57,13 +59,15 @@ export class SwitchOverRehearsal {
   #switchOver(): void {
     const plan = this.#plan;
     const rounds = [{ dirtyPages: 1000, sentBytes: 4_104_000, durationMs: 4 }];
-    let state: MigrationState = {
-      link: { name: 'up', instanceId: '' },
-      phase: { name: 'harvesting', rounds, roundTripMs: 0.1, keptPages: 0 },
-      isOvertime: false,
-      throttledShare: 0,
+    let state: OutgoingState = {
+      control: { name: 'up', instanceId: '' },
+      phase: {
+        name: 'harvesting',
+        soFar: { rounds, roundTripMs: 0.1, isOvertime: false, throttledShare: 0 },
+        keptPages: 0,
+      },
     };
-    state = stepMigration(plan, state, { kind: 'harvested', dirtyPages: 1 }).state;
+    state = stepOutgoing(plan, state, { kind: 'harvested', dirtyPages: 1 }).state;
     const { registers, guestClockUs } = takeCheckpoint(this.#machine);
     const handOver: MessageOf<'HAND_OVER'> = {
       name: 'HAND_OVER',
@@ -74,10 +78,10 @@ export class SwitchOverRehearsal {
       finalPages: 0,
       bitmap: this.#bitmap,
     };
-    state = stepMigration(plan, state, { kind: 'taken', handOver }).state;
+    state = stepOutgoing(plan, state, { kind: 'taken', handOver }).state;
     encodeMessage(handOver);
     for (const frame of this.#reader.consume(this.#answer)) {
-      stepMigration(plan, state, { kind: 'received', message: decodeMessage(frame), receivedAt: 1.5 });
+      stepOutgoing(plan, state, { kind: 'received', message: decodeMessage(frame), receivedAt: 1.5 });
     }
   }
 }

@@ -108,11 +108,11 @@ export const changes = [
     ],
   ),
   ...planted(
-    'source/states/link.js',
-    [...unit('link'), ...machines],
+    'source/states/control.js',
+    [...unit('control'), ...machines],
     ['Math.min(limits.retryMsMax,', 'Math.max(limits.retryMsMax,', 'always pauses for the longest time'],
-    ["link.name === 'up'", 'false', 'a lost link has no limit'],
-    ["if (link.name === 'waiting')", 'if (false)', 'a link that waits is lost again'],
+    ["control.name === 'up'", 'false', 'a lost connection has no limit'],
+    ["if (control.name === 'waiting')", 'if (false)', 'a connection that waits is lost again'],
   ),
   ...planted(
     'destination/states/hand-over-check.js',
@@ -205,12 +205,24 @@ export const changes = [
     'effects: []',
     'never dials its pages again',
   ]),
-  ...planted(
-    'source/states/step.js',
-    machines,
-    ["if (state.phase.name === 'ended')", 'if (false)', 'goes on after its end'],
-    ['!isAnswerToHandOver(message.code)', 'false', 'takes a forgotten migration for a refusal'],
-    ['known !== message.instanceId', 'false', 'does not see that the destination was restarted'],
-    ["plan.mode !== 'pre-copy'", "plan.mode === 'post-copy'", 'a hybrid copies its rest within the stun'],
-  ),
+  ...planted('source/states/step.js', machines, [
+    "if (state.phase.name === 'ended')",
+    'if (false)',
+    'goes on after its end',
+  ]),
+  ...planted('source/states/hand-over.js', machines, [
+    '!isAnswerToHandOver(message.code)',
+    'false',
+    'takes a forgotten migration for a refusal',
+  ]),
+  ...planted('source/states/welcome.js', machines, [
+    'known !== instanceId',
+    'false',
+    'does not see that the destination was restarted',
+  ]),
+  ...planted('source/states/rounds.js', machines, [
+    "function stopOf(plan, why, forecast, roundTripMs) {\n    const pagesFollow = plan.mode !== 'pre-copy';",
+    "function stopOf(plan, why, forecast, roundTripMs) {\n    const pagesFollow = plan.mode === 'post-copy';",
+    'a hybrid copies its rest within the stun',
+  ]),
 ];

@@ -4,21 +4,17 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import { Timers } from '../../src/shared/timers.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
-import {
-  beginMigration,
-  type MigrationEffect,
-  type MigrationEvent,
-  type MigrationPlan,
-  type MigrationState,
-  type Step,
-  type TimerName,
-} from '../../src/source/states/step.js';
+import type { OutgoingEffect, OutgoingStep } from '../../src/source/states/effects.js';
+import type { OutgoingEvent, TimerName } from '../../src/source/states/events.js';
+import type { MigrationPlan } from '../../src/source/states/plan.js';
+import type { OutgoingState } from '../../src/source/states/states.js';
+import { beginOutgoing } from '../../src/source/states/step.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
 import { timeOf } from './simulated-time.js';
 import { STALL_MS_MAX, type Process } from './simulated-world.js';
 import type { Guest, MigrationRecord, Witness } from './simulated-witness.js';
 
-export type StepMigration = (plan: MigrationPlan, state: MigrationState, event: MigrationEvent) => Step;
+export type StepMigration = (plan: MigrationPlan, state: OutgoingState, event: OutgoingEvent) => OutgoingStep;
 
 export interface SourceOptions {
   readonly id: string;
@@ -43,7 +39,7 @@ export class SimulatedMigration {
   readonly #options: SourceOptions;
   readonly #timers: Timers<TimerName>;
   readonly #line: PageLine;
-  readonly #queue: MigrationEvent[] = [];
+  readonly #queue: OutgoingEvent[] = [];
   #isStepping = false;
   #end: End | undefined;
   /** How often pages had moved when the timer `push` was armed. */
@@ -54,7 +50,7 @@ export class SimulatedMigration {
   #dirtyPages = 0;
   #welcomedAt = -Infinity;
   #isToldNoAnswer = false;
-  state: MigrationState;
+  state: OutgoingState;
 
   constructor(process: Process, guest: Guest, witness: Witness, network: Network, options: SourceOptions) {
     const { id, plan } = options;
@@ -89,7 +85,7 @@ export class SimulatedMigration {
       },
     });
     network.lines.set(id, this.#line);
-    const first = beginMigration(plan);
+    const first = beginOutgoing(plan);
     this.state = first.state;
     for (const effect of first.effects) this.#perform(effect);
   }
@@ -125,7 +121,7 @@ export class SimulatedMigration {
     this.#line.leaveSource();
   }
 
-  on(event: MigrationEvent): void {
+  on(event: OutgoingEvent): void {
     this.#queue.push(event);
     if (this.#isStepping) return;
     this.#isStepping = true;
@@ -133,7 +129,7 @@ export class SimulatedMigration {
     this.#isStepping = false;
   }
 
-  #step(event: MigrationEvent): void {
+  #step(event: OutgoingEvent): void {
     if (this.hasEnded) return;
     const { world } = this.process;
     const before = this.state;
@@ -144,7 +140,7 @@ export class SimulatedMigration {
     this.state = state;
     world.note(
       () =>
-        `source ${this.id}: ${labelOf(event)} → ${state.phase.name}, link ${state.link.name}` +
+        `source ${this.id}: ${labelOf(event)} → ${state.phase.name}, control ${state.control.name}` +
         effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
     );
     if (
@@ -160,26 +156,26 @@ export class SimulatedMigration {
 
   // A guest that is handed over is given up only for a reason: time alone is none while the destination is there, and
   // an answer that came long ago cannot be missing.
-  #checkGivingUp({ phase, link }: MigrationState, timer: TimerName): void {
+  #checkGivingUp({ phase, control }: OutgoingState, timer: TimerName): void {
     const { world } = this.process;
     const { now } = world.clock;
     if (timer === 'doubt' && now - this.#welcomedAt < this.#options.plan.doubtMs - 1)
       world.violate(`${this.id}: timer doubt ended the asking of a destination that is there`);
     if (
       phase.name === 'awaiting-audit' &&
-      link.name === 'up' &&
+      control.name === 'up' &&
       this.record.auditedAt < now - STALL_MS_MAX - 500
     )
       world.violate(`${this.id}: timer ${timer} ended the wait for an audit that is over`);
     if (phase.name === 'handing-over' && timer !== 'doubt')
       world.violate(`${this.id}: timer ${timer} ended a hand-over whose answer could still come`);
-    if (timer === 'link-limit' && phase.name === 'pushing')
+    if (timer === 'control-limit' && phase.name === 'pushing')
       world.violate(`${this.id}: a push ended for want of a control connection`);
-    if (phase.name === 'pushing' && link.name === 'up')
+    if (phase.name === 'pushing' && control.name === 'up')
       world.violate(`${this.id}: timer ${timer} ended the push while the destination was there`);
   }
 
-  #perform(effect: MigrationEffect): void {
+  #perform(effect: OutgoingEffect): void {
     const { record, process } = this;
     const { chance } = process.world;
     switch (effect.kind) {
@@ -209,7 +205,7 @@ export class SimulatedMigration {
         this.#send(effect.message);
         return;
       case 'install-traces':
-        this.#work({ kind: 'traces-installed', pageCount: 100 });
+        this.#work({ kind: 'traces-installed' });
         return;
       case 'copy-round':
         this.#line.copy(effect.round, this.#dirtyPages);
@@ -274,7 +270,7 @@ export class SimulatedMigration {
           if (this.#end === end) this.on({ kind: 'received', message, receivedAt });
         };
         end.closed = () => {
-          if (this.#end === end) this.on({ kind: 'link-lost', error: LOST });
+          if (this.#end === end) this.on({ kind: 'control-lost', error: LOST });
         };
         this.#hangUp();
         this.#end = end;
@@ -333,7 +329,7 @@ export class SimulatedMigration {
     });
   }
 
-  #work(event: MigrationEvent): void {
+  #work(event: OutgoingEvent): void {
     const { chance } = this.process.world;
     this.process.after(chance.delay(WORK_MS_MAX), () => {
       this.on(chance.isTrue(this.#options.failureShare) ? { kind: 'failed', error: FAILED } : event);

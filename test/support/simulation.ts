@@ -3,12 +3,8 @@
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
-import {
-  stepMigration,
-  type MigrationMode,
-  type MigrationPlan,
-  type TimeoutStrategy,
-} from '../../src/source/states/step.js';
+import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
+import { stepOutgoing } from '../../src/source/states/step.js';
 import { SimulatedDestination } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';
@@ -19,12 +15,12 @@ import { Witness, type Guest, type MigrationRecord } from './simulated-witness.j
 
 /** The state machines that are tried; a test plants a bug by giving another. */
 export interface Machines {
-  readonly stepMigration: StepMigration;
+  readonly stepOutgoing: StepMigration;
   readonly stepIncoming: StepIncoming;
   readonly admit: typeof admit;
 }
 
-export const REAL: Machines = { stepMigration, stepIncoming, admit };
+export const REAL: Machines = { stepOutgoing, stepIncoming, admit };
 
 export interface Story {
   readonly seed: number;
@@ -182,11 +178,11 @@ class Scenario {
     return {
       mode: chance.pick<MigrationMode>(['hybrid', 'pre-copy', 'post-copy']),
       roundsMax: chance.between(1, 4),
-      copyMs: chance.between(50, 2000),
+      timeLimitMs: chance.between(50, 2000),
       onTimeout: chance.pick<TimeoutStrategy>(['abort', 'post-copy', 'throttle']),
       stunBudgetMs: chance.between(1, 10),
       audits: chance.isTrue(0.5),
-      link: {
+      control: {
         connectMs: chance.between(2000, 4000),
         reconnectMs: chance.between(300, 3000),
         retryMs: chance.between(5, 20),
@@ -237,7 +233,7 @@ class Scenario {
       plan: this.#plan,
       auditAfterMs: chance.between(1, 100),
       failureShare: this.#failureShare,
-      step: this.#machines.stepMigration,
+      step: this.#machines.stepOutgoing,
       onEnd: () => {
         if (!source.guest.runsAtSource || source.attempts === ATTEMPTS_MAX || clock.now > CHAOS_MS) return;
         source.process.after(chance.delay(500), () => {

@@ -8,14 +8,11 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
-import {
-  stepMigration,
-  type MigrationEvent,
-  type MigrationPlan,
-  type MigrationState,
-  type Phase,
-  type Step,
-} from '../../src/source/states/step.js';
+import type { OutgoingStep } from '../../src/source/states/effects.js';
+import type { OutgoingEvent } from '../../src/source/states/events.js';
+import type { MigrationPlan } from '../../src/source/states/plan.js';
+import type { OutgoingState, Phase } from '../../src/source/states/states.js';
+import { stepOutgoing } from '../../src/source/states/step.js';
 
 const error = new MicrostunError('CONNECTION_LOST', 'lost');
 const handOver: MessageOf<'HAND_OVER'> = {
@@ -54,11 +51,11 @@ describe('the source', () => {
   const plan: MigrationPlan = {
     mode: 'hybrid',
     roundsMax: 3,
-    copyMs: 1000,
+    timeLimitMs: 1000,
     onTimeout: 'abort',
     stunBudgetMs: 1,
     audits: true,
-    link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+    control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
     prepareMs: 1000,
     answerMs: 100,
     doubtMs: 300,
@@ -83,20 +80,20 @@ describe('the source', () => {
     stills: 0,
   } as const satisfies Phase;
 
-  function stepFrom(phase: Phase, link: MigrationState['link'], event: MigrationEvent): Step {
-    return stepMigration(plan, { phase, link, isOvertime: false, throttledShare: 0 }, event);
+  function stepFrom(phase: Phase, control: OutgoingState['control'], event: OutgoingEvent): OutgoingStep {
+    return stepOutgoing(plan, { phase, control }, event);
   }
-  const up: MigrationState['link'] = { name: 'up', instanceId: 'first' };
-  const received = (message: Extract<MigrationEvent, { kind: 'received' }>['message']): MigrationEvent => ({
+  const up: OutgoingState['control'] = { name: 'up', instanceId: 'first' };
+  const received = (message: Extract<OutgoingEvent, { kind: 'received' }>['message']): OutgoingEvent => ({
     kind: 'received',
     message,
     receivedAt: 0,
   });
-  const kindsOf = ({ effects }: Step): string[] => effects.map(({ kind }) => kind);
+  const kindsOf = ({ effects }: OutgoingStep): string[] => effects.map(({ kind }) => kind);
 
   it('does not take the guest back on a refusal that no welcome came before', () => {
     const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' });
-    const greeting: MigrationState['link'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
+    const greeting: OutgoingState['control'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
     const step = stepFrom(handingOver, greeting, refusal);
     expect(step.state.phase.name).toBe('handing-over');
     expect(kindsOf(step)).toEqual(['hang-up', 'arm']);
@@ -116,7 +113,7 @@ describe('the source', () => {
   );
 
   it('says who welcomed it before when it greets again', () => {
-    const dialled: MigrationEvent = { kind: 'dialled' };
+    const dialled: OutgoingEvent = { kind: 'dialled' };
     const first = stepFrom({ name: 'connecting' }, { name: 'dialling', attempts: 1 }, dialled);
     expect(first.effects).toEqual([{ kind: 'greet', welcomedBy: '' }]);
     const again = stepFrom(handingOver, { name: 'dialling', attempts: 1, instanceId: 'first' }, dialled);
@@ -149,19 +146,19 @@ describe('the source', () => {
   });
 
   it('asks for the answer again and again, and dials one connection at a time for it', () => {
-    const timeout: MigrationEvent = { kind: 'timer', timer: 'phase' };
+    const timeout: OutgoingEvent = { kind: 'timer', timer: 'phase' };
     const again = { kind: 'arm', timer: 'phase', ms: plan.answerMs };
     const dialling = stepFrom(handingOver, { name: 'dialling', attempts: 1, instanceId: 'first' }, timeout);
     expect(dialling.effects).toEqual([again]);
-    expect(dialling.state.link.name).toBe('dialling');
+    expect(dialling.state.control.name).toBe('dialling');
     const asked = stepFrom(handingOver, up, timeout);
     expect(asked.effects).toContainEqual(again);
-    expect(asked.state.link.name).toBe('waiting');
+    expect(asked.state.control.name).toBe('waiting');
   });
 
   it('goes on asking a destination that is there, however long it takes', () => {
     const inDoubt: Phase = { ...handingOver, isInDoubt: true };
-    const timeout: MigrationEvent = { kind: 'timer', timer: 'doubt' };
+    const timeout: OutgoingEvent = { kind: 'timer', timer: 'doubt' };
     expect(stepFrom(inDoubt, up, timeout).state.phase.name).toBe('handing-over');
     expect(stepFrom(inDoubt, { name: 'waiting', attempts: 3, error }, timeout).state.phase.name).toBe(
       'ended',
@@ -196,7 +193,7 @@ describe('the source', () => {
   });
 
   it('tells a destination that waits for its pages when it ends with them', () => {
-    const failed: MigrationEvent = { kind: 'failed', error };
+    const failed: OutgoingEvent = { kind: 'failed', error };
     const step = stepFrom(pushing, up, failed);
     expect(kindsOf(step)).toEqual(['send', 'hang-up', 'end']);
     expect(step.effects[0]).toMatchObject({ message: { name: 'CANCEL', code: 'CONNECTION_LOST' } });

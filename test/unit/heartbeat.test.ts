@@ -2,26 +2,21 @@
 import { describe, expect, it } from 'vitest';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import { HEARTBEAT_MS, SILENCE_MS_MAX } from '../../src/shared/wire/channel.js';
-import {
-  beginMigration,
-  CLOCK_SAMPLES_AFTER,
-  stepMigration,
-  STUN_QUIET_MS,
-  wantsHeartbeat,
-  type MigrationPlan,
-  type MigrationState,
-  type Phase,
-} from '../../src/source/states/step.js';
+import { CLOCK_SAMPLES_AFTER } from '../../src/source/states/hand-over.js';
+import { STUN_QUIET_MS, wantsHeartbeat } from '../../src/source/states/heartbeat.js';
+import type { MigrationPlan } from '../../src/source/states/plan.js';
+import type { OutgoingState, Phase } from '../../src/source/states/states.js';
+import { beginOutgoing, stepOutgoing } from '../../src/source/states/step.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',
   roundsMax: 3,
-  copyMs: 1000,
+  timeLimitMs: 1000,
   onTimeout: 'abort',
   stunBudgetMs: 1,
   audits: true,
-  link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+  control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
   prepareMs: 1000,
   answerMs: 100,
   doubtMs: 300,
@@ -52,12 +47,15 @@ const resumed: MessageOf<'RESUMED'> = {
   firstSliceAt: [],
 };
 
-function inPhase(phase: Phase): MigrationState {
-  return { ...beginMigration(plan).state, phase, link: { name: 'up', instanceId: 'first' } };
+function inPhase(phase: Phase): OutgoingState {
+  return { ...beginOutgoing(plan).state, phase, control: { name: 'up', instanceId: 'first' } };
 }
 
-const copying = inPhase({ name: 'copying', round: 1, rounds: [], roundTripMs: 1 });
-const stopping = inPhase({ name: 'stopping', nextRound: 1, pagesFollow: true });
+const copying = inPhase({
+  name: 'copying',
+  soFar: { rounds: [], roundTripMs: 1, isOvertime: false, throttledShare: 0 },
+});
+const stopping = inPhase({ name: 'stopping' });
 const handingOver = inPhase({
   name: 'handing-over',
   handOver,
@@ -90,7 +88,7 @@ describe('a heartbeat', () => {
   });
 
   it('is not sent without a link', () => {
-    expect(wantsHeartbeat({ ...copying, link: { name: 'dialling', attempts: 1 } }, Infinity)).toBe(false);
+    expect(wantsHeartbeat({ ...copying, control: { name: 'dialling', attempts: 1 } }, Infinity)).toBe(false);
   });
 });
 
@@ -98,14 +96,14 @@ describe('a PONG', () => {
   const pong = { name: 'PONG', sentAt: 1, answeredAt: 2 } as const;
 
   it.each([copying, stopping, handingOver])('is a sample of the clocks while $phase.name', (state) => {
-    expect(stepMigration(plan, state, { kind: 'received', message: pong, receivedAt: 3 })).toEqual({
+    expect(stepOutgoing(plan, state, { kind: 'received', message: pong, receivedAt: 3 })).toEqual({
       state,
       effects: [{ kind: 'note-clock', sample: { sentAt: 1, answeredAt: 2, receivedAt: 3 } }],
     });
   });
 
   it('is asked for again as soon as the guest has been resumed, before the push fills the link', () => {
-    const step = stepMigration(plan, handingOver, { kind: 'received', message: resumed, receivedAt: 3 });
+    const step = stepOutgoing(plan, handingOver, { kind: 'received', message: resumed, receivedAt: 3 });
     const kinds = step.effects.map(({ kind }) => kind);
     expect(kinds.filter((kind) => kind === 'ping')).toHaveLength(CLOCK_SAMPLES_AFTER);
     expect(kinds.lastIndexOf('ping')).toBeLessThan(kinds.indexOf('push'));
@@ -119,7 +117,7 @@ describe('a PONG', () => {
       doubts: 0,
       failure: undefined,
     });
-    const step = stepMigration({ ...plan, audits: false }, last, {
+    const step = stepOutgoing({ ...plan, audits: false }, last, {
       kind: 'received',
       message: resumed,
       receivedAt: 3,

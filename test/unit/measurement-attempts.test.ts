@@ -5,14 +5,14 @@ import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Measurement } from '../../src/source/measurement/measurement.js';
-import type { MigrationPlan } from '../../src/source/states/step.js';
+import type { MigrationPlan } from '../../src/source/states/plan.js';
 
 const spec = { program: 'uniform', memoryBytes: PAGE_BYTES, vcpus: 1, seed: 1, writeRate: 1 };
 const plan = {
   mode: 'hybrid',
   stunBudgetMs: 1,
   roundsMax: 1,
-  copyMs: 1,
+  timeLimitMs: 1,
   onTimeout: 'abort',
 } as MigrationPlan;
 

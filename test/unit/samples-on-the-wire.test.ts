@@ -4,13 +4,9 @@ import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
-import {
-  beginMigration,
-  stepMigration,
-  type MigrationPlan,
-  type MigrationState,
-  type Phase,
-} from '../../src/source/states/step.js';
+import type { MigrationPlan } from '../../src/source/states/plan.js';
+import type { OutgoingState, Phase } from '../../src/source/states/states.js';
+import { beginOutgoing, stepOutgoing } from '../../src/source/states/step.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import { examples } from './message-examples.js';
 
@@ -58,11 +54,11 @@ describe('the source', () => {
   const plan: MigrationPlan = {
     mode: 'hybrid',
     roundsMax: 3,
-    copyMs: 1000,
+    timeLimitMs: 1000,
     onTimeout: 'abort',
     stunBudgetMs: 1,
     audits: true,
-    link: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
+    control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
     prepareMs: 1000,
     answerMs: 100,
     doubtMs: 300,
@@ -74,12 +70,12 @@ describe('the source', () => {
   };
   const message: MessageOf<'SAMPLES'> = { name: 'SAMPLES', samples };
   const stepFrom = (phase: Phase) => {
-    const state: MigrationState = {
-      ...beginMigration(plan).state,
+    const state: OutgoingState = {
+      ...beginOutgoing(plan).state,
       phase,
-      link: { name: 'up', instanceId: 'first' },
+      control: { name: 'up', instanceId: 'first' },
     };
-    return stepMigration(plan, state, { kind: 'received', message, receivedAt: 0 });
+    return stepOutgoing(plan, state, { kind: 'received', message, receivedAt: 0 });
   };
 
   it.each<Phase>([
@@ -94,7 +90,10 @@ describe('the source', () => {
   });
 
   it('refuses samples of a guest that has not gone', () => {
-    const { state } = stepFrom({ name: 'copying', round: 1, rounds: [], roundTripMs: 1 });
+    const { state } = stepFrom({
+      name: 'copying',
+      soFar: { rounds: [], roundTripMs: 1, isOvertime: false, throttledShare: 0 },
+    });
     expect(state.phase).toMatchObject({ name: 'ended', outcome: { owner: 'source' } });
   });
 });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
-import { stepMigration } from '../../src/source/states/step.js';
+import { stepOutgoing } from '../../src/source/states/step.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
@@ -110,14 +110,10 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a source that takes a lost link for a refusal', async () => {
     await expectFound(
       {
-        stepMigration: (plan, state, event) =>
-          event.kind === 'link-lost' && state.phase.name === 'handing-over'
-            ? stepMigration(
-                plan,
-                { ...state, phase: { name: 'stopping', nextRound: 0, pagesFollow: true } },
-                CANCEL,
-              )
-            : stepMigration(plan, state, event),
+        stepOutgoing: (plan, state, event) =>
+          event.kind === 'control-lost' && state.phase.name === 'handing-over'
+            ? stepOutgoing(plan, { ...state, phase: { name: 'stopping' } }, CANCEL)
+            : stepOutgoing(plan, state, event),
       },
       /without a refusal|runs at the source and at|that the destination has resumed/,
     );
@@ -126,10 +122,10 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a source that believes the refusal of a destination that was restarted', async () => {
     await expectFound(
       {
-        stepMigration: (plan, state, event) =>
+        stepOutgoing: (plan, state, event) =>
           event.kind === 'received' && event.message.name === 'REFUSAL' && state.phase.name === 'handing-over'
-            ? stepMigration(plan, { ...state, link: { name: 'up', instanceId: 'whoever' } }, event)
-            : stepMigration(plan, state, event),
+            ? stepOutgoing(plan, { ...state, control: { name: 'up', instanceId: 'whoever' } }, event)
+            : stepOutgoing(plan, state, event),
       },
       /that the destination has resumed/,
     );
@@ -138,12 +134,12 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a source that takes a destination that forgot its hand-over for one that refused it', async () => {
     await expectFound(
       {
-        stepMigration: (plan, state, event) =>
+        stepOutgoing: (plan, state, event) =>
           event.kind === 'received' &&
           event.message.name === 'REFUSAL' &&
           event.message.code === 'UNKNOWN_MIGRATION'
-            ? stepMigration(plan, state, { ...event, message: { ...event.message, code: 'CANCELLED' } })
-            : stepMigration(plan, state, event),
+            ? stepOutgoing(plan, state, { ...event, message: { ...event.message, code: 'CANCELLED' } })
+            : stepOutgoing(plan, state, event),
       },
       /that the destination has resumed/,
     );
@@ -212,8 +208,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a source that takes its leave once the guest runs, before every page has arrived', async () => {
     await expectFound(
       {
-        stepMigration: (plan, state, event) => {
-          const step = stepMigration(plan, state, event);
+        stepOutgoing: (plan, state, event) => {
+          const step = stepOutgoing(plan, state, event);
           if (step.state.phase.name !== 'pushing' || state.phase.name === 'pushing') return step;
           const outcome = { kind: 'completed' } as const;
           return {

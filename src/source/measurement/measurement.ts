@@ -33,7 +33,7 @@ import { HandOverBytes } from './hand-over-bytes.js';
 import type { Course, Forecast } from '../states/convergence.js';
 import type { RoundTotal } from '../migration-workers.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
-import type { MigrationPlan } from '../states/step.js';
+import type { MigrationPlan } from '../states/plan.js';
 import { timesOf } from './phase-times.js';
 import { stunOf } from './stun.js';
 import type { LastHarvest } from '../tracer/tracer.js';
@@ -302,13 +302,13 @@ export class Measurement {
   }
 
   #settingsReport(): SettingsReport {
-    const { stunBudgetMs, roundsMax, copyMs, onTimeout } = this.#plan;
+    const { stunBudgetMs, roundsMax, timeLimitMs, onTimeout } = this.#plan;
     return {
       bandwidthBytesPerSecond: this.#settings.bytesPerSecond ?? null,
       faultBandwidthBytesPerSecond: this.#settings.faultBytesPerSecond ?? null,
       stunBudgetMs,
       roundsMax,
-      timeLimitMs: copyMs,
+      timeLimitMs,
       onTimeout,
     };
   }

@@ -36,7 +36,7 @@ export interface Course {
   readonly stunMs: number;
 }
 
-export type Verdict =
+export type Convergence =
   | { readonly kind: 'go-on'; readonly forecast: Forecast; readonly course: Course }
   | { readonly kind: 'switch-over'; readonly why: SwitchOverReason; readonly forecast: Forecast };
 
@@ -141,7 +141,7 @@ export function judge(
   remainingPages: number,
   roundTripMs: number,
   limits: ConvergenceLimits,
-): Verdict {
+): Convergence {
   const forecast = forecastStun(rounds, remainingPages, roundTripMs, limits.pagesFollow);
   const why = fits(forecast.copyMs, roundTripMs, limits);
   if (why !== undefined) return { kind: 'switch-over', why, forecast };

@@ -1,0 +1,82 @@
+// What an outgoing migration wants done, and a step as the state that it leads to with what is to be done on the way.
+// Data only; outgoing.ts does it.
+import type { MicrostunError } from '../../shared/errors.js';
+import type { Message, MessageOf } from '../../shared/wire/messages.js';
+import type { ClockSample } from '../measurement/clock-offset.js';
+import type { ControlEffect } from './control.js';
+import type { Course, Forecast } from './convergence.js';
+import type { TimerName } from './events.js';
+import type { StopReason } from './rounds.js';
+import type { Outcome, OutgoingState, Phase } from './states.js';
+
+export type OutgoingEffect =
+  | ControlEffect
+  | { readonly kind: 'hang-up' }
+  | { readonly kind: 'send-prepare' }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'send'; readonly message: Message }
+  | { readonly kind: 'note-clock'; readonly sample: ClockSample }
+  | { readonly kind: 'install-traces' }
+  | { readonly kind: 'copy-round'; readonly round: number }
+  /** The round under way ends at its next window; what it has not sent stays dirty. */
+  | { readonly kind: 'stop-round'; readonly round: number }
+  /** `keepsRest`: the last round was stopped, and what it did not send is dirty still. */
+  | { readonly kind: 'harvest'; readonly keepsRest: boolean }
+  /** `course`: of the rounds to come, if there are any. */
+  | { readonly kind: 'note-forecast'; readonly forecast: Forecast; readonly course: Course | undefined }
+  /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest. */
+  | {
+      readonly kind: 'stop-guest';
+      readonly round: number;
+      readonly pagesFollow: boolean;
+      /** With more last pages than this they follow, all the same: copying them would stun the guest for too long. */
+      readonly pagesMax: number;
+      readonly why: StopReason;
+    }
+  /** Stun During Page Send: each vCPU sleeps this share of its time. */
+  | { readonly kind: 'throttle'; readonly share: number }
+  /** Sends HAND_OVER; `copiesRest`: the remaining pages go with it. */
+  | { readonly kind: 'hand-over'; readonly handOver: MessageOf<'HAND_OVER'>; readonly copiesRest: boolean }
+  | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
+  | { readonly kind: 'push'; readonly round: number }
+  | { readonly kind: 'note-arrived'; readonly message: MessageOf<'ARRIVED'> }
+  /** A few samples of the guest at the destination. */
+  | { readonly kind: 'note-samples'; readonly samples: Float64Array }
+  | { readonly kind: 'note-audit'; readonly message: MessageOf<'AUDITED'> }
+  /** The guest stays: its traces go, and it runs if it was parked. */
+  | { readonly kind: 'release-guest' }
+  | { readonly kind: 'report-doubt'; readonly error: MicrostunError }
+  /** For the log: what went wrong, or lasts, and ends nothing. */
+  | { readonly kind: 'warn'; readonly text: string }
+  | { readonly kind: 'decline-cancel'; readonly reason: string }
+  | { readonly kind: 'arm'; readonly timer: TimerName; readonly ms: number }
+  | { readonly kind: 'disarm'; readonly timer: TimerName }
+  | { readonly kind: 'end'; readonly outcome: Outcome };
+
+/** One of the effects, by its kind. */
+export type EffectOf<Kind extends OutgoingEffect['kind']> = Extract<OutgoingEffect, { kind: Kind }>;
+
+export interface OutgoingStep {
+  readonly state: OutgoingState;
+  readonly effects: readonly OutgoingEffect[];
+}
+
+/** Nothing changes and nothing is to be done. */
+export function stay(state: OutgoingState): OutgoingStep {
+  return { state, effects: [] };
+}
+
+/** The phase changes, or what is known in it. */
+export function enter(state: OutgoingState, phase: Phase, effects: readonly OutgoingEffect[]): OutgoingStep {
+  return { state: { ...state, phase }, effects };
+}
+
+/** A step with something to be done before it. */
+export function withEffects(before: readonly OutgoingEffect[], step: OutgoingStep): OutgoingStep {
+  return { state: step.state, effects: [...before, ...step.effects] };
+}
+
+/** The phase, or what it waits for, may take so long. */
+export function limitPhase(ms: number): OutgoingEffect {
+  return { kind: 'arm', timer: 'phase', ms };
+}

@@ -1,0 +1,45 @@
+// What an outgoing migration hears of: its control connection, its workers, its timers and its user.
+// Data only; outgoing.ts makes them of what happens.
+import type { MicrostunError } from '../../shared/errors.js';
+import type { Message, MessageOf } from '../../shared/wire/messages.js';
+import type { ControlEvent } from './control.js';
+import type { RoundFacts } from './convergence.js';
+
+export type OutgoingEvent =
+  | ControlEvent
+  | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
+  | { readonly kind: 'pages-connected' }
+  | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
+  | { readonly kind: 'traces-installed' }
+  /** `keptPages`: those of the round that were not sent, because it was stopped. */
+  | { readonly kind: 'round-placed'; readonly facts: RoundFacts; readonly keptPages?: number }
+  | { readonly kind: 'harvested'; readonly dirtyPages: number }
+  /** Pages were pushed, or sent for faults, since the timer `push` was armed. */
+  | { readonly kind: 'pages-moved' }
+  | { readonly kind: 'taken'; readonly handOver: MessageOf<'HAND_OVER'> }
+  | { readonly kind: 'timer'; readonly timer: TimerName }
+  | { readonly kind: 'cancel'; readonly reason: string }
+  /** The user wants the destination asked now, whatever pause there is. */
+  | { readonly kind: 'ask-now' }
+  | { readonly kind: 'failed'; readonly error: MicrostunError; readonly who?: Helper };
+
+/** One of the events, by its kind. */
+export type EventOf<Kind extends OutgoingEvent['kind']> = Extract<OutgoingEvent, { kind: Kind }>;
+
+/** Who does the work that may fail; each is needed for some phases only. */
+export type Helper = 'tracer' | 'copiers' | 'page server' | 'guest';
+
+export type TimerName =
+  /** Dial the control connection again. */
+  | 'control-retry'
+  /** Give the control connection up. */
+  | 'control-limit'
+  /** The phase took too long. */
+  | 'phase'
+  | 'doubt'
+  /** Page connections stayed lost. */
+  | 'pages'
+  /** The user's, of the rounds. */
+  | 'time-limit'
+  /** Look whether pages move. */
+  | 'push';

@@ -1,0 +1,68 @@
+// Before the rounds: the destination makes room and dials the pages, and the two clocks are compared.
+// No I/O.
+import type { ClockSample } from '../measurement/clock-offset.js';
+import { beginStop } from './copying.js';
+import { enter, limitPhase, stay, withEffects, type OutgoingEffect, type OutgoingStep } from './effects.js';
+import { outOfTurn } from './failure.js';
+import type { MigrationPlan } from './plan.js';
+import { stopAllFollowing } from './rounds.js';
+import { isBeforeHandOver, type OutgoingState, type PhaseOf } from './states.js';
+
+/** Clock exchanges before the migration; the shortest round trip of them goes into the forecasts. */
+export const CLOCK_SAMPLES = 12;
+
+/** The destination is prepared, or all page connections are up: with both it goes on. */
+export function onPrepared(
+  plan: MigrationPlan,
+  state: OutgoingState,
+  phase: PhaseOf<'preparing'>,
+): OutgoingStep {
+  if (!phase.isPrepared || !phase.arePagesUp) return enter(state, phase, []);
+  return enter(state, { name: 'measuring-clock', samples: [] }, [
+    limitPhase(plan.phases.pongMs),
+    { kind: 'ping' },
+  ]);
+}
+
+/** All page connections are up, for the first time or again. */
+export function onPagesConnected(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
+  const { phase } = state;
+  const next =
+    phase.name === 'preparing' ? onPrepared(plan, state, { ...phase, arePagesUp: true }) : stay(state);
+  return withEffects([{ kind: 'disarm', timer: 'pages' }], next);
+}
+
+/** A page connection is lost; after the hand-over only the destination can say that pages are. */
+export function onPagesLost(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
+  const { phase } = state;
+  if (!isBeforeHandOver(phase)) return stay(state);
+  return enter(state, phase.name === 'preparing' ? { ...phase, arePagesUp: false } : phase, [
+    { kind: 'arm', timer: 'pages', ms: plan.pagesLostMs },
+  ]);
+}
+
+/** An answer to a PING: of the measurement, or of a heartbeat. */
+export function onPong(plan: MigrationPlan, state: OutgoingState, sample: ClockSample): OutgoingStep {
+  // An answer to what was not asked yet measures nothing.
+  if (sample.sentAt > sample.receivedAt)
+    return state.phase.name === 'measuring-clock' ? outOfTurn(plan, state, 'PONG') : stay(state);
+  // Clocks run apart: every exchange counts, at whatever time, and those next to the stun count most.
+  const noted: OutgoingEffect = { kind: 'note-clock', sample };
+  if (state.phase.name !== 'measuring-clock') return { state, effects: [noted] };
+  const samples = [...state.phase.samples, sample];
+  if (samples.length < CLOCK_SAMPLES) {
+    return enter(state, { name: 'measuring-clock', samples }, [
+      noted,
+      { kind: 'ping' },
+      limitPhase(plan.phases.pongMs),
+    ]);
+  }
+  const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
+  if (plan.mode === 'post-copy')
+    return beginStop(plan, state, { round: 0, stop: stopAllFollowing('post-copy') }, [noted]);
+  return enter(state, { name: 'installing-traces', roundTripMs }, [
+    noted,
+    { kind: 'install-traces' },
+    limitPhase(plan.phases.installMs),
+  ]);
+}

@@ -1,0 +1,63 @@
+// After the stun: the destination runs the guest, and what it lacks is pushed, or asked for, until it has all.
+// No I/O. A source that has its pages still is needed still, whoever is silent.
+import { MicrostunError } from '../../shared/errors.js';
+import { enter, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
+import { awaitAudit, complete, end } from './ending.js';
+import type { MigrationPlan } from './plan.js';
+import type { OutgoingState, Phase, PhaseOf } from './states.js';
+
+/** Nothing is pushed yet. */
+export const PUSH_BEGINS: PhaseOf<'pushing'> = {
+  name: 'pushing',
+  isPushed: false,
+  arrived: undefined,
+  audited: undefined,
+  stills: 0,
+};
+
+/** Looks after a while whether pages have moved. */
+export function watchPush(plan: MigrationPlan): OutgoingEffect {
+  return { kind: 'arm', timer: 'push', ms: plan.phases.pushStillMs };
+}
+
+/**
+ * The push has ended here, and every page has arrived there, in either order. The acknowledgement of the push is only
+ * for the report: it may be lost for good once the destination needs the source no more.
+ */
+export function onPushed(plan: MigrationPlan, state: OutgoingState, phase: PhaseOf<'pushing'>): OutgoingStep {
+  const { isPushed, arrived, audited } = phase;
+  if (arrived === undefined) return enter(state, phase, []);
+  if (!isPushed) return enter(state, phase, [{ kind: 'arm', timer: 'phase', ms: plan.answerMs }]);
+  const noted: OutgoingEffect[] = [
+    { kind: 'disarm', timer: 'phase' },
+    { kind: 'disarm', timer: 'push' },
+    { kind: 'note-arrived', message: arrived },
+  ];
+  if (audited !== undefined) return complete(state, [...noted, { kind: 'note-audit', message: audited }]);
+  return awaitAudit(plan, state, noted);
+}
+
+/** Pages were pushed, or asked for, since somebody last looked. */
+export function onMoved(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
+  if (state.phase.name !== 'pushing') return stay(state);
+  return enter(state, { ...state.phase, stills: 0 }, [watchPush(plan)]);
+}
+
+/** No page has moved for long. */
+export function onStill(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
+  if (state.phase.name !== 'pushing' || state.phase.arrived !== undefined) return stay(state);
+  const stills = state.phase.stills + 1;
+  const phase: Phase = { ...state.phase, stills };
+  const seconds = (stills * plan.phases.pushStillMs) / 1000;
+  const what =
+    `no page has left for ${seconds} s, and the destination, which owns the guest, ` +
+    (state.control.name === 'up' ? 'takes none' : 'does not answer');
+  const isPatient = state.control.name === 'up' && stills < plan.phases.stillsMax;
+  if (plan.endsStillPush && !isPatient)
+    return end({ ...state, phase }, new MicrostunError('TIMEOUT', what), 'destination');
+  const says: OutgoingEffect[] =
+    stills === 1
+      ? [{ kind: 'warn', text: `${what}; its pages are kept here, and it is asked on: end neither side` }]
+      : [];
+  return enter(state, phase, [...says, watchPush(plan)]);
+}

@@ -1,0 +1,84 @@
+// Where an outgoing migration stands: its phases, each with all that is valid in it, and the control connection beside.
+// Data only; docs/protocol.md shows how one follows another.
+import { unreachable, type MicrostunError } from '../../shared/errors.js';
+import type { MessageOf } from '../../shared/wire/messages.js';
+import type { ClockSample } from '../measurement/clock-offset.js';
+import type { Control } from './control.js';
+import type { RoundsSoFar } from './rounds.js';
+
+export type Owner = 'source' | 'destination' | 'in doubt' | 'lost';
+
+export type Outcome =
+  | { readonly kind: 'completed' }
+  | {
+      readonly kind: 'failed';
+      readonly error: MicrostunError;
+      readonly owner: Owner;
+      readonly phase: Phase['name'];
+    };
+
+export type Phase =
+  /** Nothing asked yet: the control connection is not up. */
+  | { readonly name: 'connecting' }
+  /** PREPARE is sent; waits for PREPARED and for all page connections. */
+  | { readonly name: 'preparing'; readonly isPrepared: boolean; readonly arePagesUp: boolean }
+  | { readonly name: 'measuring-clock'; readonly samples: readonly ClockSample[] }
+  | { readonly name: 'installing-traces'; readonly roundTripMs: number }
+  /** A round is under way; its number is that of the rounds before it. */
+  | { readonly name: 'copying'; readonly soFar: RoundsSoFar }
+  /** `keptPages`: those of the round before that were not sent, because it was stopped. */
+  | { readonly name: 'harvesting'; readonly soFar: RoundsSoFar; readonly keptPages: number }
+  /** The vCPUs are told to park; waits for the last harvest. */
+  | { readonly name: 'stopping' }
+  /** HAND_OVER is on its way: the source runs no slice until it knows that the destination refused. */
+  | {
+      readonly name: 'handing-over';
+      readonly handOver: MessageOf<'HAND_OVER'>;
+      readonly isInDoubt: boolean;
+      /** Times that the doubt has lasted `doubtMs`. */
+      readonly doubts: number;
+      /** What failed here meanwhile; it matters once the destination has answered. */
+      readonly failure: MicrostunError | undefined;
+    }
+  /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
+  | {
+      readonly name: 'pushing';
+      readonly isPushed: boolean;
+      readonly arrived: MessageOf<'ARRIVED'> | undefined;
+      /** The audit may be over before the push is acknowledged here. */
+      readonly audited: MessageOf<'AUDITED'> | undefined;
+      /** Times in a row that nothing has moved for `pushStillMs`. */
+      readonly stills: number;
+    }
+  | { readonly name: 'awaiting-audit' }
+  | { readonly name: 'ended'; readonly outcome: Outcome };
+
+/** One of the phases, by its name. */
+export type PhaseOf<Name extends Phase['name']> = Extract<Phase, { name: Name }>;
+
+export interface OutgoingState {
+  /** In each phase it may be lost and come back. */
+  readonly control: Control;
+  readonly phase: Phase;
+}
+
+/** Whether the guest is the source's beyond doubt. */
+export function isBeforeHandOver(phase: Phase): boolean {
+  switch (phase.name) {
+    case 'connecting':
+    case 'preparing':
+    case 'measuring-clock':
+    case 'installing-traces':
+    case 'copying':
+    case 'harvesting':
+    case 'stopping':
+      return true;
+    case 'handing-over':
+    case 'pushing':
+    case 'awaiting-audit':
+    case 'ended':
+      return false;
+    default:
+      return unreachable(phase);
+  }
+}
