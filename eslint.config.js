@@ -1,5 +1,7 @@
 // Lint rules: typescript-eslint's strict type-checked set, because a lost promise is the bug of this kind of program,
 // and the layering of the source tree (docs/decisions/0001-layout.md) as errors.
+import { defineConfig } from 'eslint/config';
+import css from '@eslint/css';
 import tseslint from 'typescript-eslint';
 
 const commandImport = {
@@ -23,11 +25,9 @@ const constantTimers = [
   'src/shared/wire/sockets.ts',
   'src/destination/pages/receiver-worker.ts',
   'src/destination/faults/fetcher-worker.ts',
-  'src/html/browser/*-client.ts',
-  'src/html/live/client.ts',
 ];
 
-export default tseslint.config(
+export default defineConfig(
   {
     ignores: [
       'test/support/*.mjs',
@@ -39,9 +39,21 @@ export default tseslint.config(
       'eslint.config.js',
     ],
   },
-  ...tseslint.configs.strictTypeChecked,
-  ...tseslint.configs.stylisticTypeChecked,
   {
+    files: ['**/*.css'],
+    plugins: { css },
+    language: 'css/css',
+    extends: ['css/recommended'],
+    rules: {
+      // Names of colours are in colours.css, other files use them.
+      'css/no-invalid-properties': ['error', { allowUnknownVariables: true }],
+      // Where a browser does not know how to wrap prettily, it wraps.
+      'css/use-baseline': ['error', { available: 2024, allowPropertyValues: { 'text-wrap': ['pretty'] } }],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
@@ -125,9 +137,26 @@ export default tseslint.config(
   ),
   layer(
     'src/html/**/*.ts',
-    ['**/source/**', '**/destination/**', '**/wire/**', '**/lab/**', '**/cli/**'],
-    'Pages are drawn from reports and know nothing else.',
+    ['**/source/**', '**/destination/**', '**/wire/**', '**/lab/**', '**/cli/**', '**/browser/**'],
+    'Pages are drawn from reports and know nothing else; what runs in a browser they take from its bundle.',
   ),
+  {
+    // A browser has nothing of Node, and of this program only what its page tells it.
+    files: ['src/html/browser/**/*.ts'],
+    rules: {
+      'no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            {
+              regex: '^(?!(?:\\./[a-z-]+|\\.\\./(?:islands|charts|live/patch))\\.js$|uplot$)',
+              message: 'What runs in a browser knows its neighbours, uPlot, and what its page tells it.',
+            },
+          ],
+        },
+      ],
+    },
+  },
   layer(
     'src/shared/guest/**/*.ts',
     [

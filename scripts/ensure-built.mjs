@@ -25,8 +25,19 @@ const script = argv.shift();
 if (script === undefined) fail('usage: ensure-built.mjs [--bench] SCRIPT [ARGUMENT ...]');
 
 ensureInstalled();
-ensureCompiled('dist', 'tsconfig.build.json', ['src']);
-if (wantsBench) ensureCompiled('dist-bench', 'tsconfig.bench.json', ['src', 'bench']);
+const builder = 'scripts/build.mjs';
+ensureBuilt('dist', ['tsconfig.build.json', builder], ['src'], (fresh) => [builder, fresh]);
+if (wantsBench) {
+  const project = 'tsconfig.bench.json';
+  const compiler = 'node_modules/typescript/bin/tsc';
+  ensureBuilt('dist-bench', [project], ['src', 'bench'], (fresh) => [
+    compiler,
+    '-p',
+    project,
+    '--outDir',
+    fresh,
+  ]);
+}
 
 const target = path.join(root, script);
 process.argv = [process.argv[0], target, ...argv];
@@ -45,17 +56,17 @@ function ensureInstalled() {
   writeFileSync(stamp, wanted);
 }
 
-function ensureCompiled(outDir, project, folders) {
+/** `outDir` is stale when one of `files` changed, or a source below one of `folders`. */
+function ensureBuilt(outDir, files, folders, commandOf) {
   const stamp = path.join(root, outDir, '.microstun-stamp');
-  const files = folders.flatMap((folder) => sourcesBelow(folder));
-  const wanted = digest(['package-lock.json', 'tsconfig.json', project, ...files]);
+  const sources = folders.flatMap((folder) => sourcesBelow(folder));
+  const wanted = digest(['package-lock.json', 'tsconfig.json', ...files, ...sources]);
   if (readStamp(stamp) === wanted) return;
   say(`building ${outDir} …`);
   // Built beside and moved into place, so that another run never sees half a build.
   const fresh = `${outDir}.${process.pid}`;
-  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
   try {
-    run(process.execPath, [tsc, '-p', project, '--outDir', fresh], 'the build failed; see the errors above');
+    run(process.execPath, commandOf(fresh), 'the build failed; see the errors above');
     writeFileSync(path.join(root, fresh, '.microstun-stamp'), wanted);
     rmSync(path.join(root, outDir), { recursive: true, force: true });
     renameSync(path.join(root, fresh), path.join(root, outDir));
@@ -67,7 +78,7 @@ function ensureCompiled(outDir, project, folders) {
 function sourcesBelow(folder) {
   return readdirSync(path.join(root, folder), { recursive: true })
     .map((name) => path.join(folder, String(name)))
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.(?:ts|css|json)$/.test(name))
     .sort();
 }
 

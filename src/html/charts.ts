@@ -1,8 +1,8 @@
-// What a page's script draws, as data: it becomes JSON in the page and charts-drawing.ts reads it there.
+// What a page's script draws, as data: it becomes JSON in the page and browser/chart-board.ts reads it there.
 // Numbers and names only; no report, no HTML but the place where a chart goes.
 import { html, type Markup } from './markup.js';
 
-/** Names of colours in style.ts. */
+/** Names of colours in browser/colours.css. */
 export type Colour = 'before' | 'source' | 'destination' | 'dirty' | 'sent' | 'stun';
 
 export interface ChartSeries {

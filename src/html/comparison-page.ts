@@ -14,8 +14,7 @@ import { figure, html, type Markup } from './markup.js';
 import { renderPage } from './page.js';
 import { card, missing, percent, tile } from './sections/section.js';
 import { strips } from './sections/strips.js';
-import { pageStyle } from './browser/style.js';
-import { comparisonStyle } from './browser/style-comparison.js';
+import { styleOf } from './bundles.js';
 import { partKeys } from './sections/stun.js';
 
 /** What is drawn, by the id of its row; the rest is in the table. */
@@ -35,7 +34,7 @@ export function renderComparisonPage(comparison: Comparison): string {
   const { settings } = comparison;
   return renderPage({
     title: `microstun: ${formatCount(settings.length)} settings compared`,
-    styles: [pageStyle, comparisonStyle],
+    style: styleOf('comparison-page'),
     body: html`${head(comparison)} ${settingsTable(comparison)} ${stripSection(comparison)}
       ${partsSection(comparison)} ${numbersSection(comparison)} ${failuresSection(comparison)}
       <footer>Made by microstun. This file loads nothing from anywhere and runs no script.</footer>`,

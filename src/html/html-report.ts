@@ -3,11 +3,10 @@
 import { formatMs } from '../shared/units.js';
 import type { MigrationReport } from '../report/document.js';
 import { bitmapCells, bitmapSection } from './sections/bitmap.js';
-import { chartsClient } from './browser/charts-client.js';
 import { headline } from './sections/headline.js';
 import { faultSection, gapSection } from './sections/histograms.js';
 import { html } from './markup.js';
-import { renderChartsPage } from './browser/charts-page.js';
+import { renderChartsPage } from './charts-page.js';
 import { roundsSection } from './sections/rounds.js';
 import { stunSection } from './sections/stun.js';
 import { ledgerSection, settingsSection } from './sections/tables.js';
@@ -32,7 +31,7 @@ export function renderHtml(report: MigrationReport): string {
       <noscript><p class="missing">Charts need JavaScript; every number is in the tables.</p></noscript>
       <footer>Made by microstun. Charts drawn by uPlot. This file loads nothing from anywhere.</footer>`,
     island: { charts, cells: cells ?? null },
-    client: chartsClient,
+    script: 'report-page',
     connects: false,
   });
 }

@@ -5,8 +5,8 @@ import { html, trusted, type Insert, type Markup } from './markup.js';
 
 export interface PageParts {
   readonly title: string;
-  /** Style sheets in their order; never text from a report. */
-  readonly styles: readonly string[];
+  /** A style sheet; never text from a report. */
+  readonly style: string;
   readonly body: Markup;
   /** What the scripts read, after the body. */
   readonly islands: Insert;
@@ -16,7 +16,7 @@ export interface PageParts {
   readonly connects?: boolean;
 }
 
-export function renderPage({ title, styles, body, islands, scripts, connects = false }: PageParts): string {
+export function renderPage({ title, style, body, islands, scripts, connects = false }: PageParts): string {
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -27,7 +27,7 @@ export function renderPage({ title, styles, body, islands, scripts, connects = f
         <title>${title}</title>
         <link rel="icon" href="data:," />
         <style>
-          ${styles.map(trusted)}
+          ${trusted(style)}
         </style>
       </head>
       <body>

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { LivePatch } from '../../src/html/live/feed.js';
+import type { LivePatch } from '../../src/html/live/patch.js';
 import { formatMs } from '../../src/shared/units.js';
 import { browserNote, countColours, executablePath, launchBrowser } from '../support/browser.js';
 import { endAll, reportOf, small, startCli, type CliProcess } from '../support/cli.js';

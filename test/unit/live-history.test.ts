@@ -1,7 +1,8 @@
 // The history behind the live view: what a page has after all patches is what the history holds, however it was thinned.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { patchSince, type LiveCursor, type LivePatch } from '../../src/html/live/feed.js';
+import { patchSince, type LiveCursor } from '../../src/html/live/feed.js';
+import type { LivePatch } from '../../src/html/live/patch.js';
 import {
   LiveHistory,
   ROUNDS_SHOWN,
@@ -114,7 +115,7 @@ describe('the points of a live history', () => {
   });
 });
 
-/** What a page has after a patch, as live-client.ts does it. */
+/** What a page has after a patch, as browser/live-page.ts does it. */
 function apply(page: Map<string, { x: number[]; values: (number | null)[][] }>, patch: LivePatch): void {
   for (const { id, from, x, values } of patch.charts) {
     const before = page.get(id) ?? { x: [], values: values.map(() => []) };

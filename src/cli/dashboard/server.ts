@@ -8,7 +8,8 @@ import { streamSSE } from 'hono/streaming';
 import { MicrostunError } from '../../shared/errors.js';
 import { after } from '../../shared/timers.js';
 import { listenComplaint, type Address } from '../../shared/wire/sockets.js';
-import type { LiveCursor, LivePatch } from '../../html/live/feed.js';
+import type { LiveCursor } from '../../html/live/feed.js';
+import type { LivePatch } from '../../html/live/patch.js';
 import type { Bulletin } from './bulletin.js';
 import { refusalOf } from './request-check.js';
 import type { Viewers } from './viewers.js';
@@ -82,7 +83,7 @@ export class LiveServer {
       c.header('Cache-Control', 'no-store');
       return undefined;
     });
-    // What scripts and connections a page may have is in the page itself, by hashes.
+    // What scripts and connections a page may have is in the page itself, by a hash.
     app.use(
       secureHeaders({
         contentSecurityPolicy: { frameAncestors: ["'none'"] },

@@ -2,7 +2,7 @@
 // Knows the history of a run; drawing is the page's script.
 import { ROUNDS_SHOWN, type LiveHistory, type LivePoint } from './history.js';
 import type { Chart, ChartSeries } from '../charts.js';
-import type { ChartPatch } from './feed.js';
+import type { ChartPatch } from './patch.js';
 import { roundsChart } from '../sections/rounds.js';
 
 const MEBIBYTE = 1024 ** 2;

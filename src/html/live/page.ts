@@ -3,10 +3,9 @@
 import { formatBytes, formatCount } from '../../shared/units.js';
 import { chartPlace, type Chart } from '../charts.js';
 import { liveCharts } from './charts.js';
-import { liveClient } from './client.js';
 import { UNKNOWN, type LiveTextName } from './texts.js';
 import { html, type Markup } from '../markup.js';
-import { renderChartsPage } from '../browser/charts-page.js';
+import { renderChartsPage } from '../charts-page.js';
 import { card, tile } from '../sections/section.js';
 
 /** What is asked for. */
@@ -56,7 +55,7 @@ export function renderLivePage(subject: LiveSubject): string {
         Made by microstun. Charts drawn by uPlot. This page asks only the process that serves it.
       </footer>`,
     island: { charts: Object.values(liveCharts) },
-    client: liveClient,
+    script: 'live-page',
     connects: true,
   });
 }

@@ -3,6 +3,7 @@
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 import { formatBytes, formatCount } from '../../shared/units.js';
 import type { MigrationReport } from '../../report/document.js';
+import type { BitmapCells } from '../islands.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, missing, percent } from './section.js';
 
@@ -11,14 +12,6 @@ const CELLS_MAX = 4096;
 
 /** Upper bounds of a shade, as shares of a cell's pages; a factor of four each. */
 const SHADE_BOUNDS = [1 / 128, 1 / 32, 1 / 8, 1 / 2, 1];
-
-/** The drawing's cells for the page's script. */
-export interface BitmapCells {
-  readonly columns: number;
-  readonly regionsPerCell: number;
-  readonly pagesPerCell: number;
-  readonly counts: readonly number[];
-}
 
 /** Regions as cells of a grid some four times as wide as it is high; undefined when the report has none. */
 export function bitmapCells({ bitmap }: MigrationReport): BitmapCells | undefined {
