@@ -18,14 +18,7 @@ const promisedTimerImport = {
 };
 
 /** Timers of a constant time that is not anybody's to choose; all others are src/shared/timers.ts's. */
-const constantTimers = [
-  'src/shared/timers.ts',
-  'src/shared/worker-thread.ts',
-  'src/shared/wire/greeting.ts',
-  'src/shared/wire/sockets.ts',
-  'src/destination/pages/receiver-worker.ts',
-  'src/destination/faults/fetcher-worker.ts',
-];
+const constantTimers = ['src/shared/timers.ts', 'src/shared/worker-thread.ts', 'src/shared/wire/sockets.ts'];
 
 export default defineConfig(
   {

@@ -21,7 +21,7 @@ import { PAGE_BYTES, PageState } from '../shared/memory/pages.js';
 import { markAbsent } from '../shared/memory/placement.js';
 import type { Cancellable, Time } from '../shared/time.js';
 import { hostTime, Timers } from '../shared/timers.js';
-import { SILENCE_MS_MAX } from '../shared/wire/channel.js';
+import { SILENCE_MS_MAX } from '../shared/wire/message-connection.js';
 import type { ControlConnection, UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { checkHandOver, checkLastRound } from './states/hand-over-check.js';

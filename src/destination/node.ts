@@ -2,7 +2,7 @@
 // Takes one guest at a time; a refused or cancelled migration frees the place for the next.
 import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';
-import { unclaimed } from '../shared/wire/channel.js';
+import { unclaimed } from '../shared/wire/message-connection.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import type { Message } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
@@ -81,10 +81,10 @@ export class Destination {
         caller.welcomeAndTell(this.#answersTo(migrationId) ?? []);
         return;
       case 'begin':
-        this.#begin(migrationId).attach(unclaimed(caller.welcome().socket));
+        this.#begin(migrationId).attach(unclaimed(caller.welcome()));
         return;
       case 'attach':
-        this.#current?.attach(unclaimed(caller.welcome().socket));
+        this.#current?.attach(unclaimed(caller.welcome()));
         return;
       case 'forgotten':
         caller.welcomeAndRefuse(

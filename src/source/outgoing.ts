@@ -12,13 +12,14 @@ import type { GuestSample } from '../shared/guest/samples.js';
 import type { MigrationReport, RoundReport } from '../report/document.js';
 import type { Cancellable, Time } from '../shared/time.js';
 import { hostTime, Timers } from '../shared/timers.js';
-import { HEARTBEAT_MS, SILENCE_MS_MAX, unclaimed } from '../shared/wire/channel.js';
+import { dialConnection } from '../shared/wire/connection.js';
+import { HEARTBEAT_MS, SILENCE_MS_MAX, unclaimed } from '../shared/wire/message-connection.js';
 import type { ControlConnection, UnclaimedConnection } from '../shared/wire/control.js';
 import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
 import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import { EmulatedLink, type Emulation } from '../lab/emulated-link.js';
-import { dial, type Address } from '../shared/wire/sockets.js';
+import type { Address } from '../shared/wire/sockets.js';
 import { Measurement } from './measurement/measurement.js';
 import type { OutgoingEffect } from './states/effects.js';
 import type { OutgoingEvent, Helper, TimerName } from './states/events.js';
@@ -88,7 +89,7 @@ export interface OutgoingHands {
 
 const HOST: OutgoingHands = {
   time: hostTime,
-  dial: async (to, timeoutMs) => unclaimed(await dial(to, timeoutMs)),
+  dial: async (to, timeoutMs) => unclaimed(await dialConnection(to, timeoutMs)),
 };
 
 export class OutgoingMigration {

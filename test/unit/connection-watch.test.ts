@@ -4,8 +4,8 @@ import {
   ConnectionWatch,
   STILL_MS_MAX,
   UNSEEN_STILL_MS_MAX,
-} from '../../src/source/pages/connection-watch.js';
-import { unacknowledgedIn } from '../../src/source/pages/unacknowledged-bytes.js';
+} from '../../src/shared/wire/connection-watch.js';
+import { unacknowledgedIn } from '../../src/shared/wire/unacknowledged-bytes.js';
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1684 1 00000000e38dd0c2 100 0 0 10 0

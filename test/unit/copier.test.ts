@@ -7,6 +7,7 @@ import type { PageReceiver } from '../../src/destination/pages/page-receiver.js'
 import type { MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
+import { Connection } from '../../src/shared/wire/connection.js';
 import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
 import { Copier, type RoundProgress } from '../../src/source/pages/copier.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
@@ -57,12 +58,7 @@ function pair(source: MemoryViews, bytesMax: () => number) {
   const stuck = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const copier = new Copier(
-    source,
-    undefined,
-    () => undefined,
-    () => undefined,
-  );
+  const copier = new Copier(source, undefined, () => undefined);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {
       fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
@@ -79,7 +75,11 @@ function pair(source: MemoryViews, bytesMax: () => number) {
     const link = new FakeLink(receiver, bytesMax(), answer);
     link.on('close', dial);
     const [hello] = examples.HELLO;
-    copier.attach(link as unknown as Socket, { ...hello, round: order.round, windows: order.windows }, 0);
+    copier.attach(new Connection(link as unknown as Socket), {
+      ...hello,
+      round: order.round,
+      windows: order.windows,
+    });
   };
   const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };
   const copy = (flags: number): ReturnType<Copier['copyRound']> => {

@@ -1,43 +1,74 @@
 // Dials whose ends come in any order, by hand: which of them counts, and what becomes of the others.
-import { EventEmitter } from 'node:events';
-import { describe, expect, it } from 'vitest';
-import { Dialler, type Attempt } from '../../src/destination/dialler.js';
+import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
+import { Connection } from '../../src/shared/wire/connection.js';
+import { Dialler } from '../../src/shared/wire/dialler.js';
+import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
+import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
+import { messageIn } from '../support/fake-peer.js';
+import { examples } from './message-examples.js';
 
+const DIAL_MS = 2500;
 const GREETING_MS = 5000;
+const WELCOME: Message = { ...examples.WELCOME[0], version: PROTOCOL_VERSION };
+const REFUSAL: Message = examples.REFUSAL[0];
 
-class FakeSocket extends EventEmitter {
-  isDestroyed = false;
-  destroy(): void {
-    if (this.isDestroyed) return;
-    this.isDestroyed = true;
-    this.emit('close');
+/** A socket that is up; its peer says what it is told to. */
+class FakeSocket extends Duplex {
+  readonly said: Buffer[] = [];
+  readonly bytesRead = 0;
+  readonly bytesWritten = 0;
+
+  override _write(chunk: Buffer, _: string, done: () => void): void {
+    this.said.push(chunk);
+    done();
+  }
+
+  override _read(): void {
+    // What is said is pushed.
+  }
+
+  async hears(...bytes: readonly Uint8Array[]): Promise<void> {
+    this.push(Buffer.concat(bytes));
+    await settled();
   }
 }
 
 interface FakeDial {
-  readonly attempt: Attempt;
   comesUp(): Promise<FakeSocket>;
+  /** Comes up and is welcomed. */
+  isWelcomed(): Promise<FakeSocket>;
   fails(): Promise<void>;
 }
 
-// A dialler whose dials end when they are told to, and whose timers fire by hand.
+// A dialler whose dials end when they are told to.
 function fakes() {
   const dials: FakeDial[] = [];
-  const up: FakeSocket[] = [];
+  const welcomed: Connection[] = [];
+  const read: Buffer[] = [];
   const lost: MicrostunError[] = [];
-  const timers = new Set<() => void>();
-  const dialler = new Dialler<FakeSocket>({
-    name: 'a page connection',
+  let introductions = 0;
+  const dialler = new Dialler({
+    names: { own: 'a page connection', peer: 'the source' },
+    to: { host: '127.0.0.1', port: 1 },
+    dialMs: DIAL_MS,
     greetingMs: GREETING_MS,
-    dial: (attempt) =>
+    isReadInPlace: false,
+    dial: () =>
       new Promise((resolve, reject) => {
+        const comesUp = async (): Promise<FakeSocket> => {
+          const socket = new FakeSocket();
+          resolve(new Connection(socket as unknown as Socket));
+          await settled();
+          return socket;
+        };
         dials.push({
-          attempt,
-          comesUp: async () => {
-            const socket = new FakeSocket();
-            resolve(socket);
-            await settled();
+          comesUp,
+          isWelcomed: async () => {
+            const socket = await comesUp();
+            await socket.hears(...encodeMessage(WELCOME));
             return socket;
           },
           fails: async () => {
@@ -46,48 +77,55 @@ function fakes() {
           },
         });
       }),
-    after: (_, fired) => {
-      timers.add(fired);
-      return { cancel: () => timers.delete(fired) };
-    },
-    up: (socket) => {
-      up.push(socket);
+    introduction: () => ({
+      role: 'pages',
+      migrationId: '00000000-0000-4000-8000-000000000001',
+      welcomedBy: '',
+      index: 1,
+      round: ++introductions,
+      windows: 0,
+    }),
+    welcomed: (connection) => {
+      welcomed.push(connection);
+      return { take: (chunk) => read.push(chunk) };
     },
     lost: (error) => {
       lost.push(error);
     },
   });
-  const fireTimers = (): void => {
-    for (const fired of [...timers]) fired();
-  };
-  return { dialler, dials, up, lost, timers, fireTimers };
+  return { dialler, dials, welcomed, read, lost };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('a dial that is superseded', () => {
   it('is destroyed when it comes up after the newer one, which stays', async () => {
-    const { dialler, dials, up, lost } = fakes();
+    const { dialler, dials, welcomed, lost } = fakes();
     dialler.dial();
     dialler.dial();
-    const healthy = await dials[1]!.comesUp();
+    const healthy = await dials[1]!.isWelcomed();
     const stale = await dials[0]!.comesUp();
-    expect(stale.isDestroyed).toBe(true);
-    expect(healthy.isDestroyed).toBe(false);
-    expect(dialler.socket).toBe(healthy);
-    expect(up).toEqual([healthy]);
+    expect([stale.destroyed, healthy.destroyed]).toEqual([true, false]);
+    expect(welcomed).toEqual([dialler.connection]);
     expect(lost).toEqual([]);
   });
 
-  it('is destroyed when it comes up before the newer one, and is never in use', async () => {
-    const { dialler, dials, up, lost } = fakes();
+  it('is destroyed when it comes up before the newer one, and says nothing', async () => {
+    const { dialler, dials, lost } = fakes();
     dialler.dial();
     dialler.dial();
     const stale = await dials[0]!.comesUp();
-    expect(stale.isDestroyed).toBe(true);
-    expect(dialler.socket).toBeUndefined();
-    const healthy = await dials[1]!.comesUp();
-    expect(up).toEqual([healthy]);
+    expect([stale.destroyed, stale.said]).toEqual([true, []]);
+    expect(dialler.connection).toBeUndefined();
+    await dials[1]!.isWelcomed();
+    expect(dialler.connection).toBeDefined();
     expect(lost).toEqual([]);
   });
 
@@ -95,10 +133,10 @@ describe('a dial that is superseded', () => {
     const { dialler, dials, lost } = fakes();
     dialler.dial();
     dialler.dial();
-    const healthy = await dials[1]!.comesUp();
+    const healthy = await dials[1]!.isWelcomed();
     await dials[0]!.fails();
-    expect(healthy.isDestroyed).toBe(false);
-    expect(dialler.socket).toBe(healthy);
+    expect(healthy.destroyed).toBe(false);
+    expect(dialler.connection).toBeDefined();
     expect(lost).toEqual([]);
   });
 
@@ -108,57 +146,102 @@ describe('a dial that is superseded', () => {
     dialler.dial();
     const stale = await dials[0]!.comesUp();
     stale.emit('error', new Error('reset'));
+    await dials[1]!.isWelcomed();
     expect(lost).toEqual([]);
-    expect(dials[1]!.attempt.isCurrent).toBe(true);
   });
 
-  it('has no say any more: neither its bytes nor its timer for the greeting count', async () => {
-    const { dialler, dials, lost, timers } = fakes();
+  it('has no say any more: neither its bytes nor its time for the greeting count', async () => {
+    const { dialler, dials, read, lost } = fakes();
     dialler.dial();
     const old = await dials[0]!.comesUp();
-    expect(dials[0]!.attempt.isUp).toBe(true);
-    expect(timers.size).toBe(1);
     dialler.dial();
-    expect(old.isDestroyed).toBe(true);
-    expect(dials[0]!.attempt.isUp).toBe(false);
-    expect(timers.size).toBe(0);
-    dialler.lose(dials[0]!.attempt, new Error('what it read makes no sense'));
-    expect(lost).toEqual([]);
-    expect(dials[1]!.attempt.isCurrent).toBe(true);
+    expect(old.destroyed).toBe(true);
+    await old.hears(...encodeMessage(WELCOME), Buffer.from('what it read makes no sense'));
+    vi.advanceTimersByTime(GREETING_MS);
+    expect([dialler.connection, read, lost]).toEqual([undefined, [], []]);
+    await dials[1]!.isWelcomed();
+    expect(dialler.connection).toBeDefined();
   });
 });
 
 describe('a dialled connection', () => {
+  it('says who it is when it is up, and has whatever follows the welcome read', async () => {
+    const { dialler, dials, read } = fakes();
+    dialler.dial();
+    const socket = await dials[0]!.comesUp();
+    expect(messageIn(Buffer.concat(socket.said))).toMatchObject({ name: 'HELLO', role: 'pages', round: 1 });
+    const welcome = Buffer.concat(encodeMessage(WELCOME));
+    for (const byte of welcome.subarray(0, -1)) await socket.hears(Uint8Array.of(byte));
+    expect(dialler.connection).toBeUndefined();
+    await socket.hears(welcome.subarray(-1), Buffer.from('pages'));
+    await socket.hears(Buffer.from(' and more'));
+    expect(Buffer.concat(read).toString()).toBe('pages and more');
+  });
+
   it('is lost once, with what ended it', async () => {
     const { dialler, dials, lost } = fakes();
     dialler.dial();
-    const socket = await dials[0]!.comesUp();
-    socket.emit('error', new Error('reset by the peer'));
-    socket.emit('close');
-    expect(socket.isDestroyed).toBe(true);
+    const socket = await dials[0]!.isWelcomed();
+    socket.destroy(new Error('reset by the peer'));
+    await settled();
     expect(lost.map(({ message }) => message)).toEqual(['a page connection was lost: reset by the peer']);
-    expect(dialler.socket).toBeUndefined();
+    expect(dialler.connection).toBeUndefined();
+  });
+
+  it('is lost when the source hangs up', async () => {
+    const { dialler, dials, lost } = fakes();
+    dialler.dial();
+    const socket = await dials[0]!.isWelcomed();
+    socket.destroy();
+    await settled();
+    expect(lost.map(({ message }) => message)).toEqual(['a page connection was closed by the source']);
   });
 
   it('is lost when the source does not welcome it in time, and not when it does', async () => {
-    const { dialler, dials, lost, fireTimers } = fakes();
+    const { dialler, dials, lost } = fakes();
     dialler.dial();
-    await dials[0]!.comesUp();
-    dialler.noteWelcome();
-    fireTimers();
+    await dials[0]!.isWelcomed();
+    vi.advanceTimersByTime(GREETING_MS);
     expect(lost).toEqual([]);
     dialler.dial();
-    await dials[1]!.comesUp();
-    fireTimers();
+    const unwelcome = await dials[1]!.comesUp();
+    vi.advanceTimersByTime(GREETING_MS);
     expect(lost.map(({ code }) => code)).toEqual(['CONNECTION_LOST']);
+    expect(unwelcome.destroyed).toBe(true);
+  });
+
+  it.each([
+    ['a refusal', encodeMessage(REFUSAL)],
+    ['another message than an answer', encodeMessage({ name: 'FAREWELL' })],
+    ['noise', [Buffer.alloc(100, 0xa5)]],
+  ])('is lost by %s', async (_, said) => {
+    const { dialler, dials, lost } = fakes();
+    dialler.dial();
+    const socket = await dials[0]!.comesUp();
+    await socket.hears(...said);
+    expect(lost).toHaveLength(1);
+    expect(['REFUSED', 'PROTOCOL', 'INSUFFICIENT_MEMORY', 'VERSION_MISMATCH']).toContain(lost[0]!.code);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('that is given up is closed and told, once', async () => {
+    const { dialler, dials, lost } = fakes();
+    dialler.dial();
+    const socket = await dials[0]!.isWelcomed();
+    const still = new MicrostunError('CONNECTION_LOST', 'nothing came');
+    dialler.giveUp(still);
+    dialler.giveUp(still);
+    await settled();
+    expect(lost).toEqual([still]);
+    expect(socket.destroyed).toBe(true);
   });
 
   it('that comes up after the end is closed', async () => {
-    const { dialler, dials, up, lost } = fakes();
+    const { dialler, dials, welcomed, lost } = fakes();
     dialler.dial();
     dialler.close();
     const late = await dials[0]!.comesUp();
-    expect(late.isDestroyed).toBe(true);
-    expect([up, lost]).toEqual([[], []]);
+    expect(late.destroyed).toBe(true);
+    expect([welcomed, lost]).toEqual([[], []]);
   });
 });

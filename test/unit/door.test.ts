@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MicrostunError } from '../../src/shared/errors.js';
+import type { Connection } from '../../src/shared/wire/connection.js';
 import { Door, STRANGERS_MAX, TOLD_MS_MAX, type Caller } from '../../src/shared/wire/door.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { GREETING_MS_MAX } from '../../src/shared/wire/greeting.js';
@@ -171,9 +172,9 @@ describe('a caller that does not greet', () => {
 
 describe('a caller that is welcome', () => {
   it('is no stranger any more: a crowd of strangers does not push it out', async () => {
-    const taken: Socket[] = [];
+    const taken: Connection[] = [];
     admit = (caller) => {
-      taken.push(caller.welcome().socket);
+      taken.push(caller.welcome());
     };
     const guest = await dialDoor();
     expect(await answerTo(guest, bytesOf(HELLO))).toMatchObject({ name: 'WELCOME' });
@@ -181,7 +182,7 @@ describe('a caller that is welcome', () => {
     await vi.waitFor(() => {
       expect(dropped.length).toBeGreaterThan(0);
     });
-    expect(taken[0]?.destroyed).toBe(false);
+    expect(taken[0]?.isDestroyed).toBe(false);
     taken[0]?.destroy();
   });
 

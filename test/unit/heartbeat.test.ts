@@ -1,7 +1,7 @@
 // Signs of life and the clocks: when the source asks for a PONG, and what it makes of one.
 import { describe, expect, it } from 'vitest';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
-import { HEARTBEAT_MS, SILENCE_MS_MAX } from '../../src/shared/wire/channel.js';
+import { HEARTBEAT_MS, SILENCE_MS_MAX } from '../../src/shared/wire/message-connection.js';
 import { CLOCK_SAMPLES_AFTER } from '../../src/source/states/hand-over.js';
 import { STUN_QUIET_MS, wantsHeartbeat } from '../../src/source/states/heartbeat.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';

@@ -1,6 +1,7 @@
 // The byte ledger's rows that are hard to count: they are what sockets took, and never what they were given.
 import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { Connection } from '../../src/shared/wire/connection.js';
 import { encodeMark } from '../../src/shared/wire/page-frames.js';
 import { FaultLedger } from '../../src/source/faults/fault-ledger.js';
 import { HandOverBytes } from '../../src/source/measurement/hand-over-bytes.js';
@@ -12,10 +13,10 @@ const GREETING = 300;
 const ANSWER = 4116;
 
 /** A connection as the page server has it; its peer resets it after `answersMax` answers, and no more is taken. */
-class ResetSocket {
-  destroyed = false;
-  bytesRead = 0;
-  bytesWritten = GREETING;
+class ResetConnection {
+  isOpen = true;
+  carriedBytes = GREETING;
+  readonly greetingBytes = GREETING;
   given = 0;
   readonly #answersMax: number;
 
@@ -23,11 +24,13 @@ class ResetSocket {
     this.#answersMax = answersMax;
   }
 
-  write(bytes: Uint8Array, sent: () => void): void {
-    this.given += bytes.length;
+  write(parts: readonly Uint8Array[], taken: () => void): number {
+    const byteCount = parts.reduce((total, part) => total + part.length, 0);
+    this.given += byteCount;
     // As a socket does: what it is given after its peer's reset it neither sends nor counts.
-    if (this.given <= this.#answersMax * ANSWER) this.bytesWritten += bytes.length;
-    queueMicrotask(sent);
+    if (this.given <= this.#answersMax * ANSWER) this.carriedBytes += byteCount;
+    queueMicrotask(taken);
+    return byteCount;
   }
 
   pause(): void {
@@ -44,14 +47,14 @@ describe('the bytes of page faults', () => {
     const ledger = new FaultLedger();
     const request = encodeMark('PAGE_WANTED', 1, 0);
     for (const answersMax of [1, 0]) {
-      const socket = new ResetSocket(answersMax);
-      const answers = new PageAnswers(guestOf(8), socket, () => true, undefined);
+      const connection = new ResetConnection(answersMax);
+      const answers = new PageAnswers(guestOf(8), connection, () => true, undefined);
       // Read together with the reset.
       const requests = Buffer.concat([request, request, request]);
-      socket.bytesRead += requests.length;
+      connection.carriedBytes += requests.length;
       answers.take(requests);
-      expect(socket.given).toBe(3 * ANSWER);
-      ledger.noteClosed(socket, GREETING);
+      expect(connection.given).toBe(3 * ANSWER);
+      ledger.noteClosed(connection);
     }
     expect(ledger.faults).toBe(6 * request.length + ANSWER);
     expect(ledger.control).toBe(2 * GREETING);
@@ -61,10 +64,10 @@ describe('the bytes of page faults', () => {
   it('leave out what a real socket that was lost is given', () => {
     const ledger = new FaultLedger();
     const socket = new Socket();
-    socket.on('error', () => undefined);
+    const connection = new Connection(socket);
     socket.destroy();
-    new PageAnswers(guestOf(8), socket, () => true, undefined).take(encodeMark('PAGE_WANTED', 1, 0));
-    ledger.noteClosed(socket, 0);
+    new PageAnswers(guestOf(8), connection, () => true, undefined).take(encodeMark('PAGE_WANTED', 1, 0));
+    ledger.noteClosed(connection);
     expect([ledger.faults, ledger.socket]).toEqual([0, 0]);
   });
 });

@@ -1,6 +1,6 @@
 // Answers to remote page faults: to whom, when, and how many before the peer has read some.
 import { describe, expect, it } from 'vitest';
-import { PageAnswers, type AnswerSocket } from '../../src/source/faults/page-answers.js';
+import { PageAnswers, type AnswerConnection } from '../../src/source/faults/page-answers.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../../src/shared/wire/frames.js';
@@ -9,16 +9,17 @@ import { guestOf, isSameBytes, pageOf, write } from './page-fixtures.js';
 
 const PAGES = 200;
 
-// A socket that takes answers when it is told to.
-class FakeSocket implements AnswerSocket {
-  destroyed = false;
+// A connection that takes answers when it is told to.
+class FakeConnection implements AnswerConnection {
+  isOpen = true;
   isPaused = false;
   readonly answers: Uint8Array[] = [];
   readonly #waiting: (() => void)[] = [];
 
-  write(bytes: Uint8Array, sent: () => void): void {
-    this.answers.push(bytes);
-    this.#waiting.push(sent);
+  write(parts: readonly Uint8Array[], taken: () => void): number {
+    this.answers.push(...parts);
+    this.#waiting.push(taken);
+    return parts.reduce((total, part) => total + part.length, 0);
   }
 
   pause(): void {
@@ -39,10 +40,10 @@ function fakes() {
   for (let page = 0; page < PAGES; page++) write(guest, page, 1);
   const dirty = new PageBitmap(PAGES, guest.dirtyWords);
   dirty.fill();
-  const socket = new FakeSocket();
+  const connection = new FakeConnection();
   const state = { isHandedOver: true };
-  const answers = new PageAnswers(guest, socket, () => state.isHandedOver, undefined);
-  return { guest, dirty, socket, state, answers };
+  const answers = new PageAnswers(guest, connection, () => state.isHandedOver, undefined);
+  return { guest, dirty, connection, state, answers };
 }
 
 const requests = (from: number, to: number): Buffer =>
@@ -50,23 +51,23 @@ const requests = (from: number, to: number): Buffer =>
 
 describe('a request for a page', () => {
   it('is answered with its bytes, wherever the requests are cut, and the push need not bring it', () => {
-    const { guest, dirty, socket, answers } = fakes();
+    const { guest, dirty, connection, answers } = fakes();
     const bytes = requests(3, 6);
     for (const cut of [5, 20, 33]) answers.take(bytes.subarray([0, 5, 20][[5, 20, 33].indexOf(cut)], cut));
     answers.take(bytes.subarray(33));
-    const frames = new FrameReader(['PAGE_SENT']).consume(Buffer.concat(socket.answers));
+    const frames = new FrameReader(['PAGE_SENT']).consume(Buffer.concat(connection.answers));
     expect(frames.map(({ body }) => decodePageSent(body, PAGES).page)).toEqual([3, 4, 5]);
     expect(isSameBytes(decodePageSent(frames[0]!.body, PAGES).bytes, pageOf(guest, 3))).toBe(true);
     expect([dirty.count(), dirty.has(4)]).toEqual([PAGES - 3, false]);
   });
 
   it('is refused before the guest is handed over, and clears no dirty bit', () => {
-    const { dirty, socket, state, answers } = fakes();
+    const { dirty, connection, state, answers } = fakes();
     state.isHandedOver = false;
     expect(() => {
       answers.take(requests(3, 4));
     }).toThrow(ProtocolError);
-    expect([socket.answers.length, dirty.count()]).toEqual([0, PAGES]);
+    expect([connection.answers.length, dirty.count()]).toEqual([0, PAGES]);
   });
 
   it('is refused when the guest has no such page', () => {
@@ -79,23 +80,23 @@ describe('a request for a page', () => {
 
 describe('a peer that asks and does not read', () => {
   it('gets as many answers as the protocol allows requests, and is read no further until it takes some', () => {
-    const { socket, answers } = fakes();
+    const { connection, answers } = fakes();
     answers.take(requests(0, REQUESTS_MAX));
-    expect([socket.answers.length, socket.isPaused]).toEqual([REQUESTS_MAX, false]);
+    expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX, false]);
     answers.take(requests(REQUESTS_MAX, REQUESTS_MAX + 10));
-    expect([socket.answers.length, socket.isPaused]).toEqual([REQUESTS_MAX, true]);
-    socket.takes(4);
-    expect([socket.answers.length, socket.isPaused]).toEqual([REQUESTS_MAX + 4, true]);
-    socket.takes(100);
-    expect([socket.answers.length, socket.isPaused]).toEqual([REQUESTS_MAX + 10, false]);
+    expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX, true]);
+    connection.takes(4);
+    expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX + 4, true]);
+    connection.takes(100);
+    expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX + 10, false]);
   });
 
   it('gets nothing more once it is gone', () => {
-    const { socket, answers } = fakes();
+    const { connection, answers } = fakes();
     answers.take(requests(0, REQUESTS_MAX + 10));
-    socket.destroyed = true;
-    socket.takes(100);
-    expect(socket.answers).toHaveLength(REQUESTS_MAX);
-    expect(socket.answers[0]).toHaveLength(FRAME_HEADER_BYTES + 8 + 4096);
+    connection.isOpen = false;
+    connection.takes(100);
+    expect(connection.answers).toHaveLength(REQUESTS_MAX);
+    expect(connection.answers[0]).toHaveLength(FRAME_HEADER_BYTES + 8 + 4096);
   });
 });

@@ -13,7 +13,8 @@ import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
-import { unclaimed } from '../../src/shared/wire/channel.js';
+import { Connection } from '../../src/shared/wire/connection.js';
+import { unclaimed } from '../../src/shared/wire/message-connection.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
 import { examples } from './message-examples.js';
@@ -117,7 +118,7 @@ describe('a guest whose source goes away for good', () => {
       logger: pino({ enabled: false }),
       parts,
     });
-    migration.attach(unclaimed(source as unknown as Socket));
+    migration.attach(unclaimed(new Connection(source as unknown as Socket)));
     source.say(prepare);
     await expect(migration.run()).resolves.toMatchObject({ kind: 'running', isSourceGone: true });
     expect(machine.isStopped).toBe(false);

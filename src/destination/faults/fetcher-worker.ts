@@ -1,20 +1,16 @@
 // Entry of the fetcher's worker: asks the source for the pages that vCPUs wait for, and places them.
 // Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
-import type { Socket } from 'node:net';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { assert, ProtocolError, type MicrostunError } from '../../shared/errors.js';
+import { assert, type MicrostunError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { PageState } from '../../shared/memory/pages.js';
 import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js';
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { FrameReader, PROTOCOL_VERSION, type Frame } from '../../shared/wire/frames.js';
-import { after } from '../../shared/timers.js';
-import { decodeMessage, encodeMessage } from '../../shared/wire/messages.js';
+import { Dialler } from '../../shared/wire/dialler.js';
+import { FrameReader } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
-import { refusalError } from '../../shared/wire/refusal.js';
-import { dial, type Address } from '../../shared/wire/sockets.js';
-import { Dialler } from '../dialler.js';
+import type { Address } from '../../shared/wire/sockets.js';
 import { WantedPages } from './wanted-pages.js';
 
 export interface FetcherWorkerData {
@@ -51,7 +47,7 @@ const own = workerData as FetcherWorkerData;
 const views = viewMemory(own.memory);
 const safepoints = new SafepointControl(own.safepointWords);
 const wanted = new WantedPages(isAbsent, (page) => {
-  dialler.socket?.write(encodeMark('PAGE_WANTED', page, 0));
+  dialler.connection?.write([encodeMark('PAGE_WANTED', page, 0)]);
 });
 let fetchedPages = 0;
 
@@ -66,31 +62,33 @@ for (const faults of own.faults) {
   });
 }
 
-const dialler = new Dialler<Socket>({
-  name: 'the fault connection',
+const dialler = new Dialler({
+  names: { own: 'the fault connection', peer: 'the source' },
+  to: own.source,
+  dialMs: DIAL_MS,
   greetingMs: GREETING_MS,
-  dial: () => dial(own.source, DIAL_MS),
-  after,
-  up: (socket, attempt) => {
-    const reader = new FrameReader(['WELCOME', 'REFUSAL', 'PAGE_SENT']);
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const frame of attempt.isUp ? reader.consume(chunk) : []) onFrame(frame);
-      } catch (error) {
-        dialler.lose(attempt, error);
-      }
-    });
-    const hello = encodeMessage({
-      name: 'HELLO',
-      version: PROTOCOL_VERSION,
-      role: 'faults',
-      migrationId: own.migrationId,
-      welcomedBy: '',
-      index: 0,
-      round: 0,
-      windows: 0,
-    });
-    socket.write(Buffer.concat(hello));
+  isReadInPlace: false,
+  introduction: () => ({
+    role: 'faults',
+    migrationId: own.migrationId,
+    welcomedBy: '',
+    index: 0,
+    round: 0,
+    windows: 0,
+  }),
+  welcomed: () => {
+    const reader = new FrameReader(['PAGE_SENT']);
+    wanted.open();
+    tell({ kind: 'connected' });
+    return {
+      take: (chunk) => {
+        for (const { body } of reader.consume(chunk)) {
+          const { page, bytes } = decodePageSent(body, views.pageCount);
+          wanted.noteSent(page);
+          place(page, bytes);
+        }
+      },
+    };
   },
   lost: ({ code, message }) => {
     wanted.close();
@@ -123,22 +121,6 @@ port.on('message', (request: FetcherRequest) => {
 });
 
 dialler.dial();
-
-function onFrame(frame: Frame): void {
-  if (frame.header.name === 'PAGE_SENT') {
-    const { page, bytes } = decodePageSent(frame.body, views.pageCount);
-    wanted.noteSent(page);
-    place(page, bytes);
-    return;
-  }
-  const message = decodeMessage(frame);
-  if (message.name === 'REFUSAL') throw refusalError(message);
-  if (message.name !== 'WELCOME')
-    throw new ProtocolError(`the source sent ${message.name} on the fault connection`);
-  dialler.noteWelcome();
-  wanted.open();
-  tell({ kind: 'connected' });
-}
 
 function place(page: number, bytes: Uint8Array): void {
   const isPlaced = placeAbsentPage(views, page, bytes);

@@ -1,24 +1,20 @@
 // Entry of a receiver's worker: touches its share of guest memory, dials its page connection and places what comes.
 // Nobody imports this file; receivers.ts starts it.
-import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../../shared/clock.js';
 import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { PROTOCOL_VERSION, type Frame } from '../../shared/wire/frames.js';
-import { after } from '../../shared/timers.js';
-import { decodeMessage, encodeMessage } from '../../shared/wire/messages.js';
+import { Dialler } from '../../shared/wire/dialler.js';
+import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
-import { refusalError } from '../../shared/wire/refusal.js';
-import { dial, type Address } from '../../shared/wire/sockets.js';
+import type { PlacedReads } from '../../shared/wire/intake.js';
+import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
 import { CheckedPages } from './checked-pages.js';
-import { Dialler } from '../dialler.js';
 import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
-import { pageReads } from './page-reads.js';
 import { PlacementGate } from './placement-gate.js';
 import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
 
@@ -87,42 +83,27 @@ const receiver = new PageReceiver(views, round, gate, checkedPages, {
   },
 });
 
-const dialler = new Dialler<Socket>({
-  name: 'a page connection',
+const dialler = new Dialler({
+  names: { own: 'a page connection', peer: 'the source' },
+  to: own.source,
+  dialMs: DIAL_MS,
   greetingMs: GREETING_MS,
-  dial: (attempt) =>
-    dial(
-      own.source,
-      DIAL_MS,
-      // Answered before each read: the kernel writes straight into guest memory, or wherever the receiver says.
-      pageReads(
-        receiver,
-        attempt,
-        (byteCount) => {
-          receivedBytes[own.index]! += byteCount;
-          // Nobody overwrites a running guest, whatever the peer says.
-          receiver.isGuestRunning = safepoints.isHandedOver;
-        },
-        (error) => {
-          dialler.lose(attempt, error);
-        },
-      ),
-    ),
-  after,
-  up: (socket) => {
+  isReadInPlace: true,
+  introduction: () => {
     // Not before: until now the connection before this one may have been read.
     receiver.reset();
-    const hello = encodeMessage({
-      name: 'HELLO',
-      version: PROTOCOL_VERSION,
+    return {
       role: 'pages',
       migrationId: own.migrationId,
       welcomedBy: '',
       index: own.index,
       round: round.round,
       windows: round.windows,
-    });
-    socket.write(Buffer.concat(hello));
+    };
+  },
+  welcomed: () => {
+    tell({ kind: 'connected' });
+    return reads;
   },
   lost: ({ code, message }) => {
     // Nothing is read from it any more.
@@ -130,6 +111,19 @@ const dialler = new Dialler<Socket>({
     tell({ kind: 'lost', code, reason: message });
   },
 });
+
+/** Asked before each read: the kernel writes straight into guest memory, or wherever the receiver says. */
+const reads: PlacedReads = {
+  get target() {
+    return receiver.target;
+  },
+  advance: (byteCount) => {
+    receivedBytes[own.index]! += byteCount;
+    // Nobody overwrites a running guest, whatever the peer says.
+    receiver.isGuestRunning = safepoints.isHandedOver;
+    receiver.advance(byteCount);
+  },
+};
 
 port.on('message', (request: ReceiverRequest) => {
   if (request.kind === 'dial') {
@@ -147,10 +141,10 @@ port.on('message', (request: ReceiverRequest) => {
 const stallWatch = setInterval(() => {
   // Before the hand-over the source always copies something: when all connections are silent, what was last said on one
   // of them may be lost, the end of a round or its acknowledgement, and only we can dial. Dialling an idle one costs little.
-  const isExpecting = dialler.socket !== undefined && !safepoints.isHandedOver;
+  const isExpecting = dialler.connection !== undefined && !safepoints.isHandedOver;
   const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
   if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
-    dialler.loseCurrent(
+    dialler.giveUp(
       new MicrostunError('CONNECTION_LOST', `nothing came on the page connections for ${STALL_MS_MAX} ms`),
     );
 }, STALL_MS_MAX / 8);
@@ -177,19 +171,12 @@ function touchMemory(): void {
 }
 
 function onFrame(frame: Frame): void {
-  if (frame.header.name === 'ROUND_END') {
-    const [ended, pages] = decodeMark(frame.body);
-    round.end(ended, pages);
-    checkedPages.begin(ended);
-    // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
-    tell({ kind: 'round-placed', round: ended, pages });
-    dialler.socket?.write(encodeMark('ROUND_PLACED', ended, pages));
-    return;
-  }
-  const message = decodeMessage(frame);
-  if (message.name === 'WELCOME') {
-    dialler.noteWelcome();
-    tell({ kind: 'connected' });
-  } else if (message.name === 'REFUSAL') throw refusalError(message);
-  else throw new ProtocolError(`the source sent ${message.name} on a page connection`);
+  if (frame.header.name !== 'ROUND_END')
+    throw new ProtocolError(`the source sent ${frame.header.name} on a page connection`);
+  const [ended, pages] = decodeMark(frame.body);
+  round.end(ended, pages);
+  checkedPages.begin(ended);
+  // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
+  tell({ kind: 'round-placed', round: ended, pages });
+  dialler.connection?.write([encodeMark('ROUND_PLACED', ended, pages)]);
 }

@@ -1,11 +1,11 @@
 // Where peers come in: listens, hears each caller's HELLO, and hands the caller to its owner, who welcomes or refuses it.
 // Knows no migration. Whoever is not welcomed is a stranger: it holds a few KiB, for a few seconds, and harms nobody.
-import type { Server, Socket } from 'node:net';
-import type { MicrostunError } from '../errors.js';
-import { asMicrostunError } from '../errors.js';
+import type { Server } from 'node:net';
+import { asMicrostunError, MicrostunError } from '../errors.js';
 import { after } from '../timers.js';
-import { Channel, SILENCE_MS_MAX } from './channel.js';
+import { Connection } from './connection.js';
 import { readHello, refuse, welcome } from './greeting.js';
+import { MessageConnection, SILENCE_MS_MAX } from './message-connection.js';
 import type { Message, MessageOf, RefusalCode } from './messages.js';
 import { listen, type Address } from './sockets.js';
 
@@ -25,63 +25,62 @@ export interface DoorEvents {
   dropped?(error: MicrostunError, from: string): void;
 }
 
-/** A connection that has greeted, before it is welcome. Its errors are owned here and in sockets.ts until then. */
+/** A connection that has greeted, before it is welcome. */
 export class Caller {
   readonly hello: MessageOf<'HELLO'>;
-  readonly #socket: Socket;
+  readonly #connection: Connection;
   readonly #takeIn: () => void;
 
-  constructor(socket: Socket, hello: MessageOf<'HELLO'>, takeIn: () => void) {
+  constructor(connection: Connection, hello: MessageOf<'HELLO'>, takeIn: () => void) {
     this.hello = hello;
-    this.#socket = socket;
+    this.#connection = connection;
     this.#takeIn = takeIn;
   }
 
   /** Whether it went away while it waited. */
   get isGone(): boolean {
-    return this.#socket.destroyed;
+    return this.#connection.isDestroyed;
   }
 
-  /** Takes it in: the socket, paused, has its owner in whoever asked. `greetingBytes` went both ways so far. */
-  welcome(): { readonly socket: Socket; readonly greetingBytes: number } {
+  /** Takes it in: nothing more of it is read until it has its owner in whoever asked. */
+  welcome(): Connection {
     this.#takeIn();
-    const helloBytes = this.#socket.bytesRead;
-    return { socket: this.#socket, greetingBytes: helloBytes + welcome(this.#socket) };
+    welcome(this.#connection);
+    return this.#connection;
   }
 
   /** Declines it; it is hung up on, whether or not it listens. */
   refuse(code: RefusalCode, reason: string): void {
-    refuse(this.#socket, code, reason);
+    refuse(this.#connection, code, reason);
   }
 
   /** Declines it after a welcome, so that it knows which process it is that refuses. */
   welcomeAndRefuse(code: RefusalCode, reason: string): void {
-    welcome(this.#socket);
-    refuse(this.#socket, code, reason);
+    welcome(this.#connection);
+    refuse(this.#connection, code, reason);
   }
 
   /** Says what there is to say, once, and waits a while for it to hang up; whatever it asks, there is no more. */
   welcomeAndTell(messages: readonly Message[]): void {
-    welcome(this.#socket);
+    welcome(this.#connection);
     const timer = after(TOLD_MS_MAX, () => {
-      channel.end();
+      told.end();
     });
-    const channel = new Channel(this.#socket, {
+    const told = new MessageConnection(this.#connection, {
       received: () => undefined,
       closed: () => {
         timer.cancel();
       },
     });
-    for (const message of messages) channel.send(message);
-    channel.expectLife(SILENCE_MS_MAX);
-    this.#socket.resume();
+    for (const message of messages) told.send(message);
+    told.expectLife(SILENCE_MS_MAX);
   }
 }
 
 export class Door {
   readonly #events: DoorEvents;
   /** The oldest first. */
-  readonly #strangers = new Set<Socket>();
+  readonly #strangers = new Set<Connection>();
   #server: Server | undefined;
 
   constructor(events: DoorEvents) {
@@ -94,9 +93,12 @@ export class Door {
    */
   async open(where: Address): Promise<Address> {
     const { server, address } = await listen(where, (socket) => {
-      this.#hear(socket).catch((error: unknown) => {
-        socket.destroy();
-        this.#events.dropped?.(asMicrostunError(error, 'PROTOCOL'), socket.remoteAddress ?? '');
+      const connection = new Connection(socket);
+      const from = connection.peerHost;
+      this.#hear(connection).catch((error: unknown) => {
+        // One that was refused is hung up on in order.
+        if (connection.isOpen) connection.destroy();
+        this.#events.dropped?.(asMicrostunError(error, 'PROTOCOL'), from);
       });
     });
     this.#server = server;
@@ -106,28 +108,29 @@ export class Door {
   /** Nobody comes in any more; those who were welcomed stay. */
   close(): void {
     this.#server?.close();
-    for (const socket of this.#strangers) if (!socket.writableEnded) socket.destroy();
+    const closed = new MicrostunError('CONNECTION_LOST', 'nobody comes in here any more');
+    for (const connection of this.#strangers) if (connection.isOpen) connection.giveUp(closed);
   }
 
-  async #hear(socket: Socket): Promise<void> {
-    this.#letStand(socket);
-    const hello = await readHello(socket);
+  async #hear(connection: Connection): Promise<void> {
+    this.#letStand(connection);
+    const hello = await readHello(connection);
     await this.#events.called(
-      new Caller(socket, hello, () => {
-        this.#strangers.delete(socket);
+      new Caller(connection, hello, () => {
+        this.#strangers.delete(connection);
       }),
     );
   }
 
-  #letStand(socket: Socket): void {
+  #letStand(connection: Connection): void {
     const [oldest] = this.#strangers;
     if (oldest !== undefined && this.#strangers.size >= STRANGERS_MAX) {
       this.#strangers.delete(oldest);
-      oldest.destroy();
+      oldest.giveUp(new MicrostunError('CONNECTION_LOST', 'others came, and it was not welcome yet'));
     }
-    this.#strangers.add(socket);
-    socket.once('close', () => {
-      this.#strangers.delete(socket);
+    this.#strangers.add(connection);
+    connection.onClosed(() => {
+      this.#strangers.delete(connection);
     });
   }
 }

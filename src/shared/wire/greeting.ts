@@ -1,19 +1,19 @@
-// The words of the first exchange on a connection that somebody dialled to us: HELLO, then WELCOME or REFUSAL.
-// Knows one socket; who may come in is door.ts and its owners.
-import type { Socket } from 'node:net';
-import { MicrostunError, ProtocolError, asMicrostunError } from '../errors.js';
+// The first exchange on a connection, both halves of it: HELLO from whoever dialled, then WELCOME or REFUSAL.
+// Knows connections; who may come in is door.ts and its owners, when to dial again dialler.ts.
+import { MicrostunError, ProtocolError } from '../errors.js';
+import { after } from '../timers.js';
+import type { Connection, ConnectionNames, ConnectionOwner } from './connection.js';
+import { FirstFrame } from './first-frame.js';
 import { FrameReader, PROTOCOL_VERSION } from './frames.js';
 import {
   hostName,
   clipReason,
   decodeMessage,
   encodeMessage,
-  type Message,
   type MessageOf,
   type RefusalCode,
 } from './messages.js';
-import { versionComplaint } from './refusal.js';
-import { endSocket } from './sockets.js';
+import { refusalError, versionComplaint } from './refusal.js';
 
 /** A caller that says nothing for this long is dropped. */
 export const GREETING_MS_MAX = 10_000;
@@ -21,92 +21,110 @@ export const GREETING_MS_MAX = 10_000;
 /** Which process this is; a restarted one has another. */
 export const instanceId = crypto.randomUUID();
 
+/** What a caller says of itself. */
+export type Introduction = Omit<MessageOf<'HELLO'>, 'name' | 'version'>;
+
+/** A caller as sentences call it before it is welcome. */
+const CALLER: ConnectionNames = { own: 'the connection', peer: 'the peer' };
+
 /**
  * Reads the HELLO of a fresh connection. Refuses another protocol version itself, saying which was offered.
- * @throws MicrostunError when there is no proper HELLO; the socket is closed then.
+ * @throws MicrostunError when there is no proper HELLO; the connection is closed then.
  */
-export async function readHello(socket: Socket): Promise<MessageOf<'HELLO'>> {
-  try {
-    const hello = await firstMessage(socket);
-    if (hello.name !== 'HELLO') throw new ProtocolError(`the first message is ${hello.name}, not HELLO`);
-    if (hello.version !== PROTOCOL_VERSION) {
-      const reason = versionComplaint(hello.version);
-      refuse(socket, 'VERSION_MISMATCH', reason);
-      throw new MicrostunError('VERSION_MISMATCH', reason);
-    }
-    return hello;
-  } catch (error) {
-    if (!socket.writableEnded) socket.destroy();
-    throw asMicrostunError(error, 'PROTOCOL');
+export async function readHello(connection: Connection): Promise<MessageOf<'HELLO'>> {
+  const hello = await firstMessage(connection);
+  if (hello.version !== PROTOCOL_VERSION) {
+    const reason = versionComplaint(hello.version);
+    refuse(connection, 'VERSION_MISMATCH', reason);
+    throw new MicrostunError('VERSION_MISMATCH', reason);
   }
+  connection.greetingBytes = connection.receivedBytes;
+  return hello;
 }
 
-/** Accepts a greeted connection. Answers the bytes that were sent. */
-export function welcome(socket: Socket): number {
-  return sendParts(socket, {
-    name: 'WELCOME',
-    version: PROTOCOL_VERSION,
-    instanceId,
-    pid: process.pid,
-    host: hostName(),
-  });
+/** Accepts a greeted connection. */
+export function welcome(connection: Connection): void {
+  connection.greetingBytes += connection.write(
+    encodeMessage({
+      name: 'WELCOME',
+      version: PROTOCOL_VERSION,
+      instanceId,
+      pid: process.pid,
+      host: hostName(),
+    }),
+  );
 }
 
 /** Declines a connection and closes it once the peer can have read why. */
-export function refuse(socket: Socket, code: RefusalCode, reason: string): void {
-  sendParts(socket, { name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: clipReason(reason) });
-  endSocket(socket);
+export function refuse(connection: Connection, code: RefusalCode, reason: string): void {
+  connection.write(
+    encodeMessage({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: clipReason(reason) }),
+  );
+  connection.end();
 }
 
-function sendParts(socket: Socket, message: Message): number {
-  const parts = encodeMessage(message);
-  socket.cork();
-  for (const part of parts) socket.write(part);
-  socket.uncork();
-  return parts.reduce((total, part) => total + part.byteLength, 0);
-}
-
-// Reads up to the end of one frame and leaves the socket paused; the peer sends nothing more until it is answered.
-function firstMessage(socket: Socket): Promise<Message> {
+// Reads up to the end of one frame and leaves the connection paused; the peer sends nothing more until it is answered.
+function firstMessage(connection: Connection): Promise<MessageOf<'HELLO'>> {
   return new Promise((resolve, reject) => {
     const reader = new FrameReader(['HELLO']);
-    const settle = (outcome: () => void): void => {
-      clearTimeout(timer);
-      socket.pause();
-      socket.off('data', onData);
-      socket.off('close', onClose);
-      socket.off('error', onError);
-      outcome();
-    };
-    const timer = setTimeout(() => {
-      settle(() => {
-        reject(new ProtocolError('the peer connected and did not greet'));
-      });
-    }, GREETING_MS_MAX);
-    const onError = (error: Error): void => {
-      settle(() => {
-        reject(asMicrostunError(error, 'CONNECTION_LOST'));
-      });
-    };
-    const onClose = (): void => {
-      onError(new MicrostunError('CONNECTION_LOST', 'the peer closed the connection before it greeted'));
-    };
-    const onData = (chunk: Buffer): void => {
-      try {
-        const [frame, more] = reader.consume(chunk);
-        if (frame === undefined) return;
-        if (more !== undefined || reader.pendingBytes > 0)
-          throw new ProtocolError('the peer did not wait for an answer to HELLO');
-        const message = decodeMessage(frame);
-        settle(() => {
-          resolve(message);
-        });
-      } catch (error) {
-        onError(asMicrostunError(error, 'PROTOCOL'));
-      }
-    };
-    socket.on('data', onData);
-    socket.on('close', onClose);
-    socket.on('error', onError);
+    const timer = after(GREETING_MS_MAX, () => {
+      connection.giveUp(new ProtocolError('the peer connected and did not greet'));
+    });
+    connection.own({
+      names: CALLER,
+      reads: {
+        take: (chunk) => {
+          const [frame, more] = reader.consume(chunk);
+          if (frame === undefined) return;
+          if (more !== undefined || reader.pendingBytes > 0)
+            throw new ProtocolError('the peer did not wait for an answer to HELLO');
+          const hello = decodeMessage(frame);
+          if (hello.name !== 'HELLO')
+            throw new ProtocolError(`the first message is ${hello.name}, not HELLO`);
+          timer.cancel();
+          connection.pause();
+          resolve(hello);
+        },
+      },
+      lost: (error) => {
+        timer.cancel();
+        reject(error);
+      },
+      closed: () => {
+        timer.cancel();
+        reject(new MicrostunError('CONNECTION_LOST', 'the peer closed the connection before it greeted'));
+      },
+    });
   });
+}
+
+/**
+ * Says HELLO on a connection that was dialled. Once it is welcomed it has the owner that `welcomed` answers, who reads
+ * what follows the WELCOME. `lost`: it was not welcomed, or not within `greetingMs`; the connection is closed then.
+ */
+export function greet(
+  connection: Connection,
+  introduction: Introduction,
+  names: ConnectionNames,
+  greetingMs: number,
+  welcomed: (welcome: MessageOf<'WELCOME'>) => ConnectionOwner,
+  lost: (error: MicrostunError) => void,
+): void {
+  const timer = after(greetingMs, () => {
+    const why = `${names.peer} did not welcome ${names.own} within ${greetingMs} ms`;
+    connection.giveUp(new MicrostunError('CONNECTION_LOST', why));
+  });
+  const answer = new FirstFrame(['WELCOME', 'REFUSAL'], (frame) => {
+    const message = decodeMessage(frame);
+    if (message.name === 'REFUSAL') throw refusalError(message);
+    if (message.name !== 'WELCOME') throw new ProtocolError(`${message.name} is no answer to HELLO`);
+    timer.cancel();
+    connection.greetingBytes = connection.carriedBytes;
+    connection.own(welcomed(message));
+  });
+  connection.onClosed(() => {
+    timer.cancel();
+  });
+  connection.own({ names, reads: answer, lost });
+  connection.write(encodeMessage({ name: 'HELLO', version: PROTOCOL_VERSION, ...introduction }));
 }

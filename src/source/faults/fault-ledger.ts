@@ -1,20 +1,15 @@
 // What the fault connections of a migration carried, by what their sockets took: an answer to a destination that has hung
 // up may never reach its socket, and another is the socket's own and never leaves. Knows byte counts only.
-
-/** What a socket counts by itself. */
-export interface SocketBytes {
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-}
+import type { Connection } from '../../shared/wire/connection.js';
 
 export class FaultLedger {
   #control = 0;
   #faults = 0;
 
-  /** A connection is over; `greetingBytes` is what its greeting took, both ways. */
-  noteClosed({ bytesRead, bytesWritten }: SocketBytes, greetingBytes: number): void {
+  /** A connection is over. */
+  noteClosed({ carriedBytes, greetingBytes }: Pick<Connection, 'carriedBytes' | 'greetingBytes'>): void {
     this.#control += greetingBytes;
-    this.#faults += bytesRead + bytesWritten - greetingBytes;
+    this.#faults += carriedBytes - greetingBytes;
   }
 
   get control(): number {

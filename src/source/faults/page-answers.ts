@@ -1,23 +1,19 @@
-// Answers the requests of one fault connection, one page each, no faster than the socket takes them.
-// Knows guest memory and one socket; who called, and what is done with an error, is the page server's worker.
+// Answers the requests of one fault connection, one page each, no faster than the connection takes them.
+// Knows guest memory and one connection; who called, and what is done with an error, is the page server's worker.
 import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
+import type { Connection } from '../../shared/wire/connection.js';
 import { FrameReader, type Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodePageSent, REQUESTS_MAX } from '../../shared/wire/page-frames.js';
 import type { Pacer } from '../pages/pacer.js';
 
-/** What the answers need of a socket. */
-export interface AnswerSocket {
-  readonly destroyed: boolean;
-  write(bytes: Uint8Array, sent: () => void): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
+/** What the answers need of a connection. */
+export type AnswerConnection = Pick<Connection, 'isOpen' | 'write' | 'pause' | 'resume'>;
 
 export class PageAnswers {
   readonly #views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>;
-  readonly #socket: AnswerSocket;
+  readonly #connection: AnswerConnection;
   readonly #mayAsk: () => boolean;
   readonly #pacer: Pick<Pacer, 'take'> | undefined;
   readonly #reader = new FrameReader(['PAGE_WANTED']);
@@ -32,12 +28,12 @@ export class PageAnswers {
   /** `mayAsk`: whether the guest was handed over with pages to follow. */
   constructor(
     views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>,
-    socket: AnswerSocket,
+    connection: AnswerConnection,
     mayAsk: () => boolean,
     pacer: Pick<Pacer, 'take'> | undefined,
   ) {
     this.#views = views;
-    this.#socket = socket;
+    this.#connection = connection;
     this.#mayAsk = mayAsk;
     this.#pacer = pacer;
   }
@@ -77,8 +73,8 @@ export class PageAnswers {
     const isBehind = this.#wanted.length > 0;
     if (isBehind === this.#isPaused) return;
     this.#isPaused = isBehind;
-    if (isBehind) this.#socket.pause();
-    else this.#socket.resume();
+    if (isBehind) this.#connection.pause();
+    else this.#connection.resume();
   }
 
   // In order; the guest is gone, so its pages do not change any more.
@@ -89,7 +85,7 @@ export class PageAnswers {
     Atomics.and(dirtyWords, page >>> 5, ~(1 << (page & 31)));
     const write = (): void => {
       // On a connection that was lost meanwhile the page is asked for again.
-      if (!this.#socket.destroyed) this.#socket.write(answer, this.#noteSent);
+      if (this.#connection.isOpen) this.#connection.write([answer], this.#noteSent);
     };
     const pacer = this.#pacer;
     if (pacer === undefined) write();
@@ -99,6 +95,6 @@ export class PageAnswers {
   // Or lost with the connection, which then asks for nothing more.
   readonly #noteSent = (): void => {
     this.#unsent--;
-    if (!this.#socket.destroyed) this.#answer();
+    if (this.#connection.isOpen) this.#answer();
   };
 }

@@ -1,11 +1,11 @@
 // Entry of the page server's worker: answers remote page faults from the memory of a guest that has left.
 // Nobody imports this file; page-server.ts starts it.
-import type { Socket } from 'node:net';
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, asMicrostunError, MicrostunError, messageOf } from '../../shared/errors.js';
+import { assert, type MicrostunError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
+import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
 import { Door, type Caller } from '../../shared/wire/door.js';
-import { endSocket, type Address } from '../../shared/wire/sockets.js';
+import type { Address } from '../../shared/wire/sockets.js';
 import { FaultLedger } from './fault-ledger.js';
 import { Pacer } from '../pages/pacer.js';
 import { PageAnswers } from './page-answers.js';
@@ -42,13 +42,15 @@ export type PageServerMessage =
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string }
   | { readonly kind: 'ended'; readonly bytes: FaultBytes };
 
+const NAMES: ConnectionNames = { own: 'the fault connection', peer: 'the destination' };
+
 const port = parentPort;
 assert(port !== null, 'page-server-worker.ts runs as a worker');
 const own = workerData as PageServerWorkerData;
 const views = viewMemory(own.memory);
 const pacer = own.bytesPerSecond === undefined ? undefined : new Pacer(own.bytesPerSecond);
 const handedOver = new Int32Array(own.handedOver);
-let current: { readonly socket: Socket; readonly greetingBytes: number } | undefined;
+let current: Connection | undefined;
 const ledger = new FaultLedger();
 const progress = new Float64Array(own.progress);
 let connections = 0;
@@ -64,9 +66,9 @@ const address = await door.open(own.listen);
 tell({ kind: 'listening', port: address.port });
 
 port.on('message', () => {
-  const last = current?.socket;
+  const last = current;
   drop();
-  if (last !== undefined) endSocket(last);
+  last?.end();
   const cuts = Math.max(0, connections - 1) + (wasCutShort ? 1 : 0);
   const { faults, control, socket } = ledger;
   tell({ kind: 'ended', bytes: { faults, control, socket, cuts } });
@@ -86,49 +88,31 @@ function admit(caller: Caller): void {
   // A destination that comes again has lost its old connection, whether or not that is known here.
   connections++;
   wasCutShort = false;
-  current?.socket.destroy();
+  const before = current;
   drop();
-  const { socket, greetingBytes } = caller.welcome();
-  current = { socket, greetingBytes };
-  const answers = new PageAnswers(views, socket, () => Atomics.load(handedOver, 0) === 1, pacer);
-  socket.on('data', (chunk: Buffer) => {
-    progress[0]! += chunk.length;
-    try {
-      answers.take(chunk);
-    } catch (error) {
-      lose(socket, answers, asMicrostunError(error, 'PROTOCOL'));
-    }
+  before?.destroy();
+  const connection = caller.welcome();
+  current = connection;
+  const answers = new PageAnswers(views, connection, () => Atomics.load(handedOver, 0) === 1, pacer);
+  connection.own({
+    names: NAMES,
+    reads: {
+      take: (chunk) => {
+        progress[0]! += chunk.length;
+        answers.take(chunk);
+      },
+    },
+    lost: (error) => {
+      wasCutShort = error.code === 'PROTOCOL' || connection.queuedBytes > 0 || answers.pendingBytes > 0;
+      drop();
+      tell({ kind: 'lost', code: error.code, reason: error.message });
+    },
   });
-  socket.on('error', (error) => {
-    lose(
-      socket,
-      answers,
-      new MicrostunError('CONNECTION_LOST', `the fault connection was lost: ${messageOf(error)}`, {
-        cause: error,
-      }),
-    );
-  });
-  socket.on('close', () => {
-    lose(
-      socket,
-      answers,
-      new MicrostunError('CONNECTION_LOST', 'the fault connection was closed by the destination'),
-    );
-  });
-  socket.resume();
   tell({ kind: 'connected' });
 }
 
-function lose(socket: Socket, answers: PageAnswers, error: MicrostunError): void {
-  if (current?.socket !== socket) return;
-  wasCutShort = error.code === 'PROTOCOL' || socket.writableLength > 0 || answers.pendingBytes > 0;
-  drop();
-  socket.destroy();
-  tell({ kind: 'lost', code: error.code, reason: error.message });
-}
-
-// What the socket took is counted, not what was given to it.
+// What the connection took is counted, not what was given to it.
 function drop(): void {
-  if (current !== undefined) ledger.noteClosed(current.socket, current.greetingBytes);
+  if (current !== undefined) ledger.noteClosed(current);
   current = undefined;
 }

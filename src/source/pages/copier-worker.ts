@@ -91,7 +91,6 @@ function admit(caller: Caller): void {
     );
     return;
   }
-  const { socket, greetingBytes } = caller.welcome();
-  copier.attach(socket, hello, greetingBytes);
+  copier.attach(caller.welcome(), hello);
   tell({ kind: 'connected' });
 }

@@ -1,21 +1,19 @@
 // A copier: sends its share of a round's windows over one page connection and waits until they are placed. When the
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Owns the conversation, not the listening; runs on a copier worker's thread.
-import type { Socket } from 'node:net';
 import { monotonicUs } from '../../shared/clock.js';
-import { MicrostunError, ProtocolError, messageOf } from '../../shared/errors.js';
+import { MicrostunError, ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { ConnectionWatch } from '../../shared/wire/connection-watch.js';
+import type { Connection, ConnectionNames, WaterMarks } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
-import { endSocket } from '../../shared/wire/sockets.js';
-import { ConnectionWatch } from './connection-watch.js';
 import type { CopierWords } from './copier-words.js';
 import { Pacer, piecesOf } from './pacer.js';
 import { PieceSize } from './piece-size.js';
-import { unacknowledgedBytes } from './unacknowledged-bytes.js';
 import { WindowWriter } from './window-writer.js';
 
 /** What one connection carried of a round. */
@@ -35,8 +33,13 @@ export interface ConnectionBytes {
   readonly cuts: number;
 }
 
-/** Bytes handed to the socket and not yet to the kernel, at the most; bounds memory and how stale a page can be. */
-const QUEUED_BYTES_MAX = 8 << 20;
+/**
+ * Bytes written and not yet taken by the kernel: bounds memory, and how stale a page can be. The next frames are made
+ * while the last ones leave.
+ */
+const QUEUE: WaterMarks = { highBytes: 8 << 20, lowBytes: 4 << 20 };
+
+const NAMES: ConnectionNames = { own: 'a page connection', peer: 'the destination' };
 
 /** How often a connection is looked at while a round is under way. */
 const LOOK_MS = 1000;
@@ -50,17 +53,16 @@ interface Place {
   readonly from: number;
 }
 
-/** A frame of the round that was handed to a socket: a window, or a piece of one. */
+/** A frame of the round that was written: a window, or a piece of one. */
 interface SentFrame extends Place {
   readonly sentPages: number;
   readonly zeroPages: number;
   readonly framingBytes: number;
 }
 
-/** A socket together with what fails when it is lost. */
-interface Connection {
-  readonly socket: Socket;
-  readonly reader: FrameReader;
+/** A connection together with what fails when it is lost. */
+interface Line {
+  readonly connection: Connection;
   readonly lost: Promise<never>;
 }
 
@@ -71,8 +73,9 @@ export class Copier {
   readonly #onLost: (error: MicrostunError) => void;
   readonly #pacer: Pacer | undefined;
   readonly #pieces = new PieceSize();
-  readonly #unacknowledged: (socket: Socket) => number | undefined;
-  #connection: Connection | undefined;
+  #line: Line | undefined;
+  /** Fails what waits for the line in use. */
+  #failLine: (error: MicrostunError) => void = () => undefined;
   #attached: (() => void) | undefined;
   #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
   #placed: ((round: number, pages: number) => void) | undefined;
@@ -85,67 +88,50 @@ export class Copier {
     views: MemoryViews,
     bytesPerSecond: number | undefined,
     onLost: (error: MicrostunError) => void,
-    unacknowledged: (socket: Socket) => number | undefined = unacknowledgedBytes,
   ) {
-    this.#unacknowledged = unacknowledged;
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
-    this.#writer = new WindowWriter(views, QUEUED_BYTES_MAX);
+    this.#writer = new WindowWriter(views, QUEUE.highBytes);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#onLost = onLost;
   }
 
-  /** Takes a greeted connection, the first or the next; `greetingBytes` is what the greeting took, both ways. */
-  attach(socket: Socket, hello: MessageOf<'HELLO'>, greetingBytes: number): void {
+  /** Takes a greeted connection, the first or the next. */
+  attach(connection: Connection, hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'>): void {
     // A destination that comes again has lost its old connection, whether or not that is known here.
     this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
     this.#connections++;
-    this.#controlBytes += greetingBytes;
+    this.#controlBytes += connection.greetingBytes;
     this.#hello = hello;
-    const reader = new FrameReader(['ROUND_PLACED']);
     let fail: (error: MicrostunError) => void = () => undefined;
     const lost = new Promise<never>((_resolve, reject) => {
       fail = reject;
     });
     lost.catch(() => undefined);
-    const connection: Connection = { socket, reader, lost };
-    this.#connection = connection;
-    const lose = (error: MicrostunError): void => {
-      fail(error);
-      if (this.#connection === connection) this.#drop(error, true);
-    };
-    socket.on('error', (error) => {
-      lose(
-        new MicrostunError('CONNECTION_LOST', `a page connection was lost: ${messageOf(error)}`, {
-          cause: error,
-        }),
-      );
+    this.#line = { connection, lost };
+    this.#failLine = fail;
+    const reader = new FrameReader(['ROUND_PLACED']);
+    connection.own({
+      names: NAMES,
+      reads: {
+        take: (chunk) => {
+          for (const frame of reader.consume(chunk)) this.#receive(frame);
+        },
+      },
+      lost: (error) => {
+        this.#drop(asConnectionLost(error), true);
+      },
     });
-    socket.on('close', () => {
-      lose(new MicrostunError('CONNECTION_LOST', 'a page connection was closed by the destination'));
-    });
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        for (const frame of reader.consume(chunk)) this.#receive(frame);
-      } catch (error) {
-        // Damaged bytes end the connection and not the round: it goes on over the next one.
-        lose(
-          new MicrostunError('CONNECTION_LOST', `a page connection was given up: ${messageOf(error)}`, {
-            cause: error,
-          }),
-        );
-      }
-    });
-    socket.resume();
     this.#attached?.();
   }
 
   #drop(error: MicrostunError, tells: boolean): void {
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    this.#connection = undefined;
-    this.#closedSocketBytes += connection.socket.bytesWritten + connection.socket.bytesRead;
-    connection.socket.destroy();
+    const line = this.#line;
+    if (line === undefined) return;
+    this.#line = undefined;
+    this.#closedSocketBytes += line.connection.carriedBytes;
+    line.connection.destroy();
+    this.#failLine(error);
     if (tells) this.#onLost(error);
   }
 
@@ -176,16 +162,15 @@ export class Copier {
   // kernel takes is no measure of that: behind megabytes that it holds, a slow link lives on while it takes nothing.
   #watchForStall(): NodeJS.Timeout {
     const watch = new ConnectionWatch();
-    let watched: Socket | undefined;
+    let watched: Connection | undefined;
     return setInterval(() => {
-      const socket = this.#connection?.socket;
-      if (socket !== watched) watch.begin();
-      watched = socket;
-      const counts = socket && {
-        taken: socket.bytesWritten - socket.writableLength,
-        unacknowledged: this.#unacknowledged(socket),
-      };
-      if (watch.isStill(monotonicUs() / 1000, counts)) socket?.destroy();
+      const connection = this.#line?.connection;
+      if (connection !== watched) watch.begin();
+      watched = connection;
+      if (watch.isStill(monotonicUs() / 1000, connection?.counts)) {
+        const why = 'the destination acknowledges nothing on a page connection';
+        connection?.giveUp(new MicrostunError('CONNECTION_LOST', why));
+      }
     }, LOOK_MS);
   }
 
@@ -206,7 +191,7 @@ export class Copier {
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
-      const connection = await this.#connected();
+      const line = await this.#connected();
       try {
         while (next.window < this.#views.regionCount) {
           // A window that has begun is ended: its pages leave the dirty bitmap together.
@@ -228,14 +213,14 @@ export class Copier {
           const { sentPages, zeroPages, frameBytes } = frame;
           sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
           this.#pieces.noteWritten(sentPages);
-          await this.#write(connection, frame.parts);
+          await this.#write(line, frame.parts);
           progress.count(sentPages + zeroPages, frameBytes);
         }
         const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
         const end = encodeMark('ROUND_END', round, pages);
         const placed = this.#awaitPlaced(round, pages);
-        await this.#write(connection, [end]);
-        await Promise.race([placed, connection.lost]);
+        await this.#write(line, [end]);
+        await Promise.race([placed, line.lost]);
         return share(sentAgainFramingBytes + end.length);
       } catch (error) {
         if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
@@ -273,31 +258,30 @@ export class Copier {
   }
 
   get bytes(): ConnectionBytes {
-    const socket = this.#connection?.socket;
     return {
       control: this.#controlBytes,
-      socket: this.#closedSocketBytes + (socket === undefined ? 0 : socket.bytesWritten + socket.bytesRead),
+      socket: this.#closedSocketBytes + (this.#line?.connection.carriedBytes ?? 0),
       cuts: Math.max(0, this.#connections - 1),
     };
   }
 
   /** Bytes that the kernel took or brought, over all connections: what does not change does not move. */
   get movedBytes(): number {
-    const socket = this.#connection?.socket;
-    const open = socket === undefined ? 0 : socket.bytesWritten - socket.writableLength + socket.bytesRead;
+    const connection = this.#line?.connection;
+    const open = connection === undefined ? 0 : connection.carriedBytes - connection.queuedBytes;
     return this.#closedSocketBytes + open;
   }
 
   /** Says no more; the connection ends in order. */
   end(): void {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    if (connection !== undefined) endSocket(connection.socket);
+    const line = this.#line;
+    this.#line = undefined;
+    line?.connection.end();
   }
 
-  async #connected(): Promise<Connection> {
+  async #connected(): Promise<Line> {
     for (;;) {
-      if (this.#connection !== undefined) return this.#connection;
+      if (this.#line !== undefined) return this.#line;
       await new Promise<void>((resolve) => {
         this.#attached = resolve;
       });
@@ -305,32 +289,21 @@ export class Copier {
   }
 
   // Piece by piece as the bandwidth allows. A connection that is lost meanwhile has told so.
-  async #writePaced({ socket, lost }: Connection, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
+  async #writePaced({ connection, lost }: Line, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
     for (const piece of piecesOf(parts, pacer.pieceBytes)) {
       await Promise.race([pacer.take(piece.length), lost]);
-      if (socket.destroyed) await lost;
-      socket.write(piece);
+      if (!connection.isOpen) await lost;
+      connection.write([piece]);
     }
   }
 
-  // One writev a window; waits while more than QUEUED_BYTES_MAX are queued.
-  async #write(connection: Connection, parts: readonly Uint8Array[]): Promise<void> {
-    const { socket, lost } = connection;
-    if (socket.destroyed) await lost;
-    if (this.#pacer !== undefined) await this.#writePaced(connection, parts, this.#pacer);
-    else {
-      socket.cork();
-      for (const part of parts) socket.write(part);
-      socket.uncork();
-    }
-    while (socket.writableLength > QUEUED_BYTES_MAX) {
-      await Promise.race([
-        lost,
-        new Promise<void>((resolve) => {
-          socket.once('drain', resolve);
-        }),
-      ]);
-    }
+  // One writev a window. A connection that takes nothing any more is lost, or will be by the time it is closed.
+  async #write(line: Line, parts: readonly Uint8Array[]): Promise<void> {
+    const { connection, lost } = line;
+    if (!connection.isOpen) await lost;
+    if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer);
+    else connection.write(parts);
+    if (connection.queuedBytes > QUEUE.highBytes) await Promise.race([lost, connection.room(QUEUE)]);
   }
 
   #awaitPlaced(round: number, pages: number): Promise<void> {
@@ -357,6 +330,14 @@ export class Copier {
     this.#placed = undefined;
     placed(...decodeMark(body));
   }
+}
+
+// Damaged bytes end the connection and not the round: it goes on over the next one.
+function asConnectionLost(error: MicrostunError): MicrostunError {
+  if (error.code === 'CONNECTION_LOST') return error;
+  return new MicrostunError('CONNECTION_LOST', `a page connection was given up: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function sum<T>(items: readonly T[], pick: (item: T) => number): number {

@@ -1,21 +1,25 @@
-// A connection that carries messages: the control connection, and the greetings of the others.
-// Knows frames and one socket; what messages mean is the state machines' business.
-import type { Socket } from 'node:net';
+// A connection that carries messages: a control connection, or one that is only told how its migration ended.
+// Knows frames and one connection; what messages mean is the state machines' business.
 import { monotonicUs } from '../clock.js';
-import { MicrostunError, ProtocolError, asMicrostunError, messageOf } from '../errors.js';
+import { asMicrostunError, MicrostunError, ProtocolError } from '../errors.js';
 import { after } from '../timers.js';
+import type { Connection, ConnectionNames, WaterMarks } from './connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from './frames.js';
 import { decodeMessage, encodeMessage, messageNames, type Message } from './messages.js';
 import type { ControlConnection, ControlEvents, UnclaimedConnection } from './control.js';
-import { endSocket, peerHostOf } from './sockets.js';
 
 /** Pause between signs of life, and how long a peer may go without one. */
 export const HEARTBEAT_MS = 1000;
 export const SILENCE_MS_MAX = 5000;
 const LOOKS_A_SILENCE = 4;
 
-/** Bytes that the peer was sent and has not taken, beyond which nothing more of it is read: it may only ask, not read. */
-const QUEUED_BYTES_MAX = 1 << 20;
+/**
+ * Bytes that the peer was sent and has not taken: while there are more, nothing more of it is read, lest it only ask
+ * and never read.
+ */
+const ANSWERS: WaterMarks = { highBytes: 1 << 20, lowBytes: 1 << 18 };
+
+const NAMES: ConnectionNames = { own: 'the connection', peer: 'the peer' };
 
 /** Messages that are told in one turn of the event loop, so that their answers are counted before more are told. */
 const MESSAGES_A_TURN_MAX = 16;
@@ -24,8 +28,8 @@ const MESSAGES_A_TURN_MAX = 16;
 const BACKLOG_MAX = 64;
 const BACKLOG_PAUSE_MS = 5;
 
-export class Channel implements ControlConnection {
-  readonly socket: Socket;
+export class MessageConnection implements ControlConnection {
+  readonly #connection: Connection;
   readonly #reader = new FrameReader(messageNames);
   readonly #events: ControlEvents;
   #isClosed = false;
@@ -38,29 +42,27 @@ export class Channel implements ControlConnection {
   /** Bytes of whole frames that came in. */
   receivedBytes = 0;
 
-  constructor(socket: Socket, events: ControlEvents) {
-    this.socket = socket;
+  constructor(connection: Connection, events: ControlEvents) {
+    this.#connection = connection;
     this.#events = events;
-    socket.on('data', this.#onData);
-    socket.on('error', this.#onError);
-    socket.on('close', this.#onClose);
-    // One that was lost before it had an owner tells nobody any more.
-    if (socket.destroyed) setImmediate(this.#onClose);
+    connection.own({
+      names: NAMES,
+      reads: { take: this.#take },
+      lost: (error) => {
+        this.#finish(error);
+      },
+      closed: this.#onClosed,
+    });
   }
 
   /**
-   * Queues a message; answers its bytes on the wire and when the first of them was given to the socket. Sends nothing
-   * once the channel is closed.
+   * Queues a message; answers its bytes on the wire and when the first of them was given to the connection. Sends
+   * nothing once it is closed: what a connection does not take must not be counted.
    */
   send(message: Message): { readonly bytes: number; readonly sentAt: number } {
     const parts = encodeMessage(message);
     const sentAt = monotonicUs();
-    // A socket whose peer has hung up takes nothing more, and what it does not take must not be counted.
-    if (this.#isClosed || !this.socket.writable) return { bytes: 0, sentAt };
-    this.socket.cork();
-    for (const part of parts) this.socket.write(part);
-    this.socket.uncork();
-    return { bytes: parts.reduce((total, part) => total + part.byteLength, 0), sentAt };
+    return { bytes: this.#isClosed ? 0 : this.#connection.write(parts), sentAt };
   }
 
   /**
@@ -71,56 +73,52 @@ export class Channel implements ControlConnection {
     this.#isSilentFor = 0;
     this.#watch = setInterval(() => {
       if (++this.#isSilentFor <= LOOKS_A_SILENCE) return;
-      this.#finish(new MicrostunError('CONNECTION_LOST', `the peer said nothing for ${ms / 1000} s`));
-      this.socket.destroy();
+      this.#connection.giveUp(
+        new MicrostunError('CONNECTION_LOST', `the peer said nothing for ${ms / 1000} s`),
+      );
     }, ms / LOOKS_A_SILENCE);
   }
 
   /** Sends what is queued and closes; the peer sees an orderly end, and is not waited for without end. */
   end(): void {
     this.#finish(undefined);
-    endSocket(this.socket);
+    this.#connection.end();
   }
 
   /** Closes at once. */
   destroy(): void {
     this.#finish(undefined);
-    this.socket.destroy();
+    this.#connection.destroy();
   }
 
   get isDestroyed(): boolean {
-    return this.socket.destroyed;
+    return this.#connection.isDestroyed;
   }
 
   get queuedBytes(): number {
-    return this.socket.writableLength;
+    return this.#connection.queuedBytes;
   }
 
   get carriedBytes(): number {
-    return this.socket.bytesWritten + this.socket.bytesRead;
+    return this.#connection.carriedBytes;
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#isClosed) return;
+  readonly #take = (chunk: Buffer): void => {
     const receivedAt = monotonicUs();
     this.#isSilentFor = 0;
-    try {
-      for (const frame of this.#reader.consume(chunk)) {
-        this.receivedBytes += FRAME_HEADER_BYTES + frame.body.length;
-        this.#untold.push({ frame, receivedAt });
-      }
-      if (!this.#isHeldUp) this.#tell();
-    } catch (error) {
-      this.#giveUp(error);
+    for (const frame of this.#reader.consume(chunk)) {
+      this.receivedBytes += FRAME_HEADER_BYTES + frame.body.length;
+      this.#untold.push({ frame, receivedAt });
     }
+    if (!this.#isHeldUp) this.#tell();
   };
 
   // Tells what came, so much of it a turn, while the peer takes its answers and the owner keeps up; else reads no more.
   #tell(): void {
     for (let told = 0; told < MESSAGES_A_TURN_MAX; told++) {
-      if (this.socket.writableLength > QUEUED_BYTES_MAX) {
+      if (this.#connection.queuedBytes > ANSWERS.highBytes) {
         this.#holdUp();
-        this.socket.once('drain', this.#goOn);
+        void this.#connection.room(ANSWERS).then(this.#goOn);
         return;
       }
       if ((this.#events.backlog?.() ?? 0) > BACKLOG_MAX) {
@@ -147,38 +145,25 @@ export class Channel implements ControlConnection {
 
   #holdUp(): void {
     this.#isHeldUp = true;
-    this.socket.pause();
+    this.#connection.pause();
   }
 
   readonly #goOn = (): void => {
     if (this.#isClosed) return;
     this.#isHeldUp = false;
-    this.socket.resume();
-    try {
+    this.#connection.resume();
+    this.#connection.attempt(() => {
       this.#tell();
-    } catch (error) {
-      this.#giveUp(error);
-    }
+    });
   };
 
-  #giveUp(error: unknown): void {
-    this.#finish(asMicrostunError(error, 'PROTOCOL'));
-    this.socket.destroy();
-  }
-
-  readonly #onError = (error: Error): void => {
-    this.#finish(
-      new MicrostunError('CONNECTION_LOST', `the connection was lost: ${messageOf(error)}`, { cause: error }),
-    );
-  };
-
-  readonly #onClose = (): void => {
+  readonly #onClosed = (): void => {
     try {
       // What it said before it went counts; no answer to it is kept any more.
       let isMore = true;
       while (isMore) isMore = this.#tellNext();
     } catch (error) {
-      this.#giveUp(error);
+      this.#finish(asMicrostunError(error, 'PROTOCOL'));
     }
     const pending = this.#reader.pendingBytes;
     this.#finish(
@@ -199,17 +184,13 @@ export class Channel implements ControlConnection {
   }
 }
 
-/** A socket that was dialled, or greeted and welcomed, for whoever is to own it as a control connection. */
-export function unclaimed(socket: Socket): UnclaimedConnection {
+/** A connection that was dialled, or greeted and welcomed, for whoever is to own it as a control connection. */
+export function unclaimed(connection: Connection): UnclaimedConnection {
   return {
-    peerHost: peerHostOf(socket),
-    claim: (events) => {
-      const channel = new Channel(socket, events);
-      socket.resume();
-      return channel;
-    },
+    peerHost: connection.peerHost,
+    claim: (events) => new MessageConnection(connection, events),
     drop: () => {
-      socket.destroy();
+      connection.destroy();
     },
   };
 }

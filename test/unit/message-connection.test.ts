@@ -1,10 +1,11 @@
-// The channel over real sockets in one process: what a peer may make it hold, and how it ends.
+// A connection of messages over real sockets in one process: what a peer may make it hold, and how it ends.
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MicrostunError } from '../../src/shared/errors.js';
-import { Channel } from '../../src/shared/wire/channel.js';
+import { Connection } from '../../src/shared/wire/connection.js';
+import { MessageConnection } from '../../src/shared/wire/message-connection.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
 import { ENDED_MS_MAX } from '../../src/shared/wire/sockets.js';
 
@@ -52,12 +53,12 @@ describe('a peer that asks and never reads the answers', () => {
     const answer: Message = { name: 'CANCEL', code: 'CANCELLED', reason: 'r'.repeat(2000) };
     let asked = 0;
     let longestQueue = 0;
-    const channel = new Channel(own, {
+    const control = new MessageConnection(new Connection(own), {
       received: () => {
         asked++;
         // As a state machine does: not in the same breath.
         queueMicrotask(() => {
-          channel.send(answer);
+          control.send(answer);
           longestQueue = Math.max(longestQueue, own.writableLength);
         });
       },
@@ -70,14 +71,14 @@ describe('a peer that asks and never reads the answers', () => {
     await vi.waitFor(() => {
       expect(asked).toBeGreaterThan(askedBefore);
     });
-    channel.destroy();
+    control.destroy();
   });
 });
 
 describe('an owner that does not keep up', () => {
   it('is told of no more than a few messages, and of all of them in order once it does', async () => {
     const untaken: number[] = [];
-    const channel = new Channel(own, {
+    const control = new MessageConnection(new Connection(own), {
       received: ({ message }) => {
         if (message.name === 'PING') untaken.push(message.sentAt);
       },
@@ -92,7 +93,7 @@ describe('an owner that does not keep up', () => {
       taken.push(...untaken.splice(0));
     }
     expect(taken).toEqual(taken.toSorted((a, b) => a - b));
-    channel.destroy();
+    control.destroy();
   });
 });
 
@@ -100,7 +101,7 @@ describe('a peer that says much and leaves', () => {
   it('is heard to its last message before its loss is told', async () => {
     const heard: unknown[] = [];
     let lost: MicrostunError | undefined;
-    new Channel(own, {
+    new MessageConnection(new Connection(own), {
       received: ({ message }) => heard.push(message),
       closed: (error) => {
         lost = error;
@@ -115,37 +116,46 @@ describe('a peer that says much and leaves', () => {
   });
 });
 
-describe('what a channel says it sent', () => {
+describe('what a control connection says it sent', () => {
   const pong: Message = { name: 'PONG', sentAt: 1, answeredAt: 2 };
 
   it('is what its socket took, and nothing of what comes after that was lost or closed', async () => {
     if (own.connecting) await once(own, 'connect');
-    const channel = new Channel(own, { received: () => undefined, closed: () => undefined });
-    const { bytes } = channel.send(pong);
+    const control = new MessageConnection(new Connection(own), {
+      received: () => undefined,
+      closed: () => undefined,
+    });
+    const { bytes } = control.send(pong);
     expect(bytes).toBe(bytesOf(pong).length);
     expect(own.bytesWritten).toBe(bytes);
     // Lost, and nobody has been told yet.
     own.destroy();
-    expect(channel.send(pong).bytes).toBe(0);
-    channel.destroy();
-    expect(channel.send(pong).bytes).toBe(0);
+    expect(control.send(pong).bytes).toBe(0);
+    control.destroy();
+    expect(control.send(pong).bytes).toBe(0);
     expect(own.bytesWritten).toBe(bytes);
   });
 
   it('is nothing once it was ended, though its socket still sends what was queued', () => {
-    const channel = new Channel(own, { received: () => undefined, closed: () => undefined });
-    channel.end();
-    expect(channel.send(pong).bytes).toBe(0);
+    const control = new MessageConnection(new Connection(own), {
+      received: () => undefined,
+      closed: () => undefined,
+    });
+    control.end();
+    expect(control.send(pong).bytes).toBe(0);
     expect(own.bytesWritten).toBe(0);
   });
 });
 
-describe('a channel that was ended', () => {
+describe('a control connection that was ended', () => {
   it('does not wait for a peer that never closes: its socket is destroyed in time', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const channel = new Channel(own, { received: () => undefined, closed: () => undefined });
-    channel.send({ name: 'FAREWELL' });
-    channel.end();
+    const control = new MessageConnection(new Connection(own), {
+      received: () => undefined,
+      closed: () => undefined,
+    });
+    control.send({ name: 'FAREWELL' });
+    control.end();
     peer.resume();
     await once(peer, 'end');
     expect(own.destroyed).toBe(false);
@@ -157,7 +167,7 @@ describe('a channel that was ended', () => {
     own.destroy();
     await once(own, 'close');
     const error = await new Promise((closed) => {
-      new Channel(own, { received: () => undefined, closed });
+      new MessageConnection(new Connection(own), { received: () => undefined, closed });
     });
     expect(error).toMatchObject({ code: 'CONNECTION_LOST' });
   });
@@ -166,13 +176,13 @@ describe('a channel that was ended', () => {
 describe('a peer that is expected to live', () => {
   const LIFE_MS = 200;
   const closings = (): {
-    readonly channel: Channel;
+    readonly control: MessageConnection;
     readonly closed: Promise<MicrostunError | undefined>;
   } => {
     let tell: (error: MicrostunError | undefined) => void;
     const closed = new Promise<MicrostunError | undefined>((resolve) => (tell = resolve));
     return {
-      channel: new Channel(own, {
+      control: new MessageConnection(new Connection(own), {
         received: () => undefined,
         closed: (error) => {
           tell(error);
@@ -183,8 +193,8 @@ describe('a peer that is expected to live', () => {
   };
 
   it('is taken for dead when it says nothing', async () => {
-    const { channel, closed } = closings();
-    channel.expectLife(LIFE_MS);
+    const { control, closed } = closings();
+    control.expectLife(LIFE_MS);
     expect(await closed).toMatchObject({
       code: 'CONNECTION_LOST',
       message: 'the peer said nothing for 0.2 s',
@@ -192,10 +202,10 @@ describe('a peer that is expected to live', () => {
   });
 
   it('is not taken for dead when this process was held up and has not read what it said', async () => {
-    const { channel, closed } = closings();
+    const { control, closed } = closings();
     let end: MicrostunError | undefined | 'none' = 'none';
     void closed.then((error) => (end = error));
-    channel.expectLife(LIFE_MS);
+    control.expectLife(LIFE_MS);
     for (let block = 0; block < 3; block++) {
       peer.write(bytesOf({ name: 'PING', sentAt: 1 }));
       // This thread stands, its timers become due, and the peer's bytes lie in the kernel.
@@ -203,6 +213,6 @@ describe('a peer that is expected to live', () => {
       await nextTurn();
     }
     expect(end).toBe('none');
-    channel.destroy();
+    control.destroy();
   });
 });
