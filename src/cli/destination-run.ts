@@ -1,7 +1,8 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
-import { Destination } from '../destination/node.js';
+import { destinationHere, doorOf } from '../destination/host.js';
+import type { Destination } from '../destination/node.js';
 import { PHASE_LIMITS } from '../destination/states/limits.js';
-import type { IncomingResult } from '../destination/incoming.js';
+import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { createLogger } from './logger.js';
@@ -57,6 +58,7 @@ class DestinationRun {
   readonly #logger;
   readonly #interrupted = new AbortController();
   readonly #destination: Destination;
+  readonly #door;
   #report: (result: IncomingResult) => void = () => undefined;
   #hopsLeft: number;
   readonly #forwarded: (MigrationReport | FailureReport)[] = [];
@@ -74,7 +76,7 @@ class DestinationRun {
         standardError.say(line);
       },
     });
-    this.#destination = new Destination(
+    this.#destination = destinationHere(
       {
         limits: {
           // Longer than the source tries: who gives up first, decides.
@@ -100,6 +102,7 @@ class DestinationRun {
         this.#report(result);
       },
     );
+    this.#door = doorOf(this.#destination, this.#logger);
   }
 
   async run(listen: Address): Promise<number> {
@@ -113,7 +116,7 @@ class DestinationRun {
       this.#cancel('the parent process is gone');
     });
     try {
-      const address = await this.#destination.listen(listen);
+      const address = await this.#door.open(listen);
       this.#progress.say(`listening on ${formatAddress(address)}`);
       process.send?.({ listening: address } satisfies ListeningNotice);
       for (;;) {
@@ -123,7 +126,7 @@ class DestinationRun {
       }
     } finally {
       unlisten();
-      this.#destination.close();
+      this.#door.close();
       if (process.connected) process.disconnect();
     }
   }

@@ -1,51 +1,55 @@
-// The destination node's front door: listens for control connections and leads each to its migration.
-// Takes one guest at a time; a refused or cancelled migration frees the place for the next.
+// The destination node's reception: leads each control connection to its migration, and remembers what was answered.
+// Takes one guest at a time; a refused or cancelled migration frees the place for the next. Knows no socket.
 import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';
-import { unclaimed } from '../shared/wire/message-connection.js';
-import { Door, type Caller } from '../shared/wire/door.js';
-import type { Message } from '../shared/wire/messages.js';
-import type { Address } from '../shared/wire/sockets.js';
-import { AnswerBook } from './states/answer-book.js';
-import { admit, type Admission } from './door.js';
-import { IncomingMigration, type IncomingOptions, type IncomingResult } from './incoming.js';
+import type { GuestMachine } from '../shared/guest/machine.js';
+import type { UnclaimedConnection } from '../shared/wire/control.js';
+import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import type { admit } from './door.js';
+import { type Admission } from './door.js';
+import type { IncomingMachine } from './hands.js';
+import type { IncomingMigration } from './incoming.js';
+import type { IncomingResult } from './result.js';
+import type { AnswerBook } from './states/answer-book.js';
 
-export class Destination {
-  readonly #options: IncomingOptions;
-  readonly #logger: Logger;
-  readonly #door: Door;
-  #current: IncomingMigration | undefined;
+/** A connection that has greeted, before it is welcome. */
+export interface Greeted {
+  readonly hello: MessageOf<'HELLO'>;
+  /** Whether it went away while it waited. */
+  readonly isGone: boolean;
+  /** Takes it in. */
+  welcome(): UnclaimedConnection;
+  /** Declines it; it is hung up on. */
+  refuse(code: RefusalCode, reason: string): void;
+  /** Declines it after a welcome, so that it knows which process it is that refuses. */
+  welcomeAndRefuse(code: RefusalCode, reason: string): void;
+  /** Says what there is to say, once. */
+  welcomeAndTell(messages: readonly Message[]): void;
+}
+
+export interface DestinationParts<Machine extends IncomingMachine> {
+  /** Makes the migration that takes the place. */
+  begin(migrationId: string): IncomingMigration<Machine>;
+  /** Hears of each migration's end; after one whose guest runs here, all others are refused. */
+  ended(result: IncomingResult<Machine>, migration: IncomingMigration<Machine>): void;
+  /** What is remembered of migrations that have ended: it is said again to a source that asks. */
+  readonly answers: Pick<AnswerBook, 'remember' | 'find'>;
+  /** What decides. */
+  readonly admit: typeof admit;
+  readonly logger: Logger;
+}
+
+export class Destination<Machine extends IncomingMachine = GuestMachine> {
+  readonly #parts: DestinationParts<Machine>;
+  #current: IncomingMigration<Machine> | undefined;
   /** Settles when the current migration has ended. */
   #ended: Promise<void> = Promise.resolve();
-  /** Migrations that have ended are remembered: what was answered is said again to a source that asks. */
-  readonly #answered = new AnswerBook();
-  readonly #onEnded: (result: IncomingResult, migration: IncomingMigration) => void;
 
-  /** `onEnded` hears of each migration's end; after one whose guest runs here, all others are refused. */
-  constructor(
-    options: IncomingOptions,
-    onEnded: (result: IncomingResult, migration: IncomingMigration) => void,
-  ) {
-    this.#options = options;
-    this.#logger = options.logger;
-    this.#onEnded = onEnded;
-    this.#door = new Door({
-      called: (caller) => this.#hear(caller),
-      dropped: (error, from) => {
-        this.#logger.warn({ from }, `a connection was dropped: ${error.message}`);
-      },
-    });
+  constructor(parts: DestinationParts<Machine>) {
+    this.#parts = parts;
   }
 
-  /**
-   * Starts listening; answers where.
-   * @throws MicrostunError LISTEN_FAILED.
-   */
-  listen(where: Address): Promise<Address> {
-    return this.#door.open(where);
-  }
-
-  get migration(): IncomingMigration | undefined {
+  get migration(): IncomingMigration<Machine> | undefined {
     return this.#current;
   }
 
@@ -58,11 +62,8 @@ export class Destination {
     this.#current?.cancel(reason);
   }
 
-  close(): void {
-    this.#door.close();
-  }
-
-  async #hear(caller: Caller): Promise<void> {
+  /** Somebody has greeted: is led to its migration, refused, or told; perhaps once the one before it has ended. */
+  async hear(caller: Greeted): Promise<void> {
     const { role, migrationId, welcomedBy } = caller.hello;
     if (role !== 'control') {
       caller.refuse('PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
@@ -81,10 +82,10 @@ export class Destination {
         caller.welcomeAndTell(this.#answersTo(migrationId) ?? []);
         return;
       case 'begin':
-        this.#begin(migrationId).attach(unclaimed(caller.welcome()));
+        this.#begin(migrationId).attach(caller.welcome());
         return;
       case 'attach':
-        this.#current?.attach(unclaimed(caller.welcome()));
+        this.#current?.attach(caller.welcome());
         return;
       case 'forgotten':
         caller.welcomeAndRefuse(
@@ -105,7 +106,7 @@ export class Destination {
 
   #admit(migrationId: string, welcomedBy: string): Admission {
     const current = this.#current;
-    return admit(
+    return this.#parts.admit(
       {
         isAnswered: this.#answersTo(migrationId) !== undefined,
         current: current && {
@@ -120,21 +121,21 @@ export class Destination {
   // One that has ended hears nobody any more; it is remembered once all that it had is closed, which takes seconds.
   #answersTo(migrationId: string): readonly Message[] | undefined {
     const current = this.#current;
-    const hasEnded = current?.id === migrationId && current.state === 'ended';
-    return this.#answered.find(migrationId) ?? (hasEnded ? current.lastMessages : undefined);
+    const hasEnded = current?.id === migrationId && current.phase === 'ended';
+    return this.#parts.answers.find(migrationId) ?? (hasEnded ? current.lastMessages : undefined);
   }
 
-  #begin(migrationId: string): IncomingMigration {
-    const migration = new IncomingMigration(migrationId, this.#options);
+  #begin(migrationId: string): IncomingMigration<Machine> {
+    const migration = this.#parts.begin(migrationId);
     this.#current = migration;
     this.#ended = migration.run().then(
       (result) => {
-        this.#answered.remember(migrationId, migration.lastMessages);
+        this.#parts.answers.remember(migrationId, migration.lastMessages);
         if (result.kind === 'refused') this.#current = undefined;
-        this.#onEnded(result, migration);
+        this.#parts.ended(result, migration);
       },
       (error: unknown) => {
-        this.#logger.fatal({ error }, 'the migration failed');
+        this.#parts.logger.fatal({ error }, 'the migration failed');
         throw error;
       },
     );

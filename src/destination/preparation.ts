@@ -1,33 +1,18 @@
 // The preparation of a place for a guest: its machine, receivers and fetcher, made one after the other. Whatever it has
 // made is closed when the end comes, at whichever of its awaits that is. Decides nothing; what happens are events.
-import { monotonicUs } from '../shared/clock.js';
 import { Belongings } from '../shared/belongings.js';
 import type { MicrostunError } from '../shared/errors.js';
-import type { GuestSpec } from '../shared/guest/guest-program.js';
-import { GuestMachine } from '../shared/guest/machine.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import { Fetcher, type FetcherEvents } from './faults/fetcher.js';
-import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
-
-/** What it is made of; a test gives parts that it holds in its hand. */
-export interface PreparationParts {
-  machine(spec: GuestSpec, failed: (error: MicrostunError) => void): GuestMachine;
-  receivers(
-    machine: GuestMachine,
-    host: string,
-    ports: readonly number[],
-    id: string,
-    events: ReceiverEvents,
-  ): ReceiverPool;
-  fetcher(machine: GuestMachine, host: string, port: number, id: string, events: FetcherEvents): Fetcher;
-}
-
-export const realParts: PreparationParts = {
-  machine: (spec, failed) => new GuestMachine(spec, { failed }),
-  receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
-  fetcher: (machine, host, port, id, events) => new Fetcher(machine, { host, port }, id, events),
-};
+import type { FetcherEvents } from './faults/fetcher.js';
+import type {
+  IncomingFetcher,
+  IncomingHands,
+  IncomingMachine,
+  IncomingPages,
+  IncomingReceivers,
+} from './hands.js';
+import type { ReceiverEvents } from './pages/receivers.js';
 
 export interface PreparationEvents {
   readonly receivers: Omit<ReceiverEvents, 'touched'>;
@@ -39,57 +24,60 @@ export interface PreparationEvents {
   sampled(samples: Float64Array): void;
 }
 
-export class Preparation {
-  readonly #parts: PreparationParts;
+/** Whoever makes what a place consists of. */
+export type PlaceMakers<Machine extends IncomingMachine> = Pick<
+  IncomingHands<Machine>,
+  'machine' | 'pages' | 'receivers' | 'fetcher'
+>;
+
+/** A place for a guest: its vCPUs are parked, its memory touched, and its source connected for pages and faults. */
+export interface Place<Machine extends IncomingMachine> {
+  readonly machine: Machine;
+  readonly pages: IncomingPages;
+  readonly receivers: IncomingReceivers;
+  readonly fetcher: IncomingFetcher;
+}
+
+export class Preparation<Machine extends IncomingMachine> {
+  readonly #makers: PlaceMakers<Machine>;
   readonly #events: PreparationEvents;
   /** All but the machine: a guest that came goes on without them. */
   readonly #helpers = new Belongings();
   readonly #guest = new Belongings();
   #setUp: Promise<unknown> = Promise.resolve();
-  #machine: GuestMachine | undefined;
-  #receivers: ReceiverPool | undefined;
-  #fetcher: Fetcher | undefined;
+  #receivers: IncomingReceivers | undefined;
+  #fetcher: IncomingFetcher | undefined;
 
-  constructor(events: PreparationEvents, parts: PreparationParts = realParts) {
+  constructor(events: PreparationEvents, makers: PlaceMakers<Machine>) {
     this.#events = events;
-    this.#parts = parts;
-  }
-
-  /** Once it is made. */
-  get machine(): GuestMachine | undefined {
-    return this.#machine;
-  }
-
-  get receivers(): ReceiverPool | undefined {
-    return this.#receivers;
-  }
-
-  get fetcher(): Fetcher | undefined {
-    return this.#fetcher;
+    this.#makers = makers;
   }
 
   /**
-   * Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial; answers how long it took,
-   * in milliseconds.
+   * Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
    * @throws MicrostunError what failed, or CANCELLED when the end came meanwhile.
    */
-  run(prepare: MessageOf<'PREPARE'>, sourceHost: string, id: string): Promise<number> {
+  run(prepare: MessageOf<'PREPARE'>, sourceHost: string, id: string): Promise<Place<Machine>> {
     const setUp = this.#prepare(prepare, sourceHost, id);
     this.#setUp = setUp;
     return setUp;
+  }
+
+  /** Dials again what was lost of what there is so far. */
+  reconnect(): void {
+    this.#receivers?.reconnect();
+    this.#fetcher?.reconnect();
   }
 
   async #prepare(
     { guest, pagePorts, faultPort }: MessageOf<'PREPARE'>,
     sourceHost: string,
     id: string,
-  ): Promise<number> {
-    const from = monotonicUs();
-    const made = this.#parts.machine(guest, (error) => {
+  ): Promise<Place<Machine>> {
+    const made = this.#makers.machine(guest, (error) => {
       this.#events.failed(error);
     });
     const machine = this.#guest.own(made, (one) => one.close());
-    this.#machine = machine;
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
     machine.prepareSampling(
@@ -102,29 +90,53 @@ export class Preparation {
       },
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
-    await this.#helpers.wait(
-      new Promise<void>((touched) => {
-        const events = { ...this.#events.receivers, touched };
-        const receivers = this.#parts.receivers(machine, sourceHost, pagePorts, id, events);
-        this.#receivers = this.#helpers.own(receivers, (one) => one.close());
-        receivers.start();
-      }),
-    );
-    // A guest that runs before its faults can be answered waits for the push to bring its pages.
-    await this.#helpers.wait(
-      new Promise<void>((resolve) => {
-        const { fetcher: events } = this.#events;
-        const fetcher = this.#parts.fetcher(machine, sourceHost, faultPort, id, {
-          ...events,
-          connected: () => {
-            events.connected();
-            resolve();
-          },
-        });
-        this.#fetcher = this.#helpers.own(fetcher, (one) => one.close());
-      }),
-    );
-    return (monotonicUs() - from) / 1000;
+    const receivers = await this.#makeReceivers(machine, sourceHost, pagePorts, id);
+    const fetcher = await this.#makeFetcher(machine, sourceHost, faultPort, id);
+    return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
+  }
+
+  /** Resolves once they have touched all of memory. */
+  async #makeReceivers(
+    machine: Machine,
+    host: string,
+    ports: readonly number[],
+    id: string,
+  ): Promise<IncomingReceivers> {
+    let touched = (): void => undefined;
+    const areReady = new Promise<void>((resolve) => {
+      touched = resolve;
+    });
+    const made = this.#makers.receivers(machine, host, ports, id, {
+      ...this.#events.receivers,
+      touched: () => {
+        touched();
+      },
+    });
+    const receivers = this.#helpers.own(made, (one) => one.close());
+    this.#receivers = receivers;
+    receivers.start();
+    await this.#helpers.wait(areReady);
+    return receivers;
+  }
+
+  /** Resolves once it is connected: a guest that ran before its faults can be answered would wait for the push. */
+  async #makeFetcher(machine: Machine, host: string, port: number, id: string): Promise<IncomingFetcher> {
+    const { fetcher: events } = this.#events;
+    let connected = (): void => undefined;
+    const isReady = new Promise<void>((resolve) => {
+      connected = resolve;
+    });
+    const made = this.#makers.fetcher(machine, host, port, id, {
+      ...events,
+      connected: () => {
+        events.connected();
+        connected();
+      },
+    });
+    const fetcher = this.#helpers.own(made, (one) => one.close());
+    this.#fetcher = fetcher;
+    await this.#helpers.wait(isReady);
+    return fetcher;
   }
 
   /**

@@ -100,7 +100,7 @@ export class HandOverRehearsal {
       if (message.name !== 'HAND_OVER') return;
       state = stepIncoming(noLimits, state, { kind: 'received', message, receivedAt: 1.5 }).state;
       const { lacking, lackingPages } = checkHandOver(guest, message);
-      const validated = { validationMs: 0.5, lackingPages };
+      const validated = { lacking, lackingPages, receivedAt: 1.5, validatedAt: 2 };
       state = stepIncoming(noLimits, state, { kind: 'validated', validated }).state;
       // A pre-copy compares its last round before it resumes.
       if (gate.shut()) checkLastRound(lacking, lacking);
@@ -117,7 +117,7 @@ export class HandOverRehearsal {
         answeredAt: 2.5,
         firstSliceAt: message.registers.map(() => 1.5),
       };
-      stepIncoming(noLimits, state, { kind: 'resumed', answer });
+      stepIncoming(noLimits, state, { kind: 'resumed', resumedAt: 2.5, answer });
       encodeMessage(answer);
     }
   }

@@ -2,9 +2,11 @@
 // workers. Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
 import { Timers } from '../../src/shared/timers.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import type {
   IncomingEffect,
+  FaultSummary,
   IncomingEvent,
   IncomingStep,
   TimerName,
@@ -42,16 +44,13 @@ const SILENCE_MS_MAX = 300;
 const USER_MS_MAX = 1000;
 const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
 const FAILED = new MicrostunError('GUEST_FAILED', 'the guest failed');
-const ARRIVED: MessageOf<'ARRIVED'> = {
-  name: 'ARRIVED',
-  pushedPages: 0,
-  fetchedPages: 0,
+const NO_PAGES = new PageBitmap(1);
+const FAULTS: FaultSummary = {
   remotePageFaults: 0,
   latencyP50Us: 0,
   latencyP99Us: 0,
   latencyMaxUs: 0,
   latencyBuckets: [],
-  durationMs: 0,
 };
 const RESUMED: MessageOf<'RESUMED'> = {
   name: 'RESUMED',
@@ -221,7 +220,12 @@ export class SimulatedReception {
       case 'validate': {
         const [high, low] = effect.handOver.bitmap;
         this.#lackingPages = (high! << 8) | low!;
-        const validated = { validationMs: 0, lackingPages: this.#lackingPages };
+        const validated = {
+          lacking: NO_PAGES,
+          lackingPages: this.#lackingPages,
+          receivedAt: 0,
+          validatedAt: 0,
+        };
         this.#process.after(chance.isTrue(0.5) ? 0 : chance.delay(5), () => {
           this.on(
             chance.isTrue(this.#options.failureShare)
@@ -242,7 +246,7 @@ export class SimulatedReception {
         return;
       case 'settle':
         this.#process.after(this.#workMs(), () => {
-          this.on({ kind: 'settled', answer: ARRIVED });
+          this.on({ kind: 'settled', settledAt: 0, fetchedPages: this.#lackingPages, faults: FAULTS });
         });
         return;
       case 'report-source':
@@ -301,7 +305,7 @@ export class SimulatedReception {
       });
     }
     this.#process.after(this.#workMs(), () => {
-      this.on({ kind: 'resumed', answer: RESUMED });
+      this.on({ kind: 'resumed', resumedAt: 0, answer: RESUMED });
       this.#tellSamples();
     });
   }

@@ -2,10 +2,11 @@
 import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Destination } from '../../src/destination/node.js';
-import type { PreparationParts } from '../../src/destination/preparation.js';
+import { hostHands } from '../../src/destination/hands.js';
+import { destinationHere, doorOf } from '../../src/destination/host.js';
 import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
+import type { Door } from '../../src/shared/wire/door.js';
 import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {
   decodeMessage,
@@ -52,16 +53,18 @@ function greet(port: number, last: MessageName, says: readonly Message[]): Promi
 describe('a source whose migration was refused', () => {
   it('hears so when it comes back, although what was prepared is not closed yet', async () => {
     let closed: () => void = () => undefined;
-    const parts = {
+    const logger = pino({ enabled: false });
+    const hands = {
+      ...hostHands,
       machine: () =>
         ({
           // It is never ready, and its threads take their time to end.
           start: () => new Promise<void>(() => undefined),
           close: () => new Promise<void>((resolve) => (closed = resolve)),
         }) as unknown as GuestMachine,
-    } as unknown as PreparationParts;
+    };
     await new Promise<void>((resolve, reject) => {
-      const destination = new Destination(
+      const destination = destinationHere(
         {
           limits: {
             controlLostMs: 1000,
@@ -73,20 +76,21 @@ describe('a source whose migration was refused', () => {
             phases: PHASE_LIMITS,
           },
           room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
-          logger: pino({ enabled: false }),
-          parts,
+          logger,
         },
         () => {
           resolve();
         },
+        hands,
       );
+      const door = doorOf(destination, logger);
       close = () => {
-        destination.close();
+        door.close();
       };
-      talkTo(destination).catch(reject);
+      talkTo(door).catch(reject);
     });
-    async function talkTo(destination: Destination): Promise<void> {
-      const { port } = await destination.listen({ host: '127.0.0.1', port: 0 });
+    async function talkTo(door: Door): Promise<void> {
+      const { port } = await door.open({ host: '127.0.0.1', port: 0 });
       const [cancel] = examples.CANCEL;
       await greet(port, 'REFUSAL', [examples.PREPARE[0], cancel]);
       expect(await greet(port, 'REFUSAL', [])).toEqual(['WELCOME', 'REFUSAL']);

@@ -5,6 +5,7 @@ import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { examples } from './message-examples.js';
 
 const limits: IncomingLimits = {
@@ -32,18 +33,23 @@ const states = {
     name: 'placing',
     ...common,
     handOver,
-    validated: { validationMs: 0, lackingPages: 7 },
+    validated: { lacking: new PageBitmap(7), lackingPages: 7, receivedAt: 0, validatedAt: 0 },
     isConfirming: false,
   },
-  resuming: { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false, wait: 'patient' },
-  running: { name: 'running', prepare, answers, haveAllArrived: false, isWhole: false, wait: 'patient' },
+  resuming: { name: 'resuming', prepare, pages: { name: 'lacking', lackedPages: 7, wait: 'patient' } },
+  running: {
+    name: 'running',
+    prepare,
+    answers,
+    resumedAt: 0,
+    pages: { name: 'lacking', lackedPages: 7, wait: 'patient' },
+  },
   whole: {
     name: 'running',
     prepare: { ...prepare, audits: false },
     answers,
-    haveAllArrived: true,
-    isWhole: true,
-    wait: 'patient',
+    resumedAt: 0,
+    pages: { name: 'whole' },
   },
   auditing: { name: 'auditing', answers },
   told: { name: 'told', answers },
@@ -160,7 +166,7 @@ describe('a worker that brings pages and fails', () => {
   });
 
   it('ends no guest that is being resumed with all of its pages', () => {
-    const resuming = { ...states.resuming, pagesFollow: false };
+    const resuming = { ...states.resuming, pages: { name: 'whole' } } as const;
     expect(step(resuming, failure)).toEqual({ state: resuming, effects: [] });
   });
 

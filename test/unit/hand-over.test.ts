@@ -1,10 +1,11 @@
 // Both sides' state machines around the hand-over, one step at a time: what the simulation found, or cannot reach.
 import { describe, expect, it } from 'vitest';
-import type { IncomingEvent } from '../../src/destination/states/events.js';
+import type { FaultSummary, IncomingEvent } from '../../src/destination/states/events.js';
 import type { IncomingLimits } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
@@ -25,15 +26,18 @@ const handOver: MessageOf<'HAND_OVER'> = {
   bitmap: new Uint8Array(0),
 };
 
+const FAULTS: FaultSummary = {
+  remotePageFaults: 5,
+  latencyP50Us: 1,
+  latencyP99Us: 2,
+  latencyMaxUs: 3,
+  latencyBuckets: [],
+};
 const ARRIVED: MessageOf<'ARRIVED'> = {
   name: 'ARRIVED',
   pushedPages: 0,
   fetchedPages: 0,
-  remotePageFaults: 0,
-  latencyP50Us: 0,
-  latencyP99Us: 0,
-  latencyMaxUs: 0,
-  latencyBuckets: [],
+  ...FAULTS,
   durationMs: 0,
 };
 
@@ -238,20 +242,18 @@ describe('the destination', () => {
     auditAfterMs: 0,
   };
   const preparing: IncomingState = { name: 'preparing', prepare, arePagesLost: false };
+  const lacking = { name: 'lacking', lackedPages: 7, wait: 'patient' } as const;
   const resuming: IncomingState = {
     name: 'resuming',
     prepare,
-    pagesFollow: true,
-    haveAllArrived: false,
-    wait: 'patient',
+    pages: lacking,
   };
   const running: IncomingState = {
     name: 'running',
     prepare,
     answers: [RESUMED],
-    haveAllArrived: false,
-    isWhole: false,
-    wait: 'patient',
+    resumedAt: 1000,
+    pages: lacking,
   };
   const farewell = { kind: 'arm', timer: 'farewell', ms: limits.farewellMs };
   const step = (state: IncomingState, event: IncomingEvent): ReturnType<typeof stepIncoming> =>
@@ -267,7 +269,10 @@ describe('the destination', () => {
     prepared: { name: 'PREPARED', preparedMs: 1 },
     placed: { round, pages },
   });
-  const validated = { kind: 'validated', validated: { validationMs: 0, lackingPages: 7 } } as const;
+  const validated = {
+    kind: 'validated',
+    validated: { lacking: new PageBitmap(7), lackingPages: 7, receivedAt: 0, validatedAt: 0 },
+  } as const;
   const handedOver = (
     state: IncomingState,
     message: MessageOf<'HAND_OVER'>,
@@ -289,6 +294,8 @@ describe('the destination', () => {
     expect(step(quiet.state, { kind: 'confirmed' }).effects[0]).toEqual({
       kind: 'resume',
       handOver: message,
+      validated: validated.validated,
+      lackingPages: message.pagesFollow ? 7 : 0,
     });
     expect(handedOver(receiving(placed.round, placed.pages), message).effects).toEqual(quiet.effects);
   });
@@ -317,7 +324,7 @@ describe('the destination', () => {
 
   it('settles pages that had all arrived before it knew that the guest runs', () => {
     const early = step(resuming, { kind: 'all-arrived' });
-    expect(step(early.state, { kind: 'resumed', answer: RESUMED }).effects).toContainEqual({
+    expect(step(early.state, { kind: 'resumed', resumedAt: 1000, answer: RESUMED }).effects).toContainEqual({
       kind: 'settle',
     });
   });
@@ -340,7 +347,7 @@ describe('the destination', () => {
   });
 
   it('names no ending while it resumes or settles', () => {
-    const settling: IncomingState = { ...running, haveAllArrived: true };
+    const settling: IncomingState = { ...running, pages: { name: 'settling', lackedPages: 7 } };
     for (const state of [resuming, settling])
       expect(step(state, { kind: 'timer', timer: 'farewell' })).toEqual({ state, effects: [farewell] });
     expect(impatient(running, missed).state).toMatchObject({ outcome: { kind: 'pages-lost' } });
@@ -349,7 +356,7 @@ describe('the destination', () => {
   it('waits on for a source that is away with pages of its guest, and says so once an absence', () => {
     const away = { kind: 'report-source', isAway: true };
     const first = step(running, missed);
-    expect(first.state).toMatchObject({ name: 'running', isWhole: false });
+    expect(first.state).toMatchObject({ name: 'running', pages: { name: 'lacking' } });
     expect(first.effects).toEqual([farewell, away]);
     expect(step(first.state, missed)).toEqual({ state: first.state, effects: [farewell] });
     const lost: IncomingEvent = { kind: 'pages-lost', error };
@@ -364,7 +371,19 @@ describe('the destination', () => {
     const { state } = step(running, missed);
     const arrived = step(state, { kind: 'all-arrived' });
     expect(arrived.effects).toEqual([{ kind: 'settle' }]);
-    const settled = step(arrived.state, { kind: 'settled', answer: ARRIVED });
+    const settled = step(arrived.state, {
+      kind: 'settled',
+      settledAt: 5000,
+      fetchedPages: 3,
+      faults: FAULTS,
+    });
+    expect(settled.effects).toEqual([
+      {
+        kind: 'send',
+        message: { name: 'ARRIVED', pushedPages: 4, fetchedPages: 3, ...FAULTS, durationMs: 4 },
+      },
+      { kind: 'arm', timer: 'phase', ms: limits.phases.leaveMs },
+    ]);
     expect(step(settled.state, missed).state).toMatchObject({ outcome: { kind: 'running' } });
     expect(step(arrived.state, { kind: 'cancel', reason: 'SIGINT' }).state.name).toBe('running');
   });
@@ -376,7 +395,7 @@ describe('the destination', () => {
     const told = step(running, cancel);
     expect(told).toMatchObject({ state: { name: 'running' }, effects: [] });
     expect(step(step(told.state, { kind: 'attached' }).state, missed).state).toMatchObject(lost);
-    const early = step(step(resuming, cancel).state, { kind: 'resumed', answer: RESUMED });
+    const early = step(step(resuming, cancel).state, { kind: 'resumed', resumedAt: 1000, answer: RESUMED });
     expect(step(early.state, missed).state).toMatchObject(lost);
   });
 

@@ -1,8 +1,9 @@
 // The preparation of a place for a guest, in parts that the test holds in its hand: the end may come at each await.
 import { describe, expect, it } from 'vitest';
-import type { Fetcher, FetcherEvents } from '../../src/destination/faults/fetcher.js';
-import { Preparation, type PreparationParts } from '../../src/destination/preparation.js';
-import type { ReceiverEvents, ReceiverPool } from '../../src/destination/pages/receivers.js';
+import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
+import type { IncomingFetcher, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
+import { Preparation, type Place, type PlaceMakers } from '../../src/destination/preparation.js';
+import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { Belongings } from '../../src/shared/belongings.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { whyOf } from '../../src/shared/worker-thread.js';
@@ -12,7 +13,7 @@ const nothing = (): void => undefined;
 const [prepare] = examples.PREPARE;
 
 /** Parts that wait until they are told, and note what is made and closed. */
-class Parts implements PreparationParts {
+class Parts implements PlaceMakers<GuestMachine> {
   readonly made: string[] = [];
   readonly closed: string[] = [];
   readonly events: { receivers?: ReceiverEvents; fetcher?: FetcherEvents } = {};
@@ -49,14 +50,18 @@ class Parts implements PreparationParts {
     } as unknown as GuestMachine;
   }
 
-  receivers(...[, , , , events]: Parameters<PreparationParts['receivers']>): ReceiverPool {
-    this.events.receivers = events;
-    return { ...this.#make('receivers'), start: nothing } as unknown as ReceiverPool;
+  pages(): IncomingPages {
+    return {} as IncomingPages;
   }
 
-  fetcher(...[, , , , events]: Parameters<PreparationParts['fetcher']>): Fetcher {
+  receivers(...[, , , , events]: Parameters<PlaceMakers<GuestMachine>['receivers']>): IncomingReceivers {
+    this.events.receivers = events;
+    return { ...this.#make('receivers'), start: nothing } as unknown as IncomingReceivers;
+  }
+
+  fetcher(...[, , , , events]: Parameters<PlaceMakers<GuestMachine>['fetcher']>): IncomingFetcher {
     this.events.fetcher = events;
-    return this.#make('fetcher') as unknown as Fetcher;
+    return this.#make('fetcher') as unknown as IncomingFetcher;
   }
 
   /** Resolves once `what` is made. */
@@ -70,7 +75,11 @@ class Parts implements PreparationParts {
   }
 }
 
-function begin(): { parts: Parts; preparation: Preparation; prepared: Promise<number> } {
+function begin(): {
+  parts: Parts;
+  preparation: Preparation<GuestMachine>;
+  prepared: Promise<Place<GuestMachine>>;
+} {
   const parts = new Parts();
   const receivers = {
     roundPlaced: nothing,
@@ -132,7 +141,7 @@ describe('a preparation whose end comes', () => {
     const { parts, preparation, prepared } = begin();
     await reach('fetcher', parts);
     parts.events.fetcher?.connected();
-    await prepared;
+    await expect(prepared).resolves.toHaveProperty('machine');
     await preparation.close(true);
     expect(parts.closed.sort()).toEqual(['fetcher', 'receivers', 'sampler']);
   });

@@ -25,7 +25,7 @@ describe('the destination', () => {
     phases: PHASE_LIMITS,
   };
   const others: readonly IncomingState[] = [
-    { name: 'resuming', prepare, pagesFollow: true, haveAllArrived: false, wait: 'patient' },
+    { name: 'resuming', prepare, pages: { name: 'settling', lackedPages: 0 } },
     { name: 'auditing', answers: [] },
     { name: 'told', answers: [] },
   ];
@@ -35,9 +35,8 @@ describe('the destination', () => {
       name: 'running',
       prepare,
       answers: [],
-      haveAllArrived: true,
-      isWhole: true,
-      wait: 'patient',
+      resumedAt: 0,
+      pages: { name: 'whole' },
     };
     expect(stepIncoming(limits, running, { kind: 'sampled', samples })).toEqual({
       state: running,

@@ -3,11 +3,15 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { Fetcher, FetcherEvents } from '../../src/destination/faults/fetcher.js';
-import type { PreparationParts } from '../../src/destination/preparation.js';
+import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
+import {
+  hostHands,
+  type IncomingFetcher,
+  type IncomingHands,
+  type IncomingReceivers,
+} from '../../src/destination/hands.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
-import type { ReceiverPool } from '../../src/destination/pages/receivers.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
@@ -55,7 +59,6 @@ function endlesslyAudited(parks: () => void): GuestMachine {
   const machine = {
     isStopped: true,
     spec: prepare.guest,
-    safepoints: { handOver: () => undefined, lackingPages: 0 },
     start: () => Promise.resolve(),
     close: () => Promise.resolve(),
     assertParked: () => undefined,
@@ -83,8 +86,15 @@ describe('a guest whose source goes away for good', () => {
     const source = new Source();
     const machine = endlesslyAudited(() => source.destroy());
     let fetcher: FetcherEvents | undefined;
-    const parts: PreparationParts = {
+    const hands: IncomingHands<GuestMachine> = {
+      ...hostHands,
       machine: () => machine,
+      pages: () => ({
+        pageCount: memoryBytes / PAGE_BYTES,
+        lackingPages: 0,
+        handOver: () => undefined,
+        missing: () => new PageBitmap(memoryBytes / PAGE_BYTES),
+      }),
       receivers: (...[, , , , events]) =>
         ({
           start: () => {
@@ -92,7 +102,7 @@ describe('a guest whose source goes away for good', () => {
           },
           shut: () => true,
           close: () => Promise.resolve(),
-        }) as unknown as ReceiverPool,
+        }) as unknown as IncomingReceivers,
       fetcher: (...[, , , , events]) => {
         fetcher = events;
         setImmediate(() => {
@@ -101,23 +111,26 @@ describe('a guest whose source goes away for good', () => {
         return {
           settle: () => fetcher?.settled(0),
           close: () => Promise.resolve(),
-        } as unknown as Fetcher;
+        } as unknown as IncomingFetcher;
       },
     };
-    const migration = new IncomingMigration('m', {
-      limits: {
-        controlLostMs: 1000,
-        pagesLostMs: 1000,
-        retryMs: 1000,
-        placementMs: 1000,
-        farewellMs: 0,
-        endsWithoutPages: true,
-        phases: PHASE_LIMITS,
+    const migration = new IncomingMigration(
+      'm',
+      {
+        limits: {
+          controlLostMs: 1000,
+          pagesLostMs: 1000,
+          retryMs: 1000,
+          placementMs: 1000,
+          farewellMs: 0,
+          endsWithoutPages: true,
+          phases: PHASE_LIMITS,
+        },
+        room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
+        logger: pino({ enabled: false }),
       },
-      room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
-      logger: pino({ enabled: false }),
-      parts,
-    });
+      hands,
+    );
     migration.attach(unclaimed(new Connection(source as unknown as Socket)));
     source.say(prepare);
     await expect(migration.run()).resolves.toMatchObject({ kind: 'running', isSourceGone: true });

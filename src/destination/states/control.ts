@@ -45,7 +45,10 @@ export function onControlGone(limits: IncomingLimits, state: IncomingState): Inc
 }
 
 export function onFarewell(limits: IncomingLimits, state: IncomingState): IncomingStep {
-  if (state.name === 'told' || (state.name === 'running' && state.isWhole && !state.prepare.audits)) {
+  if (
+    state.name === 'told' ||
+    (state.name === 'running' && state.pages.name === 'whole' && !state.prepare.audits)
+  ) {
     return end(state, { kind: 'running', isSourceGone: false });
   }
   return outOfTurn(limits, toldToEnd(state), 'FAREWELL');

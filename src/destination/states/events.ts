@@ -1,8 +1,12 @@
 // What an incoming migration hears of, and what it asks its driver to do.
 // Data only.
 import type { MicrostunError } from '../../shared/errors.js';
+import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { Message, MessageOf, RefusalCode } from '../../shared/wire/messages.js';
 import type { HandOver, IncomingState, Outcome, Prepare, Validated } from './states.js';
+
+/** What remote page faults cost the guest. */
+export type FaultSummary = Omit<MessageOf<'ARRIVED'>, 'name' | 'pushedPages' | 'fetchedPages' | 'durationMs'>;
 
 export type IncomingEvent =
   | { readonly kind: 'attached' }
@@ -20,13 +24,18 @@ export type IncomingEvent =
   /** The last page that the running guest lacked is placed. */
   | { readonly kind: 'all-arrived' }
   /** Every page is on the fast path. */
-  | { readonly kind: 'settled'; readonly answer: MessageOf<'ARRIVED'> }
+  | {
+      readonly kind: 'settled';
+      readonly settledAt: number;
+      readonly fetchedPages: number;
+      readonly faults: FaultSummary;
+    }
   | { readonly kind: 'validated'; readonly validated: Validated }
   /** Nobody overwrites a page any more, and what came is what was promised. */
   | { readonly kind: 'confirmed' }
   /** The page connections break the protocol. */
   | { readonly kind: 'out-of-turn'; readonly error: MicrostunError }
-  | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
+  | { readonly kind: 'resumed'; readonly resumedAt: number; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   /** A few samples of the guest; they are said once, and missed where nobody listens. */
   | { readonly kind: 'sampled'; readonly samples: Float64Array }
@@ -53,8 +62,16 @@ export type IncomingEffect =
       readonly handOver: HandOver;
       readonly receivedAt: number;
     }
-  | { readonly kind: 'confirm'; readonly handOver: HandOver }
-  | { readonly kind: 'resume'; readonly handOver: HandOver }
+  | { readonly kind: 'confirm'; readonly pagesFollow: boolean; readonly lacking: PageBitmap }
+  /** `lackingPages` of the guest are still to come. */
+  | {
+      readonly kind: 'resume';
+      readonly handOver: HandOver;
+      readonly validated: Validated;
+      readonly lackingPages: number;
+    }
+  /** The answer is on its way: the guest is sampled, and a push that stands still is noticed if pages are to come. */
+  | { readonly kind: 'watch'; readonly arePagesLacking: boolean }
   | { readonly kind: 'reconnect-pages' }
   | { readonly kind: 'settle' }
   /** The source is away with pages that the guest lacks, or is back; each is said once an absence. */

@@ -5,7 +5,7 @@ import { onAttached, outOfTurn } from './control.js';
 import { same, type IncomingEffect, type IncomingStep } from './events.js';
 import type { IncomingLimits } from './limits.js';
 import { refuse, sayAgain } from './outcome.js';
-import type { HandOver, IncomingState, Placed, Validated } from './states.js';
+import type { GuestPages, HandOver, IncomingState, Placed, Validated } from './states.js';
 
 export function onHandOver(
   limits: IncomingLimits,
@@ -90,32 +90,42 @@ function confirmIfPlaced(state: Extract<IncomingState, { name: 'placing' }>, pla
     state: { ...state, isConfirming: true },
     effects: [
       { kind: 'disarm', timer: 'placement' },
-      { kind: 'confirm', handOver },
+      { kind: 'confirm', pagesFollow: handOver.pagesFollow, lacking: validated.lacking },
     ],
   };
 }
 
 export function onConfirmed(state: IncomingState): IncomingStep {
   if (state.name !== 'placing') return same(state);
-  const { prepare, handOver } = state;
+  const { prepare, handOver, validated } = state;
+  const lackingPages = handOver.pagesFollow ? validated.lackingPages : 0;
   return {
-    state: {
-      name: 'resuming',
-      prepare,
-      pagesFollow: handOver.pagesFollow,
-      haveAllArrived: false,
-      wait: 'patient',
-    },
-    effects: [{ kind: 'resume', handOver }],
+    state: { name: 'resuming', prepare, pages: pagesAfter(handOver, lackingPages) },
+    effects: [{ kind: 'resume', handOver, validated, lackingPages }],
   };
 }
 
-export function onResumed(state: IncomingState, answer: MessageOf<'RESUMED'>): IncomingStep {
+function pagesAfter({ pagesFollow }: HandOver, lackedPages: number): GuestPages {
+  if (!pagesFollow) return { name: 'whole' };
+  return lackedPages > 0
+    ? { name: 'lacking', lackedPages, wait: 'patient' }
+    : { name: 'settling', lackedPages };
+}
+
+export function onResumed(
+  state: IncomingState,
+  resumedAt: number,
+  answer: MessageOf<'RESUMED'>,
+): IncomingStep {
   if (state.name !== 'resuming') return same(state);
-  const { prepare, haveAllArrived, wait } = state;
-  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }];
-  const isWhole = !state.pagesFollow;
-  if (isWhole && prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
-  if (!isWhole && haveAllArrived) effects.push({ kind: 'settle' });
-  return { state: { name: 'running', prepare, answers: [answer], haveAllArrived, isWhole, wait }, effects };
+  const { prepare, pages } = state;
+  // The answer first: all that can wait does so until it is on its way.
+  const effects: IncomingEffect[] = [
+    { kind: 'send', message: answer },
+    { kind: 'watch', arePagesLacking: pages.name === 'lacking' },
+  ];
+  if (pages.name === 'whole' && prepare.audits)
+    effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
+  if (pages.name === 'settling') effects.push({ kind: 'settle' });
+  return { state: { name: 'running', prepare, answers: [answer], resumedAt, pages }, effects };
 }

@@ -35,7 +35,7 @@ function phaseMs(limits: PhaseLimits, state: IncomingState): number | undefined 
     case 'resuming':
       return limits.resumeMs;
     case 'running':
-      return state.isWhole && !state.prepare.audits ? limits.leaveMs : undefined;
+      return state.pages.name === 'whole' && !state.prepare.audits ? limits.leaveMs : undefined;
     case 'auditing':
       return limits.auditMs;
     case 'told':
@@ -72,7 +72,7 @@ export function onPhaseTimeout(limits: PhaseLimits, state: IncomingState): Incom
       return giveUpAudit(limits, state);
     case 'running':
       // One that just began to run may hear of the phase before.
-      return state.isWhole ? end(state, { kind: 'running', isSourceGone: true }) : same(state);
+      return state.pages.name === 'whole' ? end(state, { kind: 'running', isSourceGone: true }) : same(state);
     case 'told':
       return end(state, { kind: 'running', isSourceGone: true });
     case 'greeted':

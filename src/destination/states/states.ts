@@ -1,6 +1,7 @@
 // Where an incoming migration stands: a union of phases, each carrying all that is valid in it.
 // Knows how a state is asked, not how it changes: that is step.ts and its neighbours.
 import { unreachable, type MicrostunError } from '../../shared/errors.js';
+import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { Message, MessageOf } from '../../shared/wire/messages.js';
 
 export type Prepare = MessageOf<'PREPARE'>;
@@ -12,12 +13,22 @@ export type HandOver = MessageOf<'HAND_OVER'>;
  */
 export type PagesWait = 'patient' | 'reported' | 'told-to-end';
 
-/** What a checked hand-over comes down to. */
+/** What a checked hand-over comes down to. Instants are `monotonicUs`. */
 export interface Validated {
-  readonly validationMs: number;
-  /** Pages in the bitmap. */
+  /** The pages in the bitmap, and how many. */
+  readonly lacking: PageBitmap;
   readonly lackingPages: number;
+  readonly receivedAt: number;
+  readonly validatedAt: number;
 }
+
+/** The pages of a guest that runs here. */
+export type GuestPages =
+  /** Some are on the source only; `lackedPages` were when it was handed over. */
+  | { readonly name: 'lacking'; readonly lackedPages: number; readonly wait: PagesWait }
+  /** The last of them has come; they are being given to the fast path. */
+  | { readonly name: 'settling'; readonly lackedPages: number }
+  | { readonly name: 'whole' };
 
 /** Where it stands: its phase by name. */
 export type IncomingState =
@@ -59,21 +70,15 @@ export type IncomingState =
   | {
       readonly name: 'resuming';
       readonly prepare: Prepare;
-      readonly pagesFollow: boolean;
-      readonly haveAllArrived: boolean;
-      readonly wait: PagesWait;
+      readonly pages: GuestPages;
     }
-  /**
-   * The guest runs here; `answers` are said again to a source that asks. Until all pages have arrived, some are on the
-   * source only; it is whole once they are settled too.
-   */
+  /** The guest runs here, since `resumedAt` (`monotonicUs`); `answers` are said again to a source that asks. */
   | {
       readonly name: 'running';
       readonly prepare: Prepare;
       readonly answers: readonly Message[];
-      readonly haveAllArrived: boolean;
-      readonly isWhole: boolean;
-      readonly wait: PagesWait;
+      readonly resumedAt: number;
+      readonly pages: GuestPages;
     }
   | { readonly name: 'auditing'; readonly answers: readonly Message[] }
   /** Everything is said; waits for the source's farewell. */
@@ -126,9 +131,8 @@ export function mayRefuse(state: IncomingState): boolean {
 export function isWhole(state: IncomingState): boolean {
   switch (state.name) {
     case 'resuming':
-      return !state.pagesFollow;
     case 'running':
-      return state.isWhole;
+      return state.pages.name === 'whole';
     default:
       return isHandedOver(state);
   }

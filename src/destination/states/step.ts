@@ -61,7 +61,7 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
     case 'all-arrived':
       return onAllArrived(state);
     case 'settled':
-      return onSettled(state, event.answer);
+      return onSettled(state, event.settledAt, event.fetchedPages, event.faults);
     case 'validated':
       return onValidated(limits, state, event.validated);
     case 'confirmed':
@@ -69,7 +69,7 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
     case 'out-of-turn':
       return refuse(state, 'PROTOCOL', event.error);
     case 'resumed':
-      return onResumed(state, event.answer);
+      return onResumed(state, event.resumedAt, event.answer);
     case 'audited':
       return onAudited(state, event.answer);
     case 'sampled':

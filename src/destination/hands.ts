@@ -1,0 +1,73 @@
+// What an incoming migration has its hands on: time, the machine of the guest that comes, and whoever brings its pages.
+// Narrow interfaces, and the host's own; a simulation and tests give others.
+import type { MicrostunError } from '../shared/errors.js';
+import type { GuestSpec } from '../shared/guest/guest-program.js';
+import { GuestMachine, type MachineCounters } from '../shared/guest/machine.js';
+import type { Time } from '../shared/time.js';
+import { hostTime } from '../shared/timers.js';
+import { Fetcher, type FetcherEvents } from './faults/fetcher.js';
+import { ArrivingPages } from './pages/arriving-pages.js';
+import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
+import { HandOverRehearsal } from './rehearsal.js';
+import { stepIncoming } from './states/step.js';
+
+/** The machine of a guest that comes. */
+export interface IncomingMachine extends Pick<
+  GuestMachine,
+  | 'start'
+  | 'close'
+  | 'prepareSampling'
+  | 'startSampling'
+  | 'stopSampling'
+  | 'assertParked'
+  | 'restore'
+  | 'resume'
+  | 'stop'
+  | 'park'
+  | 'isStopped'
+  | 'audit'
+  | 'gapCounts'
+> {
+  counters(): Pick<
+    MachineCounters,
+    'remoteFaults' | 'faultBuckets' | 'longestFaultUs' | 'longestGapUs' | 'firstSliceAt'
+  >;
+}
+
+export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | 'handOver' | 'missing'>;
+
+export type IncomingReceivers = Pick<
+  ReceiverPool,
+  'start' | 'shut' | 'checkedPages' | 'receivedBytes' | 'reconnect' | 'redial' | 'close'
+>;
+
+export type IncomingFetcher = Pick<Fetcher, 'settle' | 'reconnect' | 'redial' | 'close'>;
+
+export type Rehearsal = Pick<HandOverRehearsal, 'rehearse' | 'refresh'>;
+
+export interface IncomingHands<Machine extends IncomingMachine> {
+  readonly time: Time;
+  /** What decides. */
+  readonly step: typeof stepIncoming;
+  rehearsal(spec: GuestSpec): Rehearsal;
+  machine(spec: GuestSpec, failed: (error: MicrostunError) => void): Machine;
+  pages(machine: Machine): IncomingPages;
+  receivers(
+    machine: Machine,
+    host: string,
+    ports: readonly number[],
+    id: string,
+    events: ReceiverEvents,
+  ): IncomingReceivers;
+  fetcher(machine: Machine, host: string, port: number, id: string, events: FetcherEvents): IncomingFetcher;
+}
+
+export const hostHands: IncomingHands<GuestMachine> = {
+  time: hostTime,
+  step: stepIncoming,
+  rehearsal: (spec) => new HandOverRehearsal(spec),
+  machine: (spec, failed) => new GuestMachine(spec, { failed }),
+  pages: (machine) => new ArrivingPages(machine),
+  receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
+  fetcher: (machine, host, port, id, events) => new Fetcher(machine, { host, port }, id, events),
+};

@@ -1,0 +1,54 @@
+// A destination on this host: its door is a listening socket, and its migrations have the host's hands.
+// Decides nothing: node.ts leads the callers, incoming.ts takes the guests.
+import { unclaimed } from '../shared/wire/message-connection.js';
+import { Door, type Caller } from '../shared/wire/door.js';
+import { admit } from './door.js';
+import { hostHands } from './hands.js';
+import { IncomingMigration, type IncomingOptions } from './incoming.js';
+import { Destination, type DestinationParts, type Greeted } from './node.js';
+import type { GuestMachine } from '../shared/guest/machine.js';
+import { AnswerBook } from './states/answer-book.js';
+
+/** A destination of this host; `ended` hears of each migration's end. */
+export function destinationHere(
+  options: IncomingOptions,
+  ended: DestinationParts<GuestMachine>['ended'],
+  hands = hostHands,
+): Destination {
+  return new Destination({
+    begin: (id) => new IncomingMigration(id, options, hands),
+    ended,
+    answers: new AnswerBook(),
+    admit,
+    logger: options.logger,
+  });
+}
+
+/** The door through which callers come to `destination`; closed as yet. */
+export function doorOf(destination: Destination, logger: IncomingOptions['logger']): Door {
+  return new Door({
+    called: (caller) => destination.hear(greetedBy(caller)),
+    dropped: (error, from) => {
+      logger.warn({ from }, `a connection was dropped: ${error.message}`);
+    },
+  });
+}
+
+function greetedBy(caller: Caller): Greeted {
+  return {
+    hello: caller.hello,
+    get isGone() {
+      return caller.isGone;
+    },
+    welcome: () => unclaimed(caller.welcome()),
+    refuse: (code, reason) => {
+      caller.refuse(code, reason);
+    },
+    welcomeAndRefuse: (code, reason) => {
+      caller.welcomeAndRefuse(code, reason);
+    },
+    welcomeAndTell: (messages) => {
+      caller.welcomeAndTell(messages);
+    },
+  };
+}

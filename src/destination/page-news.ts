@@ -1,0 +1,80 @@
+// What receivers and fetcher tell, as events of the migration: of their connections, only what all of them come to.
+// Does not know how they are dialled.
+import { MicrostunError } from '../shared/errors.js';
+import type { FetcherEvents } from './faults/fetcher.js';
+import type { ReceiverEvents } from './pages/receivers.js';
+import type { IncomingEvent } from './states/events.js';
+
+export interface PageNewsEvents {
+  happened(event: IncomingEvent): void;
+  settled(fetchedPages: number): void;
+  /** A worker that brings pages has failed. */
+  failed(error: MicrostunError): void;
+}
+
+/** The events of both, one set a migration. */
+export function pageNews(events: PageNewsEvents): {
+  readonly receivers: Omit<ReceiverEvents, 'touched'>;
+  readonly fetcher: FetcherEvents;
+} {
+  /** Whether the source was ever reached for pages, and for faults. */
+  let wereReceiversUp = false;
+  let wasFetcherUp = false;
+  let isFetcherLost = false;
+  const happened = (event: IncomingEvent): void => {
+    events.happened(event);
+  };
+  const failed = (error: MicrostunError): void => {
+    events.failed(error);
+  };
+  const allArrived = (): void => {
+    happened({ kind: 'all-arrived' });
+  };
+  return {
+    receivers: {
+      roundPlaced: (round, pages) => {
+        happened({ kind: 'round-placed', round, pages });
+      },
+      allArrived,
+      connected: (isWhole) => {
+        wereReceiversUp ||= isWhole;
+        if (isWhole && !isFetcherLost) happened({ kind: 'pages-connected' });
+      },
+      moved: () => {
+        happened({ kind: 'pages-moved' });
+      },
+      lost: (error) => {
+        happened(pagesLost(error, wereReceiversUp));
+      },
+      failed,
+      outOfTurn: (error) => {
+        happened({ kind: 'out-of-turn', error });
+      },
+    },
+    fetcher: {
+      allArrived,
+      settled: (fetchedPages) => {
+        events.settled(fetchedPages);
+      },
+      connected: () => {
+        isFetcherLost = false;
+        wasFetcherUp = true;
+        happened({ kind: 'pages-connected' });
+      },
+      lost: (error) => {
+        isFetcherLost = true;
+        happened(pagesLost(error, wasFetcherUp));
+      },
+      failed,
+    },
+  };
+}
+
+// A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.
+function pagesLost(error: MicrostunError, wasUp: boolean): IncomingEvent {
+  const isLost = wasUp && error.code === 'CONNECT_FAILED';
+  return {
+    kind: 'pages-lost',
+    error: isLost ? new MicrostunError('CONNECTION_LOST', error.message, { cause: error }) : error,
+  };
+}

@@ -1,0 +1,28 @@
+// Watches the pages that a running guest lacks: where none comes for long, their connections are given up and dialled anew.
+// Does not know why they stand still.
+import type { Cancellable, Time } from '../shared/time.js';
+import type { IncomingMachine } from './hands.js';
+import { STALL_MS_MAX, StallWatch } from './pages/stall-watch.js';
+import type { Place } from './preparation.js';
+
+const LOOKS_A_STALL = 8;
+
+/** A push on which nothing moves, while the source is there, has lost its connections even if they seem up. */
+export function watchPush(
+  { pages, receivers, fetcher }: Place<IncomingMachine>,
+  time: Time,
+  source: { readonly isUp: boolean },
+  stalled: () => void,
+): Cancellable {
+  const stall = new StallWatch();
+  return time.every(STALL_MS_MAX / LOOKS_A_STALL, () => {
+    const { lackingPages } = pages;
+    // Bytes of the push, and pages that faults brought: a window of the push may take minutes on a slow link.
+    const progress = receivers.receivedBytes - lackingPages;
+    const isExpecting = lackingPages > 0 && source.isUp;
+    if (!stall.isStalled(time.nowUs() / 1000, progress, isExpecting)) return;
+    stalled();
+    receivers.redial();
+    fetcher.redial();
+  });
+}
