@@ -3,7 +3,10 @@
 import yargs from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import { standardSettings, type Setting } from '../report/comparison/comparison.js';
-import { commonOptions, guestOptions, migrationOptions, refuseRepeatedFlags } from './options.js';
+import { refuseRepeatedFlags } from './flag-values.js';
+import { guestOptions } from './guest-options.js';
+import { migrationOptions } from './migration-options.js';
+import { commonOptions } from './options.js';
 
 /** Flags of `compare` itself that take a value; its runs do not get them. */
 const OWN_FLAGS = ['--runs', '--a', '--b', '--out', '--csv', '--report'];

@@ -15,7 +15,7 @@ import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { OutgoingMigration, type MigrationResult } from '../source/outgoing.js';
 import { phaseLimits } from '../source/states/phase-limits.js';
 import type { TraceMode } from '../source/tracer/tracer.js';
-import type { CutScript } from './options.js';
+import type { CutScript } from './flag-values.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
 import { writeHtmlReport } from './report-run.js';

@@ -6,7 +6,7 @@ import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import { parseAddress } from '../shared/units.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
-import { once } from './options.js';
+import { once } from './flag-values.js';
 
 /** Where the live view is when nothing else is said. */
 const DASHBOARD_DEFAULT = { host: '127.0.0.1', port: 7080 } as const;

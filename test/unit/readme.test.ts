@@ -1,71 +1,52 @@
-// The README against the command line: every flag is in its tables, with the default that --help says.
-import { readFileSync } from 'node:fs';
+// What is written for people, against what is there: flags, links, tables, and the length of the README.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import yargs, { type Argv } from 'yargs';
-import { commonOptions, guestOptions, migrationOptions, patienceOptions } from '../../src/cli/options.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const readme = readFileSync(path.join(root, 'README.md'), 'utf8');
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...['docs', 'docs/decisions'].flatMap((folder) =>
+    readdirSync(path.join(root, folder))
+      .filter((name) => name.endsWith('.md'))
+      .map((name) => `${folder}/${name}`),
+  ),
+];
+const textOf = (document: string): string => readFileSync(path.join(root, document), 'utf8');
 
-/** The first two cells of the row of a flag, in whichever table it is. */
-function rowsOf(flag: string): string[] {
-  return readme
-    .split('\n')
-    .filter(
-      (line) =>
-        line.startsWith('|') &&
-        line
-          .split('|')[1]!
-          .split(/[`,\s]+/)
-          .includes(`--${flag}`),
-    )
-    .map((line) => line.split('|')[2]!.trim());
-}
+/** A heading's anchor, as GitHub makes it. */
+const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+    .replaceAll(' ', '-');
 
-/** What --help says: a line a flag, with its default where it has one. */
-async function helpOf(
-  add: (parser: Argv) => unknown,
-): Promise<{ flag: string; standard: string | undefined }[]> {
-  const parser = yargs([]).wrap(null).version(false).help(false);
-  add(parser);
-  const help = await parser.getHelp();
-  return help.split('\n').flatMap((line) => {
-    const flag = /^ +--(\S+)/.exec(line)?.[1];
-    if (flag === undefined) return [];
-    return [{ flag, standard: /[[(]default: "?([^"\])]*)"?[\])]/.exec(line)?.[1] }];
+describe('the documents', () => {
+  it('have every flag with its default as the command line has it: run npm run docs', () => {
+    // The script says what is stale, on standard error.
+    execFileSync(process.execPath, [path.join(root, 'scripts/docs.mjs'), '--check'], { stdio: 'pipe' });
   });
-}
 
-describe('the flags in the README', () => {
-  it.each([
-    ['all commands', commonOptions],
-    ['guests', guestOptions],
-    ['migrations', migrationOptions],
-    ['a guest that is kept', patienceOptions],
-  ])('are all those of %s, with their defaults', async (_, add) => {
-    const flags = await helpOf((parser) => add(parser));
-    expect(flags.length).toBeGreaterThan(1);
-    for (const { flag, standard } of flags) {
-      const rows = rowsOf(flag);
-      expect(rows.length, `--${flag} has a row`).toBeGreaterThan(0);
-      if (standard === undefined || standard === 'as fast as it goes') continue;
-      const shown = standard === 'false' ? 'off' : standard === 'true' ? 'on' : `\`${standard}\``;
-      expect(rows, `the default of --${flag}`).toContain(shown);
+  it.each(documents)('have links that lead somewhere: %s', (document) => {
+    const broken: string[] = [];
+    for (const [, target = ''] of textOf(document).matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [file = '', anchor] = target.split('#');
+      const linked = file === '' ? document : path.join(path.dirname(document), file);
+      const headings = (): string[] =>
+        [...textOf(linked).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading!));
+      if (!existsSync(path.join(root, linked))) broken.push(target);
+      else if (anchor !== undefined && !headings().includes(anchor)) broken.push(target);
     }
+    expect(broken).toEqual([]);
   });
 
-  it.each(['commands.ts', 'report-options.ts', 'compare-flags.ts'])('are all those of %s, too', (file) => {
-    const text = readFileSync(path.join(root, 'src/cli', file), 'utf8');
-    for (const [, flag] of text.matchAll(/\.option\('([^']+)'/g))
-      expect(rowsOf(flag!).length, `--${flag!} has a row`).toBeGreaterThan(0);
-  });
-
-  it('are in tables whose rows have as many cells as their heads', () => {
-    const tables = readme
+  it.each(documents)('have tables whose rows have as many cells as their heads: %s', (document) => {
+    const tables = textOf(document)
       .split(/\n(?!\|)/)
-      .filter((block) => block.startsWith('\n|') || block.startsWith('|'));
-    expect(tables.length).toBeGreaterThan(5);
+      .filter((block) => /^\n?\|/.test(block));
     for (const table of tables) {
       const widths = table
         .trim()
@@ -73,5 +54,19 @@ describe('the flags in the README', () => {
         .map((row) => row.replaceAll('\\|', '').split('|').length);
       expect(new Set(widths).size, table.slice(0, 200)).toBe(1);
     }
+  });
+
+  it('begin with a README that is read in one go', () => {
+    const lines = textOf('README.md').split('\n');
+    expect(lines.length).toBeLessThanOrEqual(201);
+    expect(lines.filter((line) => line.startsWith('|') && line.length > 120)).toEqual([]);
+  });
+
+  it('are all in the index', () => {
+    const index = textOf('docs/README.md');
+    for (const name of readdirSync(path.join(root, 'docs')).filter(
+      (file) => file.endsWith('.md') && file !== 'README.md',
+    ))
+      expect(index).toContain(`(${name})`);
   });
 });

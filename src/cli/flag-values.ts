@@ -1,0 +1,91 @@
+// The values of flags: parsed here and refused here, with what to write instead.
+// Knows text and numbers; which flag takes which value is said in the files of options.
+import type { ScriptedCut } from '../lab/emulated-link.js';
+import { MicrostunError } from '../shared/errors.js';
+import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { parseDurationMs, parseSize } from '../shared/units.js';
+
+/** A flag given twice reaches yargs as a list; it is one value or an error. */
+export function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
+  return (value) => {
+    if (Array.isArray(value))
+      throw new MicrostunError(
+        'USAGE',
+        `a flag was given ${value.length} times: ${value.join(', ')}; give it once`,
+      );
+    return parse(value);
+  };
+}
+
+/** A parser of whole numbers from `min` to `max`. */
+export function wholeNumber(name: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw new MicrostunError(
+        'USAGE',
+        `${name} ${text} makes no sense; give a whole number from ${min} to ${max}`,
+      );
+    }
+    return value;
+  };
+}
+
+/** Longer than light takes around the earth is no network of ours, and the heartbeat would not outlive it. */
+const DELAY_MS_MAX = 2000;
+
+export function parseDelay(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms > DELAY_MS_MAX)
+    throw new MicrostunError('USAGE', `--delay ${text} is too long; give at most ${DELAY_MS_MAX} ms`);
+  return ms;
+}
+
+/** Cuts in one value: a list would look like a flag that was given several times. */
+export interface CutScript {
+  readonly cuts: readonly ScriptedCut[];
+}
+
+export function parseCuts(text: string): CutScript {
+  const cuts = text.split(',').map((cut) => {
+    const [at = '', forTime = '0ms', ...rest] = cut.split('+');
+    if (rest.length > 0)
+      throw new MicrostunError(
+        'USAGE',
+        `--cut ${cut} is no cut; write an instant, such as 2s, and perhaps for how long: 2s+500ms`,
+      );
+    return { atMs: parseDurationMs(at), forMs: parseDurationMs(forTime) };
+  });
+  return { cuts };
+}
+
+export function parseMemory(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes % PAGE_BYTES !== 0) {
+    throw new MicrostunError(
+      'USAGE',
+      `--memory ${text} is no whole number of ${PAGE_BYTES}-byte pages; try ${Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES}`,
+    );
+  }
+  if (bytes > MEMORY_BYTES_MAX) {
+    throw new MicrostunError(
+      'USAGE',
+      `--memory ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 20}MiB (4 GiB less 2 MiB, ${MEMORY_BYTES_MAX} bytes)`,
+    );
+  }
+  return bytes;
+}
+
+/** Refuses flags that were given more than once and take one value, whatever their kind. */
+export function refuseRepeatedFlags(parsed: Readonly<Record<string, unknown>>): true {
+  for (const [name, value] of Object.entries(parsed)) {
+    if (name !== '_' && Array.isArray(value)) {
+      throw new MicrostunError(
+        'USAGE',
+        `--${name} was given ${value.length} times: ${value.join(', ')}; give it once`,
+      );
+    }
+  }
+  return true;
+}
