@@ -31,7 +31,9 @@ import { PageServer } from './faults/page-server.js';
 import { releaseGuest } from './release.js';
 import { SwitchOverRehearsal } from './rehearsal.js';
 import type { TraceMode } from './tracer/tracer.js';
-import { CopierPool, listenFailureOf, TracerThread, type RoundTotal } from './migration-workers.js';
+import { listenFailureOf } from './listen-failure.js';
+import { Copiers, type RoundTotal } from './pages/copiers.js';
+import { TracerThread } from './tracer/tracer-thread.js';
 
 export interface MigrateOptions {
   readonly to: Address;
@@ -103,7 +105,7 @@ export class OutgoingMigration {
   readonly #timers: Timers<TimerName>;
   readonly #measurement: Measurement;
   readonly #tracer: TracerThread;
-  readonly #copiers: CopierPool;
+  readonly #copiers: Copiers;
   readonly #pageServer: PageServer;
   readonly #rehearsal: SwitchOverRehearsal;
   #state: OutgoingState;
@@ -153,7 +155,7 @@ export class OutgoingMigration {
         this.#events.push({ kind: 'failed', error, who });
       };
     this.#tracer = new TracerThread(machine.shared, trace, failedAs('tracer'));
-    this.#copiers = new CopierPool({
+    this.#copiers = new Copiers(machine.shared, {
       connected: () => {
         this.#events.push({ kind: 'pages-connected' });
       },
@@ -165,8 +167,7 @@ export class OutgoingMigration {
       },
       failed: failedAs('copiers'),
     });
-    this.#pageServer = new PageServer({
-      connected: () => undefined,
+    this.#pageServer = new PageServer(machine.shared, {
       lost: (error) => {
         // A destination that needs no more pages hangs up; that is how a good migration ends.
         this.#logger[this.#state.phase.name === 'ended' ? 'debug' : 'warn'](error.message);
@@ -273,19 +274,19 @@ export class OutgoingMigration {
   // Through an emulated link, the workers listen behind it and the destination dials its ports instead of theirs.
   async #listen(): Promise<void> {
     const { connections, listen, emulation, bytesPerSecond, faultBytesPerSecond, to } = this.#options;
-    const machine = this.#machine.shared;
     const own = emulation === undefined ? listen : BEHIND_THE_LINK;
     const portAt = (first: number, index: number): number => (first === 0 ? 0 : first + index);
-    this.#pagePorts = await this.#copiers.start(
-      machine,
+    this.#pagePorts = await this.#copiers.start({
       connections,
-      own.host,
-      own.port,
-      this.id,
+      listen: own,
+      migrationId: this.id,
       bytesPerSecond,
-    );
-    const faultListen = { host: own.host, port: portAt(own.port, connections) };
-    this.#faultPort = await this.#pageServer.start(machine, faultListen, this.id, faultBytesPerSecond);
+    });
+    this.#faultPort = await this.#pageServer.start({
+      listen: { host: own.host, port: portAt(own.port, connections) },
+      migrationId: this.id,
+      bytesPerSecond: faultBytesPerSecond,
+    });
     if (emulation === undefined) return;
     const routes = [...this.#pagePorts, this.#faultPort].map((port, index) => ({
       listen: { host: listen.host, port: portAt(listen.port, index) },

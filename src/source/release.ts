@@ -1,7 +1,7 @@
 // A guest that stays after a migration that failed: its traces and its throttle go, and it runs on if it was stopped.
 // Knows the machine and the tracer; why the migration failed is not its business.
 import type { GuestMachine } from '../shared/guest/machine.js';
-import type { TracerThread } from './migration-workers.js';
+import type { TracerThread } from './tracer/tracer-thread.js';
 
 /** What became of the guest: it was never stopped, runs on after its clock stood still for so long, or has failed. */
 export type Release =

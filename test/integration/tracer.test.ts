@@ -9,7 +9,7 @@ import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Command } from '../../src/shared/memory/safepoint-words.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { removeTraces } from '../../src/shared/memory/tracing.js';
-import { TracerThread } from '../../src/source/migration-workers.js';
+import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
 import type { LastHarvest, TraceMode } from '../../src/source/tracer/tracer.js';
 import { DestinationCopy } from '../support/destination-copy.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';

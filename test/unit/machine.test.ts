@@ -8,7 +8,7 @@ import { Counter, countersOf } from '../../src/shared/guest/shared-machine.js';
 import { viewMemory } from '../../src/shared/memory/layout.js';
 import { PAGE_BYTES, PageState } from '../../src/shared/memory/pages.js';
 import { VcpuState } from '../../src/shared/memory/safepoint-words.js';
-import { TracerThread } from '../../src/source/migration-workers.js';
+import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
 import { releaseGuest } from '../../src/source/release.js';
 import { until } from '../support/fixture-threads.js';
 

@@ -4,7 +4,7 @@ import { allocateMachine } from '../../src/shared/guest/shared-machine.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Command, VcpuState } from '../../src/shared/memory/safepoint-words.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
-import { TracerThread } from '../../src/source/migration-workers.js';
+import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';
 
 const MEMORY_BYTES = 64 * PAGE_BYTES;

@@ -38,7 +38,6 @@ export interface FaultBytes {
 
 export type PageServerMessage =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'connected' }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string }
   | { readonly kind: 'ended'; readonly bytes: FaultBytes };
 
@@ -108,7 +107,6 @@ function admit(caller: Caller): void {
       tell({ kind: 'lost', code: error.code, reason: error.message });
     },
   });
-  tell({ kind: 'connected' });
 }
 
 // What the connection took is counted, not what was given to it.

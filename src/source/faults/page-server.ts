@@ -10,22 +10,30 @@ import type {
   PageServerRequest,
   PageServerWorkerData,
 } from './page-server-worker.js';
-import { listenFailureOf } from '../migration-workers.js';
+import { listenFailureOf } from '../listen-failure.js';
 
 export interface PageServerEvents {
-  connected(): void;
   lost(error: MicrostunError): void;
   failed(error: MicrostunError): void;
 }
 
+export interface PageServerOptions {
+  readonly listen: Address;
+  readonly migrationId: string;
+  /** Caps what it sends; undefined: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
+}
+
 export class PageServer {
+  readonly #machine: SharedMachine;
   readonly #events: PageServerEvents;
   #worker: WorkerThread<PageServerRequest, PageServerMessage> | undefined;
   readonly #progress = new Float64Array(new SharedArrayBuffer(8));
   readonly #handedOver = new SharedArrayBuffer(4);
   #bytes: FaultBytes = { faults: 0, control: 0, socket: 0, cuts: 0 };
 
-  constructor(events: PageServerEvents) {
+  constructor(machine: SharedMachine, events: PageServerEvents) {
+    this.#machine = machine;
     this.#events = events;
   }
 
@@ -33,17 +41,10 @@ export class PageServer {
    * Starts listening; answers the port.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  start(
-    machine: SharedMachine,
-    listen: Address,
-    migrationId: string,
-    bytesPerSecond: number | undefined,
-  ): Promise<number> {
+  start(options: PageServerOptions): Promise<number> {
     const workerData: PageServerWorkerData = {
-      memory: machine.memory,
-      listen,
-      migrationId,
-      bytesPerSecond,
+      ...options,
+      memory: this.#machine.memory,
       progress: this.#progress.buffer,
       handedOver: this.#handedOver,
     };
@@ -57,9 +58,6 @@ export class PageServer {
           switch (message.kind) {
             case 'listening':
               resolve(message.port);
-              return;
-            case 'connected':
-              this.#events.connected();
               return;
             case 'lost':
               this.#events.lost(new MicrostunError(message.code, message.reason));

@@ -31,7 +31,7 @@ import type { Emulation, ScriptedCut } from '../../lab/emulated-link.js';
 import { hostName, type MessageOf } from '../../shared/wire/messages.js';
 import { HandOverBytes } from './hand-over-bytes.js';
 import type { Course, Forecast } from '../states/convergence.js';
-import type { RoundTotal } from '../migration-workers.js';
+import type { RoundTotal } from '../pages/copiers.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
 import type { MigrationPlan } from '../states/plan.js';
 import { timesOf } from './phase-times.js';

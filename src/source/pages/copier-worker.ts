@@ -1,5 +1,5 @@
 // Entry of a copier's worker: listens for its page connection, greets it, and copies the rounds it is told to.
-// Nobody imports this file; migration-workers.ts starts it.
+// Nobody imports this file; copiers.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, asMicrostunError, type MicrostunError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';

@@ -1,5 +1,5 @@
 // Entry of the dedicated tracer's worker: does one request at a time and answers each.
-// Nobody imports this file; migration-workers.ts starts it.
+// Nobody imports this file; tracer-thread.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, MicrostunError, unreachable, type ErrorCode } from '../../shared/errors.js';
 import { guestErrorOf } from '../../shared/guest/safepoint-trouble.js';
