@@ -12,6 +12,7 @@ import { hostName } from '../shared/wire/messages.js';
 import { formatCount } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
+import { hostHands } from '../source/hands.js';
 import { OutgoingMigration, type MigrationResult } from '../source/outgoing.js';
 import { phaseLimits } from '../source/states/phase-limits.js';
 import type { TraceMode } from '../source/tracer/tracer.js';
@@ -63,7 +64,7 @@ export function planMigration(
   logger: Logger,
 ): OutgoingMigration {
   const { mode, trace, bitmap, connections } = args;
-  return new OutgoingMigration(machine, {
+  return new OutgoingMigration(hostHands(machine), {
     to,
     listen,
     connections,

@@ -2,7 +2,7 @@
 // All lines of a command are on one clock; those of the demo's destination are on the demo's, and say whose they are.
 import { renderLive, renderPhaseChange, renderWait, timeLeft } from '../report/progress-lines.js';
 import type { Band } from '../report/comparison/remaining-time.js';
-import type { MigrationSnapshot } from '../source/outgoing.js';
+import type { MigrationSnapshot } from '../source/snapshot.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { standardError, type StandardError } from './output.js';
 

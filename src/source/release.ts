@@ -1,7 +1,13 @@
 // A guest that stays after a migration that failed: its traces and its throttle go, and it runs on if it was stopped.
 // Knows the machine and the tracer; why the migration failed is not its business.
 import type { GuestMachine } from '../shared/guest/machine.js';
+import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import type { TracerThread } from './tracer/tracer-thread.js';
+
+/** The guest as far as it is told to run slower, to stop, and to run on. */
+export interface LeavingGuest extends Pick<GuestMachine, 'isStopped' | 'isFailed' | 'park' | 'resume'> {
+  readonly safepoints: Pick<SafepointControl, 'throttle' | 'endTraceWork'>;
+}
 
 /** What became of the guest: it was never stopped, runs on after its clock stood still for so long, or has failed. */
 export type Release =
@@ -10,7 +16,10 @@ export type Release =
   | { readonly kind: 'failed' };
 
 /** Never rejects for what the guest does; a vCPU that hangs or has ended holds it up for the limit of a slice at most. */
-export async function releaseGuest(machine: GuestMachine, tracer: TracerThread): Promise<Release> {
+export async function releaseGuest(
+  machine: LeavingGuest,
+  tracer: Pick<TracerThread, 'removeTraces'>,
+): Promise<Release> {
   machine.safepoints.throttle(0);
   machine.safepoints.endTraceWork();
   // A guest that was never stopped is not stopped for this: its traces go while it runs.

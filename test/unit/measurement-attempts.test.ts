@@ -4,7 +4,9 @@ import type { MachineCounters } from '../../src/shared/guest/machine.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
+import type { MessageOf } from '../../src/shared/wire/messages.js';
 import { Measurement } from '../../src/source/measurement/measurement.js';
+import { reportOf } from '../../src/source/measurement/report.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 
 const spec = { program: 'uniform', memoryBytes: PAGE_BYTES, vcpus: 1, seed: 1, writeRate: 1 };
@@ -34,6 +36,7 @@ const countersOf = (pageFires: number, traceStoppedUs: number, throttledUs: numb
 
 describe('the report of a migration', () => {
   it('says what tracing and throttling cost in it, and not in attempts before it', () => {
+    const none = new Float64Array(0);
     const measurement = new Measurement(
       {
         trace: 'all-vcpus',
@@ -44,36 +47,39 @@ describe('the report of a migration', () => {
         emulation: undefined,
       },
       plan,
-      spec.vcpus,
+      spec,
+      { counters: countersOf(100, 5000, 700_000), gaps: none },
+      () => 1,
     );
-    measurement.noteBefore(countersOf(100, 5000, 700_000), new Float64Array(0));
+    const parked = { counters: countersOf(107, 7000, 703_000), gaps: none };
     measurement.noteClock({ sentAt: 10, answeredAt: 15, receivedAt: 20 });
-    measurement.noteStop(100, 'stun within budget', true, countersOf(107, 7000, 703_000));
-    measurement.noteTaken(
-      {
+    measurement.noteStopped({
+      stopAt: 100,
+      why: 'stun within budget',
+      pagesFollow: true,
+      before: parked.counters,
+      last: {
         parkedAt: 101,
         harvestedAt: 102,
         compactedAt: 103,
         dirtyPages: 0,
         bitmap: encodeBitmap(new PageBitmap(1), 'compacted'),
       },
-      [101],
-    );
+      lastSliceEndAt: [101],
+    });
     measurement.noteHandedOver(104, 0, new Uint8Array(0));
-    measurement.noteResumed(
-      {
-        name: 'RESUMED',
-        receivedAt: 110,
-        validationMs: 0,
-        placementMs: 0,
-        resumeMs: 0.001,
-        answeredAt: 111,
-        firstSliceAt: [111],
-      },
-      120,
-    );
-    measurement.noteParkedGuest(countersOf(107, 7000, 703_000), new Float64Array(0));
-    const { trace } = measurement.report(spec, { control: 0, faults: 0, sockets: 0, cuts: 1 });
+    const message: MessageOf<'RESUMED'> = {
+      name: 'RESUMED',
+      receivedAt: 110,
+      validationMs: 0,
+      placementMs: 0,
+      resumeMs: 0.001,
+      answeredAt: 111,
+      firstSliceAt: [111],
+    };
+    measurement.noteResumed({ message, receivedAt: 120, parked });
+    const bytes = { control: 0, faults: 0, sockets: 0, cuts: 1 };
+    const { trace } = reportOf(measurement.measured(none, bytes));
     expect(trace).toMatchObject({ pageFires: 7, stoppedMs: 2, throttledMs: 3 });
   });
 });

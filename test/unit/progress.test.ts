@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StandardError, type Sink } from '../../src/cli/output.js';
 import { Progress } from '../../src/cli/progress.js';
-import type { MigrationSnapshot } from '../../src/source/outgoing.js';
+import type { MigrationSnapshot } from '../../src/source/snapshot.js';
 
 class Terminal extends Writable {
   text = '';

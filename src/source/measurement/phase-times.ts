@@ -2,7 +2,7 @@
 // Pure; instants are `monotonicUs`.
 import type { TimesReport } from '../../report/document.js';
 
-interface PhaseBegin {
+export interface PhaseBegin {
   readonly name: string;
   readonly fromUs: number;
 }

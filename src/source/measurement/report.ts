@@ -1,0 +1,172 @@
+// The report of a migration whose guest has gone, from all that was measured.
+// Pure, but for who writes it. Two views of the same thing that contradict each other are an error and no report.
+import { MicrostunError } from '../../shared/errors.js';
+import { faultBucketBoundUs } from '../../shared/guest/fault-latency.js';
+import { expand, rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
+import { bitCount32 } from '../../shared/memory/page-bitmap.js';
+import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../../shared/memory/pages.js';
+import { hostName, type MessageOf } from '../../shared/wire/messages.js';
+import {
+  addUp,
+  REPORT_VERSION,
+  type ByteLedger,
+  type MigrationReport,
+  type PostcopyReport,
+  type RoundReport,
+  type SettingsReport,
+  type StunReport,
+} from '../../report/document.js';
+import { gapsReportOf, guestCostReportOf, timelineReportOf } from './guest-report.js';
+import type { Measured } from './measurement.js';
+import { timesOf } from './phase-times.js';
+import { stunOf } from './stun.js';
+
+/**
+ * The report of a completed migration.
+ * @throws MicrostunError MEASUREMENT when two views of the same thing contradict each other.
+ */
+export function reportOf(measured: Measured): MigrationReport {
+  const { settings, guest, beganAt, phases, stopped, resumed, audit, bytes } = measured;
+  const { emulation } = settings;
+  const timeline = timelineReportOf(measured);
+  return {
+    version: REPORT_VERSION,
+    outcome: 'completed',
+    mode: measured.plan.mode,
+    guest: {
+      program: guest.program,
+      memoryBytes: guest.memoryBytes,
+      pageBytes: PAGE_BYTES,
+      vcpus: guest.vcpus,
+      seed: guest.seed,
+      writeRate: guest.writeRate === Infinity ? 'max' : guest.writeRate,
+    },
+    connections: settings.connections,
+    settings: settingsReportOf(measured),
+    link:
+      emulation === undefined ? null : { emulated: true, delayMs: emulation.delayMs, cuts: measured.cuts },
+    switchOverReason: stopped.why,
+    rounds: measured.rounds,
+    forecastStunMs: measured.forecastStunMs,
+    stun: stunReportOf(measured),
+    trace: traceReportOf(measured),
+    bitmap: {
+      format: settings.bitmapFormat,
+      rawBytes: rawBitmapBytes(guest.memoryBytes / PAGE_BYTES),
+      sentBytes: stopped.last.bitmap.length,
+      dirtyPerRegion: dirtyPerRegionOf(stopped.last.bitmap, guest.memoryBytes / PAGE_BYTES),
+    },
+    bytes: ledgerOf(measured),
+    timeline,
+    postcopy: measured.arrived === undefined ? null : postcopyReportOf(measured.arrived),
+    cuts: bytes.cuts,
+    totalMs: (resumed.receivedAt - beganAt) / 1000,
+    times: timesOf(phases, beganAt, resumed.receivedAt),
+    gaps: gapsReportOf(measured),
+    guestCost: guestCostReportOf(measured, timeline),
+    audit:
+      audit === undefined
+        ? null
+        : { passed: audit.passed, checked: audit.checked, failed: audit.failed, findings: audit.findings },
+    source: { pid: process.pid, host: hostName() },
+    destination: measured.destination,
+  };
+}
+
+function settingsReportOf({ plan, settings }: Measured): SettingsReport {
+  const { stunBudgetMs, roundsMax, timeLimitMs, onTimeout } = plan;
+  return {
+    bandwidthBytesPerSecond: settings.bytesPerSecond ?? null,
+    faultBandwidthBytesPerSecond: settings.faultBytesPerSecond ?? null,
+    stunBudgetMs,
+    roundsMax,
+    timeLimitMs,
+    onTimeout,
+  };
+}
+
+function stunReportOf({ stopped, resumed, handOver, clock }: Measured): StunReport {
+  return stunOf({
+    stopAt: stopped.stopAt,
+    last: stopped.last,
+    lastSliceEndAt: stopped.lastSliceEndAt,
+    sentAt: handOver.sentAt,
+    answer: resumed.message,
+    answerReceivedAt: resumed.receivedAt,
+    clock,
+  });
+}
+
+// Of this migration alone: the same guest may have been through attempts that failed.
+function traceReportOf({
+  settings,
+  installMs,
+  atBeginning,
+  stopped,
+  resumed,
+}: Measured): MigrationReport['trace'] {
+  const from = atBeginning.counters;
+  const to = resumed.parked.counters;
+  return {
+    mode: settings.trace,
+    installMs,
+    longestVcpuPauseMs: stopped.before.longestGapUs / 1000,
+    pageFires: to.pageFires - from.pageFires,
+    stoppedMs: (to.traceStoppedUs - from.traceStoppedUs) / 1000,
+    longestStopMs: to.longestTraceStopUs / 1000,
+    throttledMs: (to.throttledUs - from.throttledUs) / 1000,
+  };
+}
+
+// Every byte belongs to a row, and the rows add up to what the sockets counted.
+function ledgerOf({ rounds, handOver, bytes }: Measured): ByteLedger {
+  const first = rounds.filter((round) => round.round === 0);
+  const later = rounds.filter((round) => round.round > 0);
+  const ledger = addUp({
+    firstCopy: sum(first, pageBytesOf),
+    resend: sum(later, pageBytesOf),
+    windowHeads: sum(rounds, (round) => round.sentBytes - pageBytesOf(round)),
+    bitmap: handOver.bitmap,
+    checkpoint: handOver.checkpoint,
+    faults: bytes.faults,
+    control: bytes.control - handOver.all,
+    sockets: bytes.sockets,
+  });
+  // A connection that was cut had taken bytes that never became a whole frame; without cuts there is no such excuse.
+  if (ledger.total !== ledger.sockets && bytes.cuts === 0)
+    throw new MicrostunError(
+      'MEASUREMENT',
+      `the byte ledger adds up to ${ledger.total}, the sockets counted ${ledger.sockets}; please report this`,
+    );
+  return ledger;
+}
+
+function dirtyPerRegionOf(bitmap: Uint8Array, pageCount: number): number[] {
+  const { words } = expand(bitmap, pageCount);
+  const perRegion = REGION_PAGES / 32;
+  return Array.from({ length: regionCountOf(pageCount) }, (_, region) => {
+    const ofRegion = words.subarray(region * perRegion, (region + 1) * perRegion);
+    return ofRegion.reduce((total, word) => total + bitCount32(word), 0);
+  });
+}
+
+function postcopyReportOf(arrived: MessageOf<'ARRIVED'>): PostcopyReport {
+  return {
+    remotePageFaults: arrived.remotePageFaults,
+    fetchedPages: arrived.fetchedPages,
+    pushedPages: arrived.pushedPages,
+    durationMs: arrived.durationMs,
+    faultLatencyUs: { p50: arrived.latencyP50Us, p99: arrived.latencyP99Us, max: arrived.latencyMaxUs },
+    histogram: arrived.latencyBuckets
+      .map((count, bucket) => ({ belowUs: faultBucketBoundUs(bucket), count }))
+      .filter(({ count }) => count > 0),
+  };
+}
+
+function pageBytesOf(round: RoundReport): number {
+  return round.sentPages * PAGE_BYTES;
+}
+
+function sum<T>(items: readonly T[], pick: (item: T) => number): number {
+  return items.reduce((total, item) => total + pick(item), 0);
+}

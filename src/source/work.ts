@@ -1,0 +1,281 @@
+// The work of an outgoing migration on its guest: traces, rounds, harvests, the stop, the push and the release.
+// Each piece ends in an event; which piece comes next is not its business.
+import type { Logger } from 'pino';
+import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
+import type { EventQueue } from '../shared/event-queue.js';
+import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
+import type { MessageOf } from '../shared/wire/messages.js';
+import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
+import type { FaultServer, OutgoingHands, PageCopiers, Rehearsal, Tracer } from './hands.js';
+import type { Measurement } from './measurement/measurement.js';
+import type { RoundTotal } from './pages/copiers.js';
+import { releaseGuest } from './release.js';
+import type { EffectOf } from './states/effects.js';
+import type { EventOf, Helper, OutgoingEvent } from './states/events.js';
+import type { MigrationPlan } from './states/plan.js';
+import type { TraceMode } from './tracer/tracer.js';
+
+export interface WorkOptions {
+  readonly plan: MigrationPlan;
+  readonly trace: TraceMode;
+  readonly bitmapFormat: BitmapFormat;
+}
+
+/** How far it is, for whoever shows progress. */
+export interface WorkProgress {
+  readonly roundPages: number;
+  readonly roundPagesSent: number;
+  /** Bytes of all rounds so far. */
+  readonly sentBytes: number;
+  /** What the last harvest found. */
+  readonly dirtyPages: number;
+  readonly roundElapsedMs: number;
+}
+
+/** What is carried at once. `before the stop`: a round that the guest runs beside, and that may be stopped. */
+type Carriage = 'before the stop' | 'with the hand-over' | 'pushed';
+
+export class Work {
+  readonly copiers: PageCopiers;
+  readonly pageServer: FaultServer;
+  readonly #hands: OutgoingHands;
+  readonly #options: WorkOptions;
+  readonly #measurement: Measurement;
+  readonly #events: EventQueue<OutgoingEvent>;
+  readonly #logger: Logger;
+  readonly #tracer: Tracer;
+  readonly #rehearsal: Rehearsal;
+  /** What the last harvest found. */
+  #dirtyPages = 0;
+  /** What is carried, or was last. */
+  #round: {
+    readonly carriage: Carriage;
+    readonly pages: number;
+    readonly pagesBefore: number;
+    readonly fromUs: number;
+  } = { carriage: 'before the stop', pages: 0, pagesBefore: 0, fromUs: 0 };
+  /** What had moved when the push was last looked at. */
+  #movedBytes = 0;
+  /** The destination needs no more pages, or gets none. */
+  #isOver = false;
+
+  constructor(
+    hands: OutgoingHands,
+    options: WorkOptions,
+    measurement: Measurement,
+    events: EventQueue<OutgoingEvent>,
+    logger: Logger,
+  ) {
+    this.#hands = hands;
+    this.#options = options;
+    this.#measurement = measurement;
+    this.#events = events;
+    this.#logger = logger;
+    const failedAs =
+      (who: Helper) =>
+      (error: MicrostunError): void => {
+        events.push({ kind: 'failed', error, who });
+      };
+    this.#tracer = hands.tracer(options.trace, failedAs('tracer'));
+    this.copiers = hands.copiers({
+      connected: () => {
+        events.push({ kind: 'pages-connected' });
+      },
+      roundPlaced: (total) => {
+        this.#onRoundPlaced(total);
+      },
+      lost: (error) => {
+        events.push({ kind: 'pages-lost', error });
+      },
+      failed: failedAs('copiers'),
+    });
+    this.pageServer = hands.pageServer({
+      lost: (error) => {
+        // A destination that needs no more pages hangs up; that is how a good migration ends.
+        logger[this.#isOver ? 'debug' : 'warn'](error.message);
+      },
+      failed: failedAs('page server'),
+    });
+    this.#rehearsal = hands.rehearsal(options.plan);
+  }
+
+  // ---- Before the stop -------------------------------------------------------------------------------------------
+
+  /** Every page is traced from then on; the gaps that this makes in the guest's running are watched. */
+  installTraces(): void {
+    this.#hands.guest.watchGaps();
+    this.#start(this.#installTraces());
+  }
+
+  async #installTraces(): Promise<OutgoingEvent> {
+    this.#measurement.installMs = await this.#tracer.installTraces();
+    this.#dirtyPages = this.#hands.guest.spec.memoryBytes / PAGE_BYTES;
+    return { kind: 'traces-installed' };
+  }
+
+  copyRound(round: number): void {
+    this.#carry(round, 'before the stop', 0);
+  }
+
+  stopRound(round: number): void {
+    this.copiers.stopRound(round);
+  }
+
+  /** Here and at the destination the way that a switch-over takes is walked meanwhile, once asked to: it may come next. */
+  harvest(keepsRest: boolean, askDestination: () => void): void {
+    this.#start(this.#harvest(keepsRest, askDestination));
+  }
+
+  async #harvest(keepsRest: boolean, askDestination: () => void): Promise<OutgoingEvent> {
+    const harvested = this.#tracer.harvest(keepsRest);
+    askDestination();
+    this.#rehearsal.refresh();
+    const { dirtyPages } = await harvested;
+    this.#dirtyPages = dirtyPages;
+    return { kind: 'harvested', dirtyPages };
+  }
+
+  throttle(share: number): void {
+    this.#hands.guest.safepoints.throttle(share);
+    this.#measurement.noteThrottle(share);
+  }
+
+  // ---- The stun and what follows ---------------------------------------------------------------------------------
+
+  stopGuest(how: EffectOf<'stop-guest'>): void {
+    this.#start(this.#stopGuest(how));
+  }
+
+  async #stopGuest({ round, why, ...how }: EffectOf<'stop-guest'>): Promise<EventOf<'taken'>> {
+    const { guest, time } = this.#hands;
+    const before = guest.counters();
+    const { bitmapFormat, plan } = this.#options;
+    const stopAt = time.nowUs();
+    // The vCPUs are told before the tracer is asked, so that both wake at the same time.
+    guest.stop();
+    const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
+    const { registers, guestClockUs } = guest.checkpoint();
+    this.#dirtyPages = last.dirtyPages;
+    const isTooMuch = last.dirtyPages > how.pagesMax;
+    const pagesFollow = how.pagesFollow || isTooMuch;
+    this.#measurement.noteStopped({
+      stopAt,
+      why: isTooMuch ? 'throttle not enough' : why,
+      pagesFollow,
+      before,
+      last,
+      lastSliceEndAt: guest.lastSliceEndAt(),
+    });
+    const handOver: MessageOf<'HAND_OVER'> = {
+      name: 'HAND_OVER',
+      registers: [...registers],
+      guestClockUs,
+      pagesFollow,
+      finalRound: round,
+      finalPages: pagesFollow ? 0 : last.dirtyPages,
+      bitmap: last.bitmap,
+    };
+    return { kind: 'taken', handOver };
+  }
+
+  /** `send`: gives the hand-over to a connection, if there is one. */
+  handOver({ handOver, copiesRest }: EffectOf<'hand-over'>, send: () => void): void {
+    // Before it is sent: the destination may ask for pages as soon as it has it.
+    this.pageServer.noteHandedOver(handOver.pagesFollow);
+    send();
+    // The guest is parked, so its pages can be checked on their way.
+    if (copiesRest) this.#carry(handOver.finalRound, 'with the hand-over', CHECKED);
+  }
+
+  push(round: number): void {
+    this.#carry(round, 'pushed', PUSHED | CHECKED);
+  }
+
+  /** The guest runs at the destination; what it was here is known now. */
+  noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
+    const { guest } = this.#hands;
+    const parked = { counters: guest.counters(), gaps: guest.gapCounts() };
+    this.#measurement.noteResumed({ message, receivedAt, parked });
+  }
+
+  /** The guest stays here, and nothing of it may be asked for any more. */
+  async releaseGuest(): Promise<void> {
+    this.#isOver = true;
+    this.pageServer.noteHandedOver(false);
+    const release = await releaseGuest(this.#hands.guest, this.#tracer);
+    this.#logger.info(release, 'the guest stays here');
+  }
+
+  // ---- What is carried -------------------------------------------------------------------------------------------
+
+  #carry(round: number, carriage: Carriage, flags: number): void {
+    this.#round = {
+      carriage,
+      pages: this.#dirtyPages,
+      pagesBefore: this.copiers.progress.pages,
+      fromUs: this.#hands.time.nowUs(),
+    };
+    this.copiers.copyRound(round, flags);
+  }
+
+  #onRoundPlaced(total: RoundTotal): void {
+    const { carriage, fromUs } = this.#round;
+    const carriedPages = total.sentPages + total.zeroPages;
+    // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.
+    const givenPages =
+      carriage === 'before the stop' ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
+    const durationMs = (this.#hands.time.nowUs() - fromUs) / 1000;
+    const facts = this.#measurement.noteRound(total, givenPages, durationMs);
+    this.#logger.debug(facts, 'round');
+    this.#events.push({ kind: 'round-placed', facts, keptPages: this.#dirtyPages - givenPages });
+  }
+
+  /** Begins to watch whether pages move, pushed or asked for. */
+  watchMoves(): void {
+    this.#movedBytes = this.#allMovedBytes;
+  }
+
+  /** Whether any have since. */
+  get haveMoved(): boolean {
+    return this.#allMovedBytes !== this.#movedBytes;
+  }
+
+  get #allMovedBytes(): number {
+    return this.copiers.movedBytes + this.pageServer.movedBytes;
+  }
+
+  get progress(): WorkProgress {
+    const { pages, bytes } = this.copiers.progress;
+    const { fromUs, pagesBefore, pages: roundPages } = this.#round;
+    return {
+      roundPages,
+      roundPagesSent: pages - pagesBefore,
+      sentBytes: bytes,
+      dirtyPages: this.#dirtyPages,
+      roundElapsedMs: fromUs === 0 ? 0 : (this.#hands.time.nowUs() - fromUs) / 1000,
+    };
+  }
+
+  // Work that ends in an event; what it throws is an event too.
+  #start(work: Promise<OutgoingEvent>): void {
+    work.then(
+      (event) => {
+        this.#events.push(event);
+      },
+      (error: unknown) => {
+        this.#events.push({ kind: 'failed', error: asMicrostunError(error, 'WORKER_FAILED') });
+      },
+    );
+  }
+
+  /** Walks the way of a switch-over before it counts: cold code would lengthen the stun. */
+  rehearse(): void {
+    this.#rehearsal.rehearse();
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true;
+    await Promise.all([this.#tracer.close(), this.copiers.close(), this.pageServer.close()]);
+  }
+}
