@@ -7,6 +7,7 @@ import { refuseRepeatedFlags } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions } from './options.js';
+import { stuckRunMs } from '../shared/limits.js';
 
 /** Flags of `compare` itself that take a value; its runs do not get them. */
 const OWN_FLAGS = ['--runs', '--a', '--b', '--out', '--csv', '--report'];
@@ -85,9 +86,6 @@ export function settingsOf(a: string | undefined, b: string | undefined): readon
   });
 }
 
-/** Slack of a run's upper time: a machine that is busy, memory that is slow, connections that are made again. */
-const RUN_SLACK_MS = 10 * 60_000;
-
 /**
  * How long a run with these flags may take before it counts as stuck: several times what its own limits allow.
  * @throws MicrostunError USAGE where the flags make no sense together; `name` says of which setting.
@@ -109,12 +107,14 @@ export function runMsMax(flags: readonly string[], name: string): number {
   const onceThroughMs = [args.bandwidth, args.faultBandwidth].map((bytesPerSecond) =>
     bytesPerSecond === undefined ? 0 : (args.memory / bytesPerSecond) * 1000,
   );
-  const allowedMs =
-    args.migrateAfter +
-    args.auditAfter +
-    args.connectTimeout +
-    args.reconnectTimeout +
-    2 * (args.inDoubtAfter + args.timeLimit + Math.max(...onceThroughMs)) +
-    (args.cut?.cuts ?? []).reduce((sum, { atMs, forMs }) => sum + atMs + forMs, 0);
-  return RUN_SLACK_MS + allowedMs;
+  return stuckRunMs(
+    [
+      args.migrateAfter,
+      args.auditAfter,
+      args.connectTimeout,
+      args.reconnectTimeout,
+      ...(args.cut?.cuts ?? []).flatMap(({ atMs, forMs }) => [atMs, forMs]),
+    ],
+    [args.inDoubtAfter, args.timeLimit, Math.max(...onceThroughMs)],
+  );
 }

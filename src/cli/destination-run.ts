@@ -20,6 +20,7 @@ import { Progress } from './progress.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import { onInterrupt } from './source-run.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
+import { PAGES_RETRY_MS, sourceAwaitedMs, PLACEMENT_MS_MAX } from '../shared/limits.js';
 
 export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
@@ -79,12 +80,11 @@ class DestinationRun {
     this.#destination = destinationHere(
       {
         limits: {
-          // Longer than the source tries: who gives up first, decides.
-          controlLostMs: args.reconnectTimeout * 1.5,
+          controlLostMs: sourceAwaitedMs(args.reconnectTimeout),
           pagesLostMs: args.reconnectTimeout,
-          retryMs: 100,
-          placementMs: 60_000,
-          farewellMs: args.reconnectTimeout * 1.5,
+          retryMs: PAGES_RETRY_MS,
+          placementMs: PLACEMENT_MS_MAX,
+          farewellMs: sourceAwaitedMs(args.reconnectTimeout),
           endsWithoutPages: args.once,
           phases: PHASE_LIMITS,
         },

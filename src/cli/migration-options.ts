@@ -1,8 +1,8 @@
 // The flags that shape a migration: its logic, and the network that it takes.
 import type { Argv } from 'yargs';
 import { parseBitRate, parseDurationMs } from '../shared/units.js';
-import { CONNECTIONS_MAX } from '../shared/wire/messages.js';
 import { once, parseCuts, parseDelay, wholeNumber } from './flag-values.js';
+import { CONNECTIONS_MAX } from '../shared/limits.js';
 
 /** Flags that shape the migration. */
 export function migrationOptions<T>(yargs: Argv<T>) {

@@ -20,6 +20,13 @@ import type { CutScript } from './flag-values.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
 import { writeHtmlReport } from './report-run.js';
+import {
+  CONTROL_RETRY_MS,
+  CONTROL_RETRY_MS_MAX,
+  PREPARED_MS_MAX,
+  AUDITED_MS_MAX,
+  ANSWER_MS_MAX,
+} from '../shared/limits.js';
 
 /** The flags that shape a migration, parsed. */
 export interface MigrationArguments {
@@ -85,17 +92,17 @@ export function planMigration(
       control: {
         connectMs: args.connectTimeout,
         reconnectMs: args.reconnectTimeout,
-        retryMs: 50,
-        retryMsMax: 1000,
+        retryMs: CONTROL_RETRY_MS,
+        retryMsMax: CONTROL_RETRY_MS_MAX,
       },
-      prepareMs: 60_000,
-      answerMs: 5000,
+      prepareMs: PREPARED_MS_MAX,
+      answerMs: ANSWER_MS_MAX,
       doubtMs: args.inDoubtAfter,
       endsInDoubt: args.once || args.inDoubt === 'end',
       endsStillPush: args.once,
       phases: phaseLimits(args.reconnectTimeout),
       pagesLostMs: args.reconnectTimeout,
-      auditMs: args.auditAfter + 600_000,
+      auditMs: args.auditAfter + AUDITED_MS_MAX,
     },
   });
 }

@@ -2,8 +2,9 @@
 // Does not know why they stand still.
 import type { Cancellable, Time } from '../shared/time.js';
 import type { IncomingMachine } from './hands.js';
-import { STALL_MS_MAX, StallWatch } from './pages/stall-watch.js';
+import { StallWatch } from './pages/stall-watch.js';
 import type { Place } from './preparation.js';
+import { STALL_MS_MAX } from '../shared/limits.js';
 
 const LOOKS_A_STALL = 8;
 

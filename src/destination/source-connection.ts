@@ -1,9 +1,9 @@
 // The control connection to a migration's source, whichever is in use: the newest takes the place of the one before.
 // Does not know what is said on it, nor what carries it.
 import { MicrostunError } from '../shared/errors.js';
-import { SILENCE_MS_MAX } from '../shared/wire/message-connection.js';
 import type { ControlConnection, Received, UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message } from '../shared/wire/messages.js';
+import { SILENCE_MS_MAX } from '../shared/limits.js';
 
 export interface SourceEvents {
   received(received: Received): void;

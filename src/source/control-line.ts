@@ -2,14 +2,12 @@
 // Tells what happens on that one as events; when to dial and what to say is not its business.
 import { asMicrostunError, MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
-import { SILENCE_MS_MAX } from '../shared/wire/message-connection.js';
 import type { ControlConnection, UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { OutgoingHands } from './hands.js';
 import type { OutgoingEvent } from './states/events.js';
-
-const DIAL_MS = 5000;
+import { CONTROL_DIAL_MS_MAX, SILENCE_MS_MAX } from '../shared/limits.js';
 
 export class ControlLine {
   readonly #hands: Pick<OutgoingHands, 'dial' | 'time'>;
@@ -31,7 +29,7 @@ export class ControlLine {
 
   /** Dials; the connection takes the place of the one in use. */
   dial(to: Address): void {
-    this.#hands.dial(to, DIAL_MS).then(
+    this.#hands.dial(to, CONTROL_DIAL_MS_MAX).then(
       (unowned) => {
         if (this.#isClosed) unowned.drop();
         else this.#claim(unowned);

@@ -6,7 +6,6 @@ import { EventQueue } from '../shared/event-queue.js';
 import { SAMPLE_DOUBLES_MAX, type GuestSample } from '../shared/guest/samples.js';
 import type { MigrationReport, RoundReport } from '../report/document.js';
 import { Timers } from '../shared/timers.js';
-import { HEARTBEAT_MS } from '../shared/wire/message-connection.js';
 import { ControlLine } from './control-line.js';
 import type { OutgoingHands } from './hands.js';
 import { listenFailureOf } from './listen-failure.js';
@@ -20,6 +19,7 @@ import { wantsHeartbeat } from './states/heartbeat.js';
 import type { Outcome, OutgoingState } from './states/states.js';
 import { beginOutgoing } from './states/step.js';
 import { Work, type WorkOptions } from './work.js';
+import { HEARTBEAT_MS } from '../shared/limits.js';
 
 export interface MigrateOptions extends ListenOptions, WorkOptions {
   readonly auditAfterMs: number;

@@ -1,8 +1,8 @@
 // A side that stands still in the push, as a host does that is suspended or swaps: SIGSTOP, longer than every silence
 // that a connection allows. Knows processes only.
 import { afterEach, describe, expect, it } from 'vitest';
-import { SILENCE_MS_MAX } from '../../src/shared/wire/message-connection.js';
 import { endAll, ODD_PAGES, reportOf, startDestination, startSource } from '../support/cli.js';
+import { SILENCE_MS_MAX } from '../../src/shared/limits.js';
 
 afterEach(endAll);
 

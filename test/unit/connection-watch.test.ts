@@ -1,11 +1,8 @@
 // When a page connection counts as dead: by what the peer's host acknowledges, and not by what our kernel takes.
 import { describe, expect, it } from 'vitest';
-import {
-  ConnectionWatch,
-  STILL_MS_MAX,
-  UNSEEN_STILL_MS_MAX,
-} from '../../src/shared/wire/connection-watch.js';
+import { ConnectionWatch } from '../../src/shared/wire/connection-watch.js';
 import { unacknowledgedIn } from '../../src/shared/wire/unacknowledged-bytes.js';
+import { STILL_MS_MAX, UNSEEN_STILL_MS_MAX } from '../../src/shared/limits.js';
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1684 1 00000000e38dd0c2 100 0 0 10 0

@@ -6,12 +6,12 @@ import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { MicrostunError } from '../../src/shared/errors.js';
 import type { Connection } from '../../src/shared/wire/connection.js';
-import { Door, STRANGERS_MAX, TOLD_MS_MAX, type Caller } from '../../src/shared/wire/door.js';
+import { Door, type Caller } from '../../src/shared/wire/door.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
-import { GREETING_MS_MAX } from '../../src/shared/wire/greeting.js';
 import { encodeMessage, type Message, type MessageOf } from '../../src/shared/wire/messages.js';
-import { ENDED_MS_MAX, type Address } from '../../src/shared/wire/sockets.js';
+import type { Address } from '../../src/shared/wire/sockets.js';
 import { messageIn } from '../support/fake-peer.js';
+import { GREETING_MS_MAX, STRANGERS_MAX, ENDED_MS_MAX, TOLD_MS_MAX } from '../../src/shared/limits.js';
 
 const HELLO: MessageOf<'HELLO'> = {
   name: 'HELLO',

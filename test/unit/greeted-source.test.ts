@@ -1,11 +1,12 @@
 // A source at the destination's door: one that says nothing, and one that cannot be dialled.
 import { describe, expect, it } from 'vitest';
 import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
-import { GREETED_MS, PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
+import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
+import { GREETED_MS_MAX } from '../../src/shared/limits.js';
 
 const [prepare] = examples.PREPARE;
 const limits: IncomingLimits = {
@@ -25,7 +26,7 @@ const states = { greeted, preparing, receiving };
 const refused = { name: 'ended', outcome: { kind: 'refused' } };
 
 describe('a source that greeted', () => {
-  const arm = { kind: 'arm', timer: 'greeted', ms: GREETED_MS };
+  const arm = { kind: 'arm', timer: 'greeted', ms: GREETED_MS_MAX };
 
   it('has so long to say what it brings, however often it comes again and whatever it pings', () => {
     const attached = step(states.greeted, { kind: 'attached' });

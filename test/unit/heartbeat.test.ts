@@ -1,13 +1,13 @@
 // Signs of life and the clocks: when the source asks for a PONG, and what it makes of one.
 import { describe, expect, it } from 'vitest';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
-import { HEARTBEAT_MS, SILENCE_MS_MAX } from '../../src/shared/wire/message-connection.js';
 import { CLOCK_SAMPLES_AFTER } from '../../src/source/states/hand-over.js';
-import { STUN_QUIET_MS, wantsHeartbeat } from '../../src/source/states/heartbeat.js';
+import { wantsHeartbeat } from '../../src/source/states/heartbeat.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState, Phase } from '../../src/source/states/states.js';
 import { beginOutgoing, stepOutgoing } from '../../src/source/states/step.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
+import { HEARTBEAT_MS, SILENCE_MS_MAX, STUN_QUIET_MS } from '../../src/shared/limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',

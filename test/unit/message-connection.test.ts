@@ -7,7 +7,7 @@ import type { MicrostunError } from '../../src/shared/errors.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { MessageConnection } from '../../src/shared/wire/message-connection.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
-import { ENDED_MS_MAX } from '../../src/shared/wire/sockets.js';
+import { ENDED_MS_MAX } from '../../src/shared/limits.js';
 
 const MIB = 1024 ** 2;
 const bytesOf = (message: Message): Buffer => Buffer.concat(encodeMessage(message));

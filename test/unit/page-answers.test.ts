@@ -4,8 +4,9 @@ import { PageAnswers, type AnswerConnection } from '../../src/source/faults/page
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../../src/shared/wire/frames.js';
-import { decodePageSent, encodeMark, REQUESTS_MAX } from '../../src/shared/wire/page-frames.js';
+import { decodePageSent, encodeMark } from '../../src/shared/wire/page-frames.js';
 import { guestOf, isSameBytes, pageOf, write } from './page-fixtures.js';
+import { REQUESTS_MAX } from '../../src/shared/limits.js';
 
 const PAGES = 200;
 

@@ -1,6 +1,7 @@
 // When page connections count as standing still, on links of any speed.
 import { describe, expect, it } from 'vitest';
-import { STALL_MS_MAX, StallWatch } from '../../src/destination/pages/stall-watch.js';
+import { StallWatch } from '../../src/destination/pages/stall-watch.js';
+import { STALL_MS_MAX } from '../../src/shared/limits.js';
 
 const STEP_MS = STALL_MS_MAX / 8;
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { WantedPages } from '../../src/destination/faults/wanted-pages.js';
 import { ProtocolError } from '../../src/shared/errors.js';
-import { REQUESTS_MAX } from '../../src/shared/wire/page-frames.js';
+import { REQUESTS_MAX } from '../../src/shared/limits.js';
 
 function pages() {
   const asked: number[] = [];

@@ -12,6 +12,7 @@ import { FrameReader } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WantedPages } from './wanted-pages.js';
+import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
 
 export interface FetcherWorkerData {
   readonly memory: MemoryHandle;
@@ -34,12 +35,6 @@ export type FetcherMessage =
   | { readonly kind: 'all-arrived' }
   | { readonly kind: 'settled'; readonly fetchedPages: number }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
-
-/** As a receiver's. */
-const DIAL_MS = 2500;
-
-/** A source that takes the connection and does not welcome us for this long is dialled again. */
-const GREETING_MS = 5000;
 
 const port = parentPort;
 assert(port !== null, 'fetcher-worker.ts runs as a worker');
@@ -65,8 +60,8 @@ for (const faults of own.faults) {
 const dialler = new Dialler({
   names: { own: 'the fault connection', peer: 'the source' },
   to: own.source,
-  dialMs: DIAL_MS,
-  greetingMs: GREETING_MS,
+  dialMs: PAGES_DIAL_MS_MAX,
+  greetingMs: WELCOME_MS_MAX,
   isReadInPlace: false,
   introduction: () => ({
     role: 'faults',

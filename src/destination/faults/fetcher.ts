@@ -5,6 +5,7 @@ import type { GuestMachine } from '../../shared/guest/machine.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { FetcherMessage, FetcherRequest, FetcherWorkerData } from './fetcher-worker.js';
+import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 export interface FetcherEvents {
   /** The last lacking page was placed by a fault. */
@@ -70,6 +71,6 @@ export class Fetcher {
 
   async close(): Promise<void> {
     this.#worker.post({ kind: 'exit' });
-    await this.#worker.terminateAfter(2000);
+    await this.#worker.terminateAfter(WORKER_END_MS_MAX);
   }
 }

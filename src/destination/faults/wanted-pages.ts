@@ -2,7 +2,7 @@
 // Pure: knows page numbers only, and neither connection nor memory.
 import { ProtocolError } from '../../shared/errors.js';
 import type { PageNumber } from '../../shared/memory/pages.js';
-import { REQUESTS_MAX } from '../../shared/wire/page-frames.js';
+import { REQUESTS_MAX } from '../../shared/limits.js';
 
 export class WantedPages {
   /** Asked for on the connection in use, and not answered. */

@@ -16,7 +16,8 @@ import { CheckedPages } from './checked-pages.js';
 import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
 import { PlacementGate } from './placement-gate.js';
-import { STALL_MS_MAX, StallWatch } from './stall-watch.js';
+import { StallWatch } from './stall-watch.js';
+import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX, STALL_MS_MAX } from '../../shared/limits.js';
 
 export interface ReceiverWorkerData {
   readonly memory: MemoryHandle;
@@ -49,12 +50,6 @@ export type ReceiverMessage =
   | { readonly kind: 'all-arrived' }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
 
-/** Once is a lost packet made good in it; a source that cannot be reached is told so soon, and what was lost is dialled again. */
-const DIAL_MS = 2500;
-
-/** A source that takes the connection and does not welcome us for this long is dialled again. */
-const GREETING_MS = 5000;
-
 /** How often it is told that pages come in. */
 const LIFE_MS = 1000;
 
@@ -86,8 +81,8 @@ const receiver = new PageReceiver(views, round, gate, checkedPages, {
 const dialler = new Dialler({
   names: { own: 'a page connection', peer: 'the source' },
   to: own.source,
-  dialMs: DIAL_MS,
-  greetingMs: GREETING_MS,
+  dialMs: PAGES_DIAL_MS_MAX,
+  greetingMs: WELCOME_MS_MAX,
   isReadInPlace: true,
   introduction: () => {
     // Not before: until now the connection before this one may have been read.

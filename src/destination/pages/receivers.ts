@@ -8,6 +8,7 @@ import { WorkerThread } from '../../shared/worker-thread.js';
 import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
 import { RoundShares } from './round-shares.js';
+import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 export interface ReceiverEvents {
   /** All of guest memory has been touched. */
@@ -25,8 +26,6 @@ export interface ReceiverEvents {
   /** The source breaks the protocol in a way that no connection can see by itself. */
   outOfTurn(error: MicrostunError): void;
 }
-
-const CLOSE_MS = 2000;
 
 export class ReceiverPool {
   readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[] = [];
@@ -158,6 +157,6 @@ export class ReceiverPool {
 
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.post({ kind: 'exit' });
-    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(CLOSE_MS)));
+    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(WORKER_END_MS_MAX)));
   }
 }

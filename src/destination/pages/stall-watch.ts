@@ -1,8 +1,6 @@
 // Whether page connections stand still: no byte has come on any of them for long, and something should.
 // Pure: bytes and instants in; counted in bytes because a window takes long on a slow link.
-
-/** Connections on which no byte comes for this long, while something has to, are dialled again. */
-export const STALL_MS_MAX = 8000;
+import { STALL_MS_MAX } from '../../shared/limits.js';
 
 export class StallWatch {
   #progress = NaN;

@@ -3,9 +3,10 @@
 import type { MessageName } from '../../shared/wire/messages.js';
 import { same, type IncomingEffect, type IncomingStep } from './events.js';
 import { awaitFarewell, isMissed, toldToEnd, waitAnew } from './lacking.js';
-import { GREETED_MS, type IncomingLimits } from './limits.js';
+import type { IncomingLimits } from './limits.js';
 import { end, lastWords, refuse, sayAgain } from './outcome.js';
 import { isHandedOver, mayRefuse, type IncomingState } from './states.js';
+import { GREETED_MS_MAX } from '../../shared/limits.js';
 
 /**
  * A control connection for this migration is up, for the first time or again: everything that was answered is said
@@ -19,7 +20,7 @@ export function onAttached(state: IncomingState): IncomingStep {
   if (state.name === 'greeted' && !state.isAwaited)
     return {
       state: { ...state, isAwaited: true },
-      effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS }],
+      effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS_MAX }],
     };
   if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
     const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];

@@ -1,5 +1,6 @@
-// How long each thing of an incoming migration may last, and who gives up first.
-// Numbers only; states/step.ts arms timers with them.
+// How long each thing of an incoming migration may last.
+// Numbers only; what they have to do with the source's is shared/limits.ts.
+import { PREPARING_MS_MAX, AUDITING_MS_MAX } from '../../shared/limits.js';
 
 export interface IncomingLimits {
   /** How long the control connection may stay lost before the hand-over; then the migration is refused for good. */
@@ -20,18 +21,6 @@ export interface IncomingLimits {
   readonly phases: PhaseLimits;
 }
 
-/**
- * A source says what it brings as soon as it is welcome; meanwhile it holds the only place here. Longer than the silence
- * after which a source whose welcome was lost dials anew (SILENCE_MS_MAX), and its dials.
- */
-export const GREETED_MS = 15_000;
-
-/**
- * From the first dial to the source that failed until it is told so, if none has succeeded by then. With a dial's own
- * limit it hears within 5 s that it cannot be reached.
- */
-export const UNREACHABLE_MS = 1500;
-
 /** How long each phase may last; `placing` has `placementMs`. A guest that runs and waits for its pages may do so. */
 export interface PhaseLimits {
   readonly prepareMs: number;
@@ -44,14 +33,12 @@ export interface PhaseLimits {
 }
 
 export const PHASE_LIMITS: PhaseLimits = {
-  // Less than the source waits (60 s), so that it hears why.
-  prepareMs: 55_000,
+  prepareMs: PREPARING_MS_MAX,
   // A source that measures its clock, installs traces or harvests sends no pages; each of those has a limit there.
   idleMs: 120_000,
   // The first slice of every vCPU; a host that is very busy takes a second for it.
   resumeMs: 60_000,
-  // Less than the source waits (600 s), so that it hears of it.
-  auditMs: 540_000,
+  auditMs: AUDITING_MS_MAX,
   // The source has all that it needs and only has to say so; its guest needs it no more.
   leaveMs: 60_000,
 };

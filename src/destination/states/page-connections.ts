@@ -2,9 +2,10 @@
 // Does not know what they carry.
 import type { MicrostunError } from '../../shared/errors.js';
 import { same, type IncomingEffect, type IncomingStep } from './events.js';
-import { UNREACHABLE_MS, type IncomingLimits } from './limits.js';
+import type { IncomingLimits } from './limits.js';
 import { refuse } from './outcome.js';
 import type { IncomingState } from './states.js';
+import { UNREACHABLE_MS } from '../../shared/limits.js';
 
 /**
  * Lost page and fault connections are dialled again; before the hand-over there is a limit to that, counted from the

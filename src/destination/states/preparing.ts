@@ -3,9 +3,10 @@
 import type { MessageOf } from '../../shared/wire/messages.js';
 import { outOfTurn } from './control.js';
 import { same, type IncomingStep } from './events.js';
-import { GREETED_MS, type IncomingLimits } from './limits.js';
+import type { IncomingLimits } from './limits.js';
 import { refuse } from './outcome.js';
 import type { IncomingState, Placed, Prepare } from './states.js';
+import { GREETED_MS_MAX } from '../../shared/limits.js';
 
 const NOTHING_PLACED: Placed = { round: -1, pages: 0 };
 
@@ -40,5 +41,5 @@ export function onPrepared(state: IncomingState, preparedMs: number): IncomingSt
 /** It was welcome and did not say what it brings. */
 export function onSilentSource(state: IncomingState): IncomingStep {
   if (state.name !== 'greeted') return same(state);
-  return refuse(state, 'TIMEOUT', `the source did not say what it brings within ${GREETED_MS / 1000} s`);
+  return refuse(state, 'TIMEOUT', `the source did not say what it brings within ${GREETED_MS_MAX / 1000} s`);
 }

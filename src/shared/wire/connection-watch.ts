@@ -1,15 +1,6 @@
 // Whether a page connection stands still: whether the peer's host has acknowledged nothing of what is on its way to it.
 // Knows byte counts and instants; where the kernel's own count comes from is unacknowledged-bytes.ts.
-
-/** A connection on which nothing moves for this long while something is on its way is given up. */
-export const STILL_MS_MAX = 8000;
-
-/**
- * The same where the kernel does not say what was acknowledged. It takes more only once about a third of a full send
- * buffer (4 MiB unless the host says otherwise) has left: a minute at 200 kbit/s. A destination that is there sees what
- * comes, byte by byte, and dials anew long before.
- */
-export const UNSEEN_STILL_MS_MAX = 60_000;
+import { STILL_MS_MAX, UNSEEN_STILL_MS_MAX } from '../limits.js';
 
 /** What can be counted of a connection. */
 export interface ConnectionCounts {

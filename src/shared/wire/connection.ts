@@ -4,8 +4,9 @@ import type { OnReadOpts, Socket } from 'node:net';
 import { asMicrostunError, MicrostunError, messageOf } from '../errors.js';
 import type { ConnectionCounts } from './connection-watch.js';
 import { Intake, type Reads } from './intake.js';
-import { dial, ENDED_MS_MAX, endSocket, peerHostOf, type Address } from './sockets.js';
+import { dial, endSocket, peerHostOf, type Address } from './sockets.js';
 import { unacknowledgedBytes } from './unacknowledged-bytes.js';
+import { ENDED_MS_MAX, type WaterMarks } from '../limits.js';
 
 /** How sentences call a connection, and who is at its other end. */
 export interface ConnectionNames {
@@ -22,12 +23,6 @@ export interface ConnectionOwner {
   lost(error: MicrostunError): void;
   /** The peer closed it in order. Told instead of `lost` to an owner to whom that makes a difference. */
   closed?(): void;
-}
-
-/** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */
-export interface WaterMarks {
-  readonly highBytes: number;
-  readonly lowBytes: number;
 }
 
 export class Connection {

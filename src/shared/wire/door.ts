@@ -5,18 +5,10 @@ import { asMicrostunError, MicrostunError } from '../errors.js';
 import { after } from '../timers.js';
 import { Connection } from './connection.js';
 import { readHello, refuse, welcome } from './greeting.js';
-import { MessageConnection, SILENCE_MS_MAX } from './message-connection.js';
+import { MessageConnection } from './message-connection.js';
 import type { Message, MessageOf, RefusalCode } from './messages.js';
 import { listen, type Address } from './sockets.js';
-
-/**
- * Connections that may be open at a door without being welcome: not greeted yet, refused, or told how their migration
- * ended. One more takes the place of the oldest, so that a crowd of them keeps nobody out who greets at once.
- */
-export const STRANGERS_MAX = 64;
-
-/** A caller that is told how its migration ended, and does not hang up, is sent away after this. */
-export const TOLD_MS_MAX = 10_000;
+import { SILENCE_MS_MAX, STRANGERS_MAX, TOLD_MS_MAX } from '../limits.js';
 
 export interface DoorEvents {
   /** Somebody has greeted; must be welcomed, refused or told, and may wait for that. */

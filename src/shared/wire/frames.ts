@@ -2,6 +2,7 @@
 // Pure: no socket, no thread. Everything that a peer says is checked here or in messages.ts before it is used.
 import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
+import { BODY_BYTES_MAX } from '../limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
 export const PROTOCOL_VERSION = 2;
@@ -42,34 +43,10 @@ export const FrameType = {
 } as const;
 
 export type FrameName = keyof typeof FrameType;
-export type FrameTypeNumber = (typeof FrameType)[FrameName];
 
 const namesByType = new Map<number, FrameName>(
   Object.entries(FrameType).map(([name, type]) => [type, name as FrameName]),
 );
-
-/** The longest body that a frame of each type may have; checked before a byte of it is kept. */
-const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
-  HELLO: 1024,
-  WELCOME: 1024,
-  REFUSAL: 8192,
-  PREPARE: 16 * 1024,
-  PREPARED: 1024,
-  PING: 64,
-  PONG: 64,
-  HAND_OVER: 512 * 1024,
-  RESUMED: 16 * 1024,
-  ARRIVED: 16 * 1024,
-  AUDITED: 320 * 1024,
-  CANCEL: 8192,
-  FAREWELL: 64,
-  SAMPLES: 17 * 1024,
-  PAGES: 3 * 1024 * 1024,
-  ROUND_END: 64,
-  ROUND_PLACED: 64,
-  PAGE_WANTED: 64,
-  PAGE_SENT: 4104,
-};
 
 export interface FrameHeader {
   readonly name: FrameName;

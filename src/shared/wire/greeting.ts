@@ -14,9 +14,7 @@ import {
   type RefusalCode,
 } from './messages.js';
 import { refusalError, versionComplaint } from './refusal.js';
-
-/** A caller that says nothing for this long is dropped. */
-export const GREETING_MS_MAX = 10_000;
+import { GREETING_MS_MAX } from '../limits.js';
 
 /** Which process this is; a restarted one has another. */
 export const instanceId = crypto.randomUUID();

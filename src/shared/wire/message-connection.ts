@@ -3,21 +3,13 @@
 import { monotonicUs } from '../clock.js';
 import { asMicrostunError, MicrostunError, ProtocolError } from '../errors.js';
 import { after } from '../timers.js';
-import type { Connection, ConnectionNames, WaterMarks } from './connection.js';
+import type { Connection, ConnectionNames } from './connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from './frames.js';
 import { decodeMessage, encodeMessage, messageNames, type Message } from './messages.js';
 import type { ControlConnection, ControlEvents, UnclaimedConnection } from './control.js';
+import { ANSWERS_QUEUED } from '../limits.js';
 
-/** Pause between signs of life, and how long a peer may go without one. */
-export const HEARTBEAT_MS = 1000;
-export const SILENCE_MS_MAX = 5000;
 const LOOKS_A_SILENCE = 4;
-
-/**
- * Bytes that the peer was sent and has not taken: while there are more, nothing more of it is read, lest it only ask
- * and never read.
- */
-const ANSWERS: WaterMarks = { highBytes: 1 << 20, lowBytes: 1 << 18 };
 
 const NAMES: ConnectionNames = { own: 'the connection', peer: 'the peer' };
 
@@ -116,9 +108,9 @@ export class MessageConnection implements ControlConnection {
   // Tells what came, so much of it a turn, while the peer takes its answers and the owner keeps up; else reads no more.
   #tell(): void {
     for (let told = 0; told < MESSAGES_A_TURN_MAX; told++) {
-      if (this.#connection.queuedBytes > ANSWERS.highBytes) {
+      if (this.#connection.queuedBytes > ANSWERS_QUEUED.highBytes) {
         this.#holdUp();
-        void this.#connection.room(ANSWERS).then(this.#goOn);
+        void this.#connection.room(ANSWERS_QUEUED).then(this.#goOn);
         return;
       }
       if ((this.#events.backlog?.() ?? 0) > BACKLOG_MAX) {

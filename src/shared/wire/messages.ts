@@ -29,9 +29,8 @@ import {
   type Field,
 } from './fields.js';
 import { encodeFrame, type Frame, type FrameName } from './frames.js';
+import { CONNECTIONS_MAX, ROUNDS_MAX } from '../limits.js';
 
-export const CONNECTIONS_MAX = 16;
-export const ROUNDS_MAX = 1_000_000;
 /** What Linux allows a host's name. */
 const HOST_CHARACTERS_MAX = 64;
 const FINDING_CHARACTERS_MAX = 400;

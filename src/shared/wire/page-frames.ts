@@ -109,9 +109,6 @@ export function countPages(map: Int32Array): number {
 /** A mark of two numbers: ROUND_END and ROUND_PLACED (round, pages of this connection), PAGE_WANTED (page, 0). */
 export const MARK_BYTES = 8;
 
-/** PAGE_WANTED that may be unanswered on the fault connection: each of at most 64 vCPUs waits for one page. */
-export const REQUESTS_MAX = 64;
-
 export function encodeMark(
   name: 'ROUND_END' | 'ROUND_PLACED' | 'PAGE_WANTED',
   first: number,

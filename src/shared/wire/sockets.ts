@@ -2,6 +2,7 @@
 // Knows nothing of frames.
 import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
 import { MicrostunError } from '../errors.js';
+import { KEEP_ALIVE_MS, ENDED_MS_MAX } from '../limits.js';
 
 export interface Address {
   readonly host: string;
@@ -82,9 +83,6 @@ function ownErrors(socket: Socket): void {
   socket.on('error', () => undefined);
 }
 
-/** A socket that was ended, and whose peer does not close it, is destroyed after this: a goodbye waits for nobody. */
-export const ENDED_MS_MAX = 5000;
-
 /** Sends what is queued and ends the socket in order, for `msMax` at the most; what still comes is thrown away. */
 export function endSocket(socket: Socket, msMax = ENDED_MS_MAX): void {
   if (socket.destroyed) return;
@@ -98,9 +96,6 @@ export function endSocket(socket: Socket, msMax = ENDED_MS_MAX): void {
   // A close with unread bytes would be a reset, which may overtake our last words; and a paused socket sees no end.
   socket.resume();
 }
-
-/** A peer that vanished without a word is noticed after this long by the operating system's keep-alive. */
-const KEEP_ALIVE_MS = 5000;
 
 /**
  * Dials `address`. With `onread` the kernel's bytes go straight where it says.

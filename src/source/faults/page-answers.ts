@@ -5,8 +5,9 @@ import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
 import type { Connection } from '../../shared/wire/connection.js';
 import { FrameReader, type Frame } from '../../shared/wire/frames.js';
-import { decodeMark, encodePageSent, REQUESTS_MAX } from '../../shared/wire/page-frames.js';
+import { decodeMark, encodePageSent } from '../../shared/wire/page-frames.js';
 import type { Pacer } from '../pages/pacer.js';
+import { REQUESTS_MAX } from '../../shared/limits.js';
 
 /** What the answers need of a connection. */
 export type AnswerConnection = Pick<Connection, 'isOpen' | 'write' | 'pause' | 'resume'>;

@@ -11,6 +11,7 @@ import type {
   PageServerWorkerData,
 } from './page-server-worker.js';
 import { listenFailureOf } from '../listen-failure.js';
+import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 export interface PageServerEvents {
   lost(error: MicrostunError): void;
@@ -95,6 +96,6 @@ export class PageServer {
 
   async close(): Promise<void> {
     this.#worker?.post({ kind: 'exit' });
-    await this.#worker?.terminateAfter(2000);
+    await this.#worker?.terminateAfter(WORKER_END_MS_MAX);
   }
 }

@@ -7,7 +7,7 @@ import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { ConnectionWatch } from '../../shared/wire/connection-watch.js';
-import type { Connection, ConnectionNames, WaterMarks } from '../../shared/wire/connection.js';
+import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
@@ -15,6 +15,7 @@ import type { CopierWords } from './copier-words.js';
 import { Pacer, piecesOf } from './pacer.js';
 import { PieceSize } from './piece-size.js';
 import { WindowWriter } from './window-writer.js';
+import { PAGES_QUEUED } from '../../shared/limits.js';
 
 /** What one connection carried of a round. */
 export interface RoundShare {
@@ -32,12 +33,6 @@ export interface ConnectionBytes {
   /** How often the connection was cut and made again. */
   readonly cuts: number;
 }
-
-/**
- * Bytes written and not yet taken by the kernel: bounds memory, and how stale a page can be. The next frames are made
- * while the last ones leave.
- */
-const QUEUE: WaterMarks = { highBytes: 8 << 20, lowBytes: 4 << 20 };
 
 const NAMES: ConnectionNames = { own: 'a page connection', peer: 'the destination' };
 
@@ -91,7 +86,7 @@ export class Copier {
   ) {
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
-    this.#writer = new WindowWriter(views, QUEUE.highBytes);
+    this.#writer = new WindowWriter(views, PAGES_QUEUED.highBytes);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#onLost = onLost;
   }
@@ -303,7 +298,8 @@ export class Copier {
     if (!connection.isOpen) await lost;
     if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer);
     else connection.write(parts);
-    if (connection.queuedBytes > QUEUE.highBytes) await Promise.race([lost, connection.room(QUEUE)]);
+    if (connection.queuedBytes > PAGES_QUEUED.highBytes)
+      await Promise.race([lost, connection.room(PAGES_QUEUED)]);
   }
 
   #awaitPlaced(round: number, pages: number): Promise<void> {

@@ -8,9 +8,7 @@ import { listenFailureOf } from '../listen-failure.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
 import type { ConnectionBytes, RoundShare } from './copier.js';
 import { CopierWords } from './copier-words.js';
-
-/** A worker that does not end by itself in this time is ended: its peer may keep its connection half open. */
-const CLOSE_MS = 2000;
+import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 /** What all copiers together carried of a round. */
 export type RoundTotal = RoundShare;
@@ -166,6 +164,6 @@ export class Copiers {
 
   async close(): Promise<void> {
     for (const worker of this.#workers) worker.post({ kind: 'exit' });
-    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(CLOSE_MS)));
+    await Promise.all(this.#workers.map((worker) => worker.terminateAfter(WORKER_END_MS_MAX)));
   }
 }

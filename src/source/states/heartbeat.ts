@@ -1,9 +1,7 @@
 // When the source asks for a sign of life: pure, by where the migration stands.
 // The asking is the driver's.
 import type { OutgoingState } from './states.js';
-
-/** So long after the stop nothing but the hand-over is sent; less than a peer may go without a sign of life. */
-export const STUN_QUIET_MS = 2000;
+import { STUN_QUIET_MS } from '../../shared/limits.js';
 
 /** Whether a sign of life is asked for now: never within a stun, but for one that lasts so long that it has to be. */
 export function wantsHeartbeat({ control, phase }: OutgoingState, sinceStopMs: number): boolean {

@@ -1,6 +1,7 @@
 // How long the source's phases may take that neither the user nor the network bounds, and what is said when they do not
 // end. Numbers and sentences only.
 import { MicrostunError } from '../../shared/errors.js';
+import { PONG_MS_MAX, pushStillMs, NO_ANSWER_MS } from '../../shared/limits.js';
 
 export interface PhaseLimits {
   /** One exchange of the clock's measurement. */
@@ -21,20 +22,14 @@ export interface PhaseLimits {
   readonly noAnswerMs: number;
 }
 
-/** Longer than any emulated round trip, and twice as long as a silent peer is taken for alive. */
-const PONG_MS_MAX = 10_000;
 /** Traces and harvests of the largest guest take tens of milliseconds and a grace period, which a slice may hold up. */
 const TRACER_MS_MAX = 30_000;
 /** Other vCPUs stand still meanwhile: a guest whose slice does not end is not stopped for longer. */
 const STOP_MS_MAX = 10_000;
 /** Some MiB are queued a connection; a slow link takes minutes for them, and a link that is dead is lost before. */
 const STOPPED_ROUND_MS_MAX = 600_000;
-/** Connections that are lost are given up several times over within this. */
-const STILL_PER_RECONNECT = 3;
 const STILLS_MAX = 10;
 const DOUBTS_MAX = 20;
-/** It will hardly say anything else the next time, and each time it is sent the hand-over again. */
-const NO_ANSWER_MS = 10_000;
 
 /** The limits of a migration whose lost connections may stay lost for `reconnectMs`. */
 export function phaseLimits(reconnectMs: number): PhaseLimits {
@@ -44,7 +39,7 @@ export function phaseLimits(reconnectMs: number): PhaseLimits {
     harvestMs: TRACER_MS_MAX,
     stopMs: STOP_MS_MAX,
     stoppedRoundMs: STOPPED_ROUND_MS_MAX,
-    pushStillMs: STILL_PER_RECONNECT * reconnectMs,
+    pushStillMs: pushStillMs(reconnectMs),
     stillsMax: STILLS_MAX,
     doubtsMax: DOUBTS_MAX,
     noAnswerMs: NO_ANSWER_MS,

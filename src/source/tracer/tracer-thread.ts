@@ -8,9 +8,7 @@ import { removeTraces } from '../../shared/memory/tracing.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
 import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
-
-/** A worker that does not end by itself in this time is ended. */
-const CLOSE_MS = 2000;
+import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 /** The dedicated tracer: one request at a time. */
 export class TracerThread {
@@ -67,7 +65,7 @@ export class TracerThread {
   async close(): Promise<void> {
     this.#stopWaiting();
     this.#worker.post({ kind: 'exit' });
-    await this.#worker.terminateAfter(CLOSE_MS);
+    await this.#worker.terminateAfter(WORKER_END_MS_MAX);
   }
 
   // What is under way fails as CANCELLED within a moment.
