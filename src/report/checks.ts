@@ -1,14 +1,7 @@
-// Checks of a saved document, field by field: what a value should be, and the words where it is something else.
-// Knows JSON and nothing of reports.
+// Documents that were saved, against their schema: where one is damaged, and what should be there.
+// Knows JSON and zod, and no document.
+import type { z } from 'zod';
 import { MicrostunError } from '../shared/errors.js';
-
-/** Throws Mismatch unless `value`, found at `place` in the document, is what it should be. */
-export type Check = (value: unknown, place: string) => void;
-
-/** A check for every field of T, so that a field added to the document and not here does not compile. */
-type FieldChecks<T> = { readonly [Name in keyof T]-?: Check };
-
-class Mismatch extends Error {}
 
 /**
  * The document in `text`.
@@ -27,72 +20,36 @@ export function parseSaved(text: string, name: string): unknown {
 }
 
 /**
- * Answers when `check` has nothing against `document`.
- * @throws MicrostunError USAGE otherwise, with the place of the damage behind `complaint`.
+ * Answers when `document` is what `schema` says; fields that nobody knows are let be.
+ * @throws MicrostunError USAGE otherwise, with the place of the first damage behind `complaint`.
  */
-export function checkDocument(document: unknown, check: Check, complaint: string): void {
-  try {
-    check(document, '');
-  } catch (error) {
-    if (!(error instanceof Mismatch)) throw error;
-    throw new MicrostunError('USAGE', `${complaint}: ${error.message}`, { cause: error });
+export function checkDocument(document: unknown, schema: z.ZodType, complaint: string): void {
+  const [issue] = schema.safeParse(document).error?.issues ?? [];
+  if (issue === undefined) return;
+  const value = valueAt(document, issue.path);
+  const place = issue.path.reduce<string>(
+    (text, key) =>
+      typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`,
+    '',
+  );
+  const what =
+    value === undefined
+      ? `${place} is missing`
+      : `${place} should be ${issue.message}, it is ${describe(value)}`;
+  throw new MicrostunError('USAGE', `${complaint}: ${what}`);
+}
+
+function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  let value = document;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
   }
-}
-
-export const number: Check = (value, place) => {
-  if (typeof value !== 'number' || !Number.isFinite(value)) throw mismatch('a number', value, place);
-};
-
-export const count: Check = (value, place) => {
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0)
-    throw mismatch('a whole number', value, place);
-};
-
-export const text: Check = (value, place) => {
-  if (typeof value !== 'string') throw mismatch('a text', value, place);
-};
-
-export const truth: Check = (value, place) => {
-  if (typeof value !== 'boolean') throw mismatch('true or false', value, place);
-};
-
-export function exactly(...allowed: readonly (string | number | boolean)[]): Check {
-  return (value, place) => {
-    if (!allowed.includes(value as string | number | boolean))
-      throw mismatch(allowed.map(describe).join(' or '), value, place);
-  };
-}
-
-export function nullable(check: Check): Check {
-  return (value, place) => {
-    if (value !== null) check(value, place);
-  };
-}
-
-export function list(check: Check): Check {
-  return (value, place) => {
-    if (!Array.isArray(value)) throw mismatch('a list', value, place);
-    for (const [at, item] of value.entries()) check(item, `${place}[${at}]`);
-  };
-}
-
-export function fields<T>(checks: FieldChecks<T>): Check {
-  return (value, place) => {
-    if (!isRecord(value)) throw mismatch('an object', value, place);
-    for (const [name, check] of Object.entries<Check>(checks)) {
-      check(Object.hasOwn(value, name) ? value[name] : undefined, place === '' ? name : `${place}.${name}`);
-    }
-  };
+  return value;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-export function mismatch(wanted: string, value: unknown, place: string): Mismatch {
-  return new Mismatch(
-    value === undefined ? `${place} is missing` : `${place} should be ${wanted}, it is ${describe(value)}`,
-  );
 }
 
 const DESCRIBED_MAX = 40;

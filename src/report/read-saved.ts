@@ -3,7 +3,7 @@
 import { parseSaved } from './checks.js';
 import type { Comparison } from './comparison/comparison.js';
 import { isComparison, readComparison } from './comparison/read-comparison.js';
-import { readReportDocument } from './read-report.js';
+import { readReport } from './read-report.js';
 import type { MigrationReport } from './document.js';
 
 export type Saved =
@@ -18,5 +18,5 @@ export function readSaved(text: string, name: string): Saved {
   const document = parseSaved(text, name);
   return isComparison(document)
     ? { kind: 'comparison', comparison: readComparison(document, name) }
-    : { kind: 'migration', report: readReportDocument(document, name) };
+    : { kind: 'migration', report: readReport(document, name) };
 }

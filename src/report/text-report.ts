@@ -134,7 +134,7 @@ function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
     ],
   ];
   if (trace.throttledMs > 0) rows.push(['throttled, all vCPUs together', formatMs(trace.throttledMs)]);
-  for (const [name, histogram] of Object.entries(gaps) as [string, GapHistogram | null][]) {
+  for (const [name, histogram] of Object.entries<GapHistogram | null>(gaps)) {
     if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
   }
   rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);

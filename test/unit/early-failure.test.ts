@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { earlyFailure } from '../../src/cli/early-failure.js';
 import { exitStatusHelp, exitStatusOf } from '../../src/cli/exit-status.js';
+import { failureReport } from '../../src/report/report-schema.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 
 describe('the document of a command that ended early', () => {
@@ -14,6 +15,7 @@ describe('the document of a command that ended early', () => {
     const document = earlyFailure(error);
     expect(document).toMatchObject({ outcome: 'failed', error: { code, message: 'no' }, owner: 'nobody' });
     expect(document.safeNext).toMatch(next);
+    expect(failureReport.safeParse(JSON.parse(JSON.stringify(document))).error).toBeUndefined();
   });
 });
 

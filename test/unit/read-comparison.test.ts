@@ -76,7 +76,7 @@ describe('a damaged comparison is refused by the place of the damage', () => {
     ['runs', -1, 'runs should be a whole number, it is -1'],
     ['isComplete', 'yes', 'isComplete should be true or false, it is "yes"'],
     ['subject', null, 'subject should be an object, it is null'],
-    ['subject.writeRate', 'fast', 'subject.writeRate should be a number, it is "fast"'],
+    ['subject.writeRate', 'fast', 'subject.writeRate should be a number or "max", it is "fast"'],
     ['subject.bandwidthBytesPerSecond', 'max', 'subject.bandwidthBytesPerSecond should be a number'],
     ['settings', [], 'settings should be a list of one or more'],
     ['settings.0.flags', '--mode', 'settings[0].flags should be a list, it is "--mode"'],

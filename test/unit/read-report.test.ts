@@ -1,12 +1,12 @@
 // Reading a saved report back: what is refused, and in which words.
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { readReport } from '../../src/report/read-report.js';
+import { readSaved } from '../../src/report/read-saved.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 function refusalOf(text: string): string {
   try {
-    readReport(text, 'run.json');
+    readSaved(text, 'run.json');
   } catch (error) {
     expect(error).toBeInstanceOf(MicrostunError);
     expect((error as MicrostunError).code).toBe('USAGE');
@@ -20,11 +20,17 @@ const withField = (field: string, value: unknown): string =>
 
 describe('a saved report', () => {
   it('is read back as it was', () => {
-    expect(readReport(JSON.stringify(fixtureReport), 'run.json')).toEqual(fixtureReport);
+    expect(readSaved(JSON.stringify(fixtureReport), 'run.json')).toEqual({
+      kind: 'migration',
+      report: fixtureReport,
+    });
   });
 
   it('keeps fields that nobody knows', () => {
-    expect(readReport(withField('newer', { than: 'this' }), 'run.json')).toHaveProperty('newer.than', 'this');
+    expect(readSaved(withField('newer', { than: 'this' }), 'run.json')).toHaveProperty(
+      'report.newer.than',
+      'this',
+    );
   });
 });
 
@@ -58,7 +64,7 @@ describe('a damaged report is refused by the place of the damage', () => {
     [
       'guest',
       { ...fixtureReport.guest, writeRate: 'fast' },
-      'guest.writeRate should be a number, it is "fast"',
+      'guest.writeRate should be a number or "max", it is "fast"',
     ],
     ['bitmap', { ...fixtureReport.bitmap, format: 'zip' }, 'bitmap.format should be "compacted" or "raw"'],
     [

@@ -1,6 +1,9 @@
 // Settings compared: the same guest, seed and link migrated several times by each, in turn, and what each cost.
 // Pure: what became of the runs in, medians and quartiles out. How it is shown is comparison-text.ts and html/.
-import { metrics, type Unit } from './metrics.js';
+import type { z } from 'zod';
+import type { Frozen } from '../schema-parts.js';
+import type { comparisonDocument } from './comparison-schema.js';
+import { metrics } from './metrics.js';
 import { isOverBudget, type MigrationReport } from '../document.js';
 
 /** Bumped when a field changes its meaning or goes. */
@@ -41,16 +44,7 @@ export function turnsOf(settings: number, run: number): number[] {
 }
 
 /** A run that brought no report that counts. */
-export interface RunFailure {
-  /** From 0. */
-  readonly run: number;
-  /** What the run's process ended with, or would have. */
-  readonly status: number;
-  readonly code: string;
-  readonly message: string;
-  /** All flags of the run. */
-  readonly flags: readonly string[];
-}
+export type RunFailure = ComparedSetting['failures'][number];
 
 export type RunOutcome =
   | { readonly kind: 'completed'; readonly report: MigrationReport }
@@ -62,55 +56,16 @@ export interface Spread {
   readonly upperQuartile: number | null;
 }
 
-export interface ComparedSetting extends Setting {
-  readonly completed: number;
-  /** Of those, runs whose stun came out longer than its budget. */
-  readonly overBudget: number;
-  readonly failures: readonly RunFailure[];
-  /** Audits that passed, audits that found damage (such a run has failed), and runs without one. */
-  readonly audits: { readonly passed: number; readonly failed: number; readonly notAsked: number };
-}
+export type ComparedSetting = Comparison['settings'][number];
 
-export interface ComparisonCell extends Spread {
-  /** One a run; null where the run failed, has not taken place, or did not measure this. */
-  readonly values: readonly (number | null)[];
-  /** The median against the first setting's; null where either is missing or negative, or the first is 0. */
-  readonly ratio: number | null;
-}
+export type ComparisonCell = ComparisonRow['cells'][number];
 
-export interface ComparisonRow {
-  readonly id: string;
-  readonly name: string;
-  readonly unit: Unit;
-  readonly isPart: boolean;
-  /** One for each setting, in order. */
-  readonly cells: readonly ComparisonCell[];
-}
+export type ComparisonRow = Comparison['rows'][number];
 
-/** What was migrated over what; a field is null where it was not the same in all runs, or no run completed. */
-export interface ComparisonSubject {
-  readonly program: string | null;
-  readonly memoryBytes: number | null;
-  readonly vcpus: number | null;
-  readonly seed: number | null;
-  readonly writeRate: number | 'max' | null;
-  readonly connections: number | null;
-  readonly bandwidthBytesPerSecond: number | 'unlimited' | null;
-  /** Added to each round trip by an emulated link. */
-  readonly delayMs: number | null;
-}
+export type ComparisonSubject = Comparison['subject'];
 
-export interface Comparison {
-  readonly version: typeof COMPARISON_VERSION;
-  readonly kind: 'comparison';
-  /** Of each setting, as many as were asked for. */
-  readonly runs: number;
-  /** Whether all of them took place, well or not. */
-  readonly isComplete: boolean;
-  readonly subject: ComparisonSubject;
-  readonly settings: readonly ComparedSetting[];
-  readonly rows: readonly ComparisonRow[];
-}
+/** Its fields are comparison-schema.ts's. */
+export type Comparison = Frozen<z.infer<typeof comparisonDocument>>;
 
 /** Quartiles by linear interpolation (the usual type 7) of the values that there are. */
 export function spreadOf(values: readonly (number | null)[]): Spread {

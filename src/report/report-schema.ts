@@ -1,0 +1,248 @@
+// The report of a migration: every field, what it may be, and what it means. Types, checks, the JSON Schema and
+// docs/report.md come from here. Knows no migration; how a report is shown is text-report.ts's and html's.
+import { z } from 'zod';
+import { REPORT_VERSION } from './document.js';
+import { count, exactly, fields, list, number, numberOr, text, truth } from './schema-parts.js';
+
+const process = (): z.ZodObject<{ pid: z.ZodInt; host: z.ZodString }> =>
+  fields({ pid: count(), host: text().describe("its host's name") });
+
+const histogram = list(
+  fields({ belowUs: number(), count: count() }).describe(
+    'counts what is below its bound and not below the one before',
+  ),
+);
+
+const gaps = fields({
+  count: count(),
+  p50Us: number(),
+  p99Us: number(),
+  p999Us: number(),
+  maxUs: number(),
+  buckets: histogram.describe('half octaves, to be drawn'),
+  hdr: text().describe(
+    "all of it in HdrHistogram's compressed V2 form, base64, in nanoseconds: any HdrHistogram tool reads it",
+  ),
+}).nullable();
+
+const timeline = fields({
+  atMs: list(number()),
+  pagesPerSecond: list(list(number())).describe('of each vCPU, since the instant before'),
+  longestStallMs: list(list(number())).describe(
+    'of each vCPU, between two slices or waiting for a page, in what ended since the instant before',
+  ),
+});
+
+const guest = fields({
+  program: text(),
+  memoryBytes: count(),
+  pageBytes: count(),
+  vcpus: count(),
+  seed: count(),
+  writeRate: numberOr('max').describe('pages a second, or `max`'),
+});
+
+const settings = fields({
+  bandwidthBytesPerSecond: number().nullable().describe('`null`: no limit'),
+  faultBandwidthBytesPerSecond: number().nullable().describe('`null`: no limit'),
+  stunBudgetMs: number(),
+  roundsMax: count(),
+  timeLimitMs: number(),
+  onTimeout: text(),
+});
+
+const link = fields({
+  emulated: exactly(true),
+  delayMs: number().describe('added to each round trip, half of it each way'),
+  cuts: list(fields({ atMs: number(), forMs: number() })).describe(
+    'all connections were cut at these instants, and could not be made again for so long',
+  ),
+});
+
+const round = fields({
+  round: count(),
+  stage: exactly('copy', 'last').describe(
+    '`copy`: while the guest ran at the source; `last`: what was left then, within the stun or after it',
+  ),
+  dirtyPages: count().describe('pages that the round had to bring'),
+  sentPages: count().describe('pages sent with their bytes'),
+  zeroPages: count().describe('pages sent as a zero bit; with those sent, the dirty ones'),
+  sentBytes: count(),
+  durationMs: number(),
+  forecast: fields({
+    rounds: count().describe(
+      'in all, this one and those before it included, without the last pages of a pre-copy',
+    ),
+    totalMs: number().describe('from the start of the migration until the guest runs at the destination'),
+    stunMs: number(),
+  })
+    .nullable()
+    .describe('made before the round, of the whole migration; `null` where nothing was known yet'),
+  throttledShare: number().describe(
+    'of its time that each vCPU was made to sleep while the round was copied; 0 where it was not throttled',
+  ),
+});
+
+const stun = fields({
+  stunMs: number().describe(
+    "on the source's clock alone, from the stop request to the destination's answer: an upper bound",
+  ),
+  guestGapMs: number().describe(
+    "the guest's own view: the longest time that a vCPU stood still, source to destination",
+  ),
+  clockErrorMs: number().describe(
+    "how far off the two hosts' clocks may be to each other: the error bound of `guestGapMs`",
+  ),
+  parts: fields({
+    parkMs: number().describe('from the request until no vCPU is in a slice'),
+    harvestMs: number().describe('the last harvest'),
+    compactionMs: number().describe('encoding the bitmap'),
+    sendMs: number().describe('taking the checkpoint and handing the message to the socket'),
+    networkMs: number().describe('on the wire, the message and its answer'),
+    validationMs: number().describe('decoding and checking the message'),
+    placementMs: number().describe('pre-copy: waiting for the remaining pages; else marking absent pages'),
+    resumeMs: number().describe('until every vCPU has run its first slice and the answer is sent'),
+  }).describe('in the order in which they pass; they add up to `stunMs`'),
+});
+
+const trace = fields({
+  mode: text(),
+  installMs: number(),
+  longestVcpuPauseMs: number().describe(
+    'the longest time between two slices of any vCPU that was neither asked-for sleep nor the stun',
+  ),
+  pageFires: count(),
+  stoppedMs: number().describe(
+    'all-vcpus: how long the vCPUs stood still for trace work, all of them together',
+  ),
+  longestStopMs: number().describe('the longest of one'),
+  throttledMs: number().describe('sleep that the throttle imposed, all vCPUs together'),
+});
+
+const bitmap = fields({
+  format: exactly('compacted', 'raw'),
+  rawBytes: count(),
+  sentBytes: count(),
+  dirtyPerRegion: list(count()).describe(
+    'dirty pages in each 2 MiB, as the bitmap had them at the switch-over',
+  ),
+});
+
+const timelines = fields({
+  phases: list(fields({ name: text(), fromMs: number(), toMs: number() })),
+  source: timeline.describe('begins before the migration does, at negative instants; a row every 5 ms'),
+  destination: timeline.describe(
+    'shifted by the measured clock offset; without an audit what was told on the way, every 50 ms, until the source was done',
+  ),
+});
+
+const bytes = fields({
+  firstCopy: count(),
+  resend: count(),
+  windowHeads: count().describe('which pages follow, and which are zero'),
+  bitmap: count(),
+  checkpoint: count(),
+  faults: count(),
+  control: count(),
+  total: count().describe('the sum of those before it'),
+  sockets: count().describe("what the operating system's sockets counted"),
+});
+
+const postcopy = fields({
+  remotePageFaults: count(),
+  fetchedPages: count().describe('pages that a fault brought'),
+  pushedPages: count().describe('pages that the push brought; together those that were lacking'),
+  durationMs: number(),
+  faultLatencyUs: fields({ p50: number(), p99: number(), max: number() }).describe(
+    'how long a vCPU waited for a page; quantiles to half an octave',
+  ),
+  histogram,
+});
+
+const times = fields({
+  preparationMs: number().describe('connecting, what the destination prepares, comparing the clocks'),
+  copyingMs: number().describe('installing traces, rounds and harvests, while the guest runs'),
+  switchOverMs: number().describe(
+    'from the decision to stop the guest until it was known to run at the destination',
+  ),
+  pushMs: number().nullable().describe('after that, until every page had arrived; `null` when none followed'),
+});
+
+const guestCost = fields({
+  beforePagesPerSecond: number()
+    .nullable()
+    .describe(
+      'mean throughput in the last second before the migration; `null` where it did not run that long',
+    ),
+  duringPagesPerSecond: number()
+    .nullable()
+    .describe('mean throughput from the installation of traces to the stop; `null` in a post-copy'),
+  lostShare: number().nullable().describe('of the throughput; negative where there was more of it'),
+  lostShareError: number()
+    .nullable()
+    .describe(
+      'how far `lostShare` may be off, by how much the samples of either stretch differ among themselves: a loss within it is none that was measured',
+    ),
+  longestStallBeforeStunMs: number().describe(
+    'the longest that any vCPU stood between two slices, or waited for a page',
+  ),
+  longestStallAfterStunMs: number().nullable(),
+});
+
+const audit = fields({ passed: truth(), checked: count(), failed: count(), findings: list(text()) });
+
+/** What `--json` prints of a migration that went well, as the source saw it. */
+export const migrationReport = fields({
+  version: exactly(REPORT_VERSION).describe('of the document'),
+  outcome: exactly('completed'),
+  mode: text(),
+  guest,
+  connections: count(),
+  settings: settings.describe('what was asked for, besides what has a field of its own'),
+  link: link.nullable().describe('the emulated network; `null`: the real one'),
+  switchOverReason: text().describe(
+    '`stun within budget`, `network beyond budget`, `round limit`, `no progress`, `time limit`, `throttle not enough` or `post-copy`',
+  ),
+  rounds: list(round),
+  forecastStunMs: number()
+    .nullable()
+    .describe(
+      'the forecast when the switch-over was decided, of the way that was taken: with the remaining pages only where the stun copies them; `null` in a post-copy',
+    ),
+  stun,
+  trace,
+  bitmap,
+  timeline: timelines.describe(
+    'the guest on both hosts and the phases, on one clock: ms since the migration began',
+  ),
+  bytes: bytes.describe('by what they were for, both directions'),
+  postcopy: postcopy
+    .nullable()
+    .describe('between the resume and the arrival of the last page; `null` when no pages followed'),
+  cuts: count().describe('how often a connection was cut and made again'),
+  totalMs: number().describe('from the start until the source knew that the guest runs at the destination'),
+  times: times.describe('what the time went to; the first three add up to `totalMs`'),
+  gaps: fields({ before: gaps, during: gaps, after: gaps }).describe(
+    'between two slices, all vCPUs together, sleep and the stun aside: before the migration, until the stun, and after it; `null` where nothing was counted, `after` also without an audit',
+  ),
+  guestCost: guestCost.describe('what the rounds cost the guest'),
+  audit: audit.nullable().describe('`null` when none was asked for'),
+  source: process(),
+  destination: process(),
+});
+
+/** What is printed instead when a migration failed. */
+export const failureReport = fields({
+  version: exactly(REPORT_VERSION).describe('of the document'),
+  outcome: exactly('failed'),
+  phase: text().describe('in which it failed; `starting`: before there was a migration'),
+  error: fields({ code: text(), message: text() }),
+  owner: text().describe(
+    'who owns the guest now: `source`, `destination`, `in doubt`, `lost`; `nobody` before there was a migration',
+  ),
+  safeNext: text().describe('what is safe to do next, in words'),
+  source: process(),
+});
+
+/** The documents that this file describes, for JSON Schema. */
+export const reportDocument = z.union([migrationReport, failureReport]);
