@@ -1,20 +1,52 @@
-// The front door of a simulation's destination process: does what node.ts does, over a fake network.
-// Takes one guest at a time; what becomes of it is simulated-reception.ts.
-import type { admit } from '../../src/destination/door.js';
+// A destination process of a simulation: the real front door and the real driver, with fake hands over a fake network.
+// Decides nothing; notes what they do, and tells the witness.
+import type { Logger } from 'pino';
+import type { IncomingMigration } from '../../src/destination/incoming.js';
+import { type IncomingOptions } from '../../src/destination/incoming.js';
+import { Destination, type DestinationParts, type Greeted } from '../../src/destination/node.js';
+import type { IncomingHands } from '../../src/destination/hands.js';
+import { AnswerBook } from '../../src/destination/states/answer-book.js';
+import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
+import type { IncomingLimits } from '../../src/destination/states/limits.js';
+import type { Outcome } from '../../src/destination/states/states.js';
+import { messageOf } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
-import type { RefusalCode } from '../../src/shared/wire/messages.js';
+import type { MessageOf, RefusalCode } from '../../src/shared/wire/messages.js';
+import { unclaimedEnd } from './simulated-control.js';
+import type { SimulatedMachine } from './simulated-machine.js';
 import type { End, Network } from './simulated-network.js';
-import { SimulatedReception, type ReceptionOptions } from './simulated-reception.js';
+import { SimulatedPlace, type StepIncoming } from './simulated-place.js';
+import { labelOf } from './simulated-source.js';
 import type { Process } from './simulated-world.js';
-import type { Witness } from './simulated-witness.js';
+import type { MigrationRecord, Witness } from './simulated-witness.js';
 
-export interface DestinationOptions extends Omit<ReceptionOptions, 'instanceId'> {
+/** A migration with fake hands, real otherwise; a test plants its bugs in one. */
+export type SimulatedIncoming = IncomingMigration<SimulatedMachine>;
+
+export type BeginIncoming = (
+  id: string,
+  options: IncomingOptions,
+  hands: IncomingHands<SimulatedMachine>,
+) => SimulatedIncoming;
+
+export interface DestinationOptions {
+  readonly limits: IncomingLimits;
+  /** How likely each piece of work fails. */
+  readonly failureShare: number;
   /** Started anew as another version of the program: it refuses whoever asks, without a welcome. */
   readonly isOfAnotherVersion: boolean;
   /** Remembers no migration for long that has ended. */
   readonly isForgetful: boolean;
-  readonly admit: typeof admit;
+  readonly step: StepIncoming;
+  readonly admit: DestinationParts<SimulatedMachine>['admit'];
+  readonly begin: BeginIncoming;
+  /** Hears in which phase the guest threw. */
+  readonly threw: (phase: string) => void;
 }
+
+/** How soon the user of a destination that waits for its source looks at that. */
+const USER_MS_MAX = 1000;
+const TOLD_MS_MAX = 10_000;
 
 export class SimulatedDestination {
   readonly instanceId: string;
@@ -22,8 +54,15 @@ export class SimulatedDestination {
   readonly #witness: Witness;
   readonly #network: Network;
   readonly #options: DestinationOptions;
-  readonly #refused = new Set<string>();
-  current: SimulatedReception | undefined;
+  readonly #destination: Destination<SimulatedMachine>;
+  #answers = new AnswerBook();
+  /** Of the current migration. */
+  #place: SimulatedPlace | undefined;
+  #isFinished = false;
+  /** The control connection that was taken in last. */
+  #control: End | undefined;
+  /** Migrations that their user has ended, with or without their pages. */
+  readonly #cancelled = new Set<string>();
 
   constructor(process: Process, witness: Witness, network: Network, options: DestinationOptions) {
     this.instanceId = process.name;
@@ -31,115 +70,209 @@ export class SimulatedDestination {
     this.#witness = witness;
     this.#network = network;
     this.#options = options;
+    this.#destination = new Destination({
+      begin: (id) => this.#begin(id),
+      ended: ({ kind }) => {
+        this.#onEnded(kind);
+      },
+      answers: {
+        find: (id) => this.#answers.find(id),
+        remember: (id, answers) => {
+          this.#answers.remember(id, answers);
+        },
+      },
+      admit: options.admit,
+      logger: this.#logger(),
+    });
     network.listener = this;
+  }
+
+  get current(): SimulatedIncoming | undefined {
+    return this.#destination.migration;
+  }
+
+  get hasEnded(): boolean {
+    return this.current === undefined || this.current.phase === 'ended';
   }
 
   accept(end: End): void {
     end.received = (hello) => {
       if (hello.name !== 'HELLO') return;
-      if (this.#options.isOfAnotherVersion) this.#refuse(end, 'VERSION_MISMATCH');
-      else this.#greet(end, hello.migrationId, hello.welcomedBy);
+      const caller = this.#greeted(end, hello);
+      if (this.#options.isOfAnotherVersion) caller.refuse('VERSION_MISMATCH', 'of another version');
+      else
+        this.#destination.hear(caller).catch((error: unknown) => {
+          this.process.world.violate(`the front door threw: ${messageOf(error)}`);
+        });
     };
   }
 
   cancel(): void {
-    this.current?.cancel('the user cancels');
-  }
-
-  fail(): void {
-    this.current?.fail();
+    if (this.current !== undefined) this.#cancelled.add(this.current.id);
+    this.#destination.cancel('the user cancels');
   }
 
   /** The guest's code throws, wherever its migration stands: it cannot go on here. */
-  throwInGuest(): void {
+  fail(): void {
     const { current } = this;
     if (current === undefined) return;
-    if (current.hasEnded) current.stopGuest();
-    else current.fail();
+    const record = this.#witness.recordOf(current.id);
+    // After its migration, the process that runs it says so.
+    if (current.phase === 'ended' && record.resumedBy === this.instanceId)
+      this.#witness.stops(record, 'failed');
+    this.#place?.machine?.fail();
   }
 
   die(): void {
     this.process.isAlive = false;
-    this.current?.die();
+    this.#place?.leave();
     this.#witness.destinationDies(this.instanceId);
+  }
+
+  #greeted(end: End, hello: MessageOf<'HELLO'>): Greeted {
+    // It waits for its welcome; what it says before that breaks the protocol.
+    end.received = () => {
+      end.close();
+    };
+    const { process } = this;
+    const say: End['send'] = (message) => {
+      if (process.isAlive) end.send(message);
+    };
+    const welcome = (): void => {
+      say({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1, host: 'beta' });
+    };
+    const refuse = (code: RefusalCode, reason: string): void => {
+      say({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason });
+      end.close();
+    };
+    return {
+      hello,
+      get isGone() {
+        return !end.isOpen;
+      },
+      welcome: () => {
+        welcome();
+        this.#control = end;
+        return unclaimedEnd(end);
+      },
+      refuse,
+      welcomeAndRefuse: (code, reason) => {
+        welcome();
+        refuse(code, reason);
+      },
+      welcomeAndTell: (messages) => {
+        welcome();
+        end.received = () => undefined;
+        for (const message of messages) say(message);
+        process.after(TOLD_MS_MAX, () => {
+          end.close();
+        });
+      },
+    };
+  }
+
+  #begin(id: string): SimulatedIncoming {
+    const { process } = this;
+    const record = this.#witness.recordOf(id);
+    const site = { process, record, witness: this.#witness, failureShare: this.#options.failureShare };
+    const place = new SimulatedPlace(site, this.#network.lines.get(id)!);
+    this.#place = place;
+    this.#isFinished = false;
+    const step: StepIncoming = (limits, state, event) => {
+      // Nothing happens in a process that is dead.
+      if (!process.isAlive) return { state, effects: [] };
+      if (event.kind === 'failed') this.#options.threw(state.name);
+      const next = this.#options.step(limits, state, event);
+      this.#note(record, event, next);
+      return next;
+    };
+    const { limits } = this.#options;
+    const room = { guestBytesMax: undefined, availableBytes: Infinity };
+    return this.#options.begin(id, { limits, room: () => room, logger: this.#logger() }, place.hands(step));
+  }
+
+  #note(record: MigrationRecord, event: IncomingEvent, { state, effects }: IncomingStep): void {
+    const { world } = this.process;
+    world.note(
+      () =>
+        `${this.instanceId} ${record.id}: ${labelOf(event)} → ${state.name}` +
+        effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
+    );
+    const isGivenUp = state.name === 'ended' && state.outcome.kind === 'pages-lost';
+    if (isGivenUp && event.kind === 'timer' && this.#control?.isOpen === true)
+      world.violate(`${record.id}: the destination gave up its source while that was connected`);
+    for (const effect of effects) {
+      if (effect.kind === 'send' && effect.message.name === 'REFUSAL')
+        this.#witness.refuses(record, this.instanceId);
+      if (effect.kind === 'stop-audit') record.auditedAt = Math.min(record.auditedAt, world.clock.now);
+      if (effect.kind === 'report-source' && effect.isAway) this.#awaitSource(record);
+      if (effect.kind === 'end') this.#checkOutcome(record, effect.outcome);
+    }
+    // Once they are done.
+    queueMicrotask(() => {
+      for (const { kind } of effects) world.onMilestone(kind);
+      world.onMilestone(event.kind);
+    });
+  }
+
+  #checkOutcome(record: MigrationRecord, outcome: Outcome): void {
+    const { world } = this.process;
+    const { id, isWhole, resumedBy } = record;
+    const isOurs = resumedBy === this.instanceId;
+    if (outcome.kind === 'running' && !isWhole)
+      world.violate(`${id}: the migration ended as running, and pages are missing`);
+    if (outcome.kind === 'running' && !isOurs)
+      world.violate(`${id}: the migration ended as running, and it never resumed`);
+    if (outcome.kind === 'pages-lost') {
+      if (isWhole) world.violate(`${id}: pages are reported as lost that are here`);
+      const isTold = this.#options.limits.endsWithoutPages || this.#cancelled.has(id) || isSourceGone(record);
+      if (!isTold) world.violate(`${id}: pages are given up that the source keeps`);
+      this.#witness.stops(record, 'pages-lost');
+    }
+    if (outcome.kind === 'failed' && isOurs) this.#witness.stops(record, 'failed');
+  }
+
+  // The user looks at the source, and ends what waits for one that is gone for good.
+  #awaitSource(record: MigrationRecord): void {
+    this.process.after(USER_MS_MAX, () => {
+      const { current } = this;
+      if (current?.id !== record.id || !current.isSourceMissed) return;
+      if (isSourceGone(record)) this.cancel();
+      else this.#awaitSource(record);
+    });
+  }
+
+  #onEnded(kind: Outcome['kind']): void {
+    this.#isFinished = true;
+    if (kind === 'refused') this.#place = undefined;
+    if (!this.#options.isForgetful) return;
+    this.process.after(this.process.world.chance.delay(500), () => {
+      this.#forget();
+    });
   }
 
   // What was answered goes, as it does in time, and with it a guest that came and has gone on to somewhere else.
   #forget(): void {
-    this.#refused.clear();
+    this.#answers = new AnswerBook();
     this.#witness.forgets(this.instanceId);
-    if (this.current?.isFinished === true) this.current = undefined;
+    if (this.#isFinished) this.#destination.release();
   }
 
-  #greet(end: End, migrationId: string, welcomedBy: string): void {
-    const { current } = this;
-    const isAnswered = this.#refused.has(migrationId);
-    const admission = this.#options.admit(
-      {
-        isAnswered,
-        current: current && { isCallers: current.id === migrationId, isAbandoned: current.isAbandoned },
+  // Nobody reads it; what can only be a mistake of ours is a violation.
+  #logger(): Logger {
+    const ignore = (): void => undefined;
+    const logger = {
+      debug: ignore,
+      warn: ignore,
+      child: () => logger,
+      fatal: ({ error }: { error: unknown }) => {
+        this.process.world.violate(`the migration threw: ${messageOf(error)}`);
       },
-      welcomedBy,
-    );
-    if (admission === 'make-way') {
-      // The caller waits for its welcome; what it says before that breaks the protocol.
-      end.received = () => {
-        end.close();
-      };
-      current?.cancel('another migration took its place');
-      current?.whenFinished(() => {
-        this.#greet(end, migrationId, welcomedBy);
-      });
-      return;
-    }
-    // A caller is welcomed before it is refused: it must know who refuses, and whether that one was restarted.
-    end.send({
-      name: 'WELCOME',
-      version: PROTOCOL_VERSION,
-      instanceId: this.instanceId,
-      pid: 1,
-      host: 'beta',
-    });
-    switch (admission) {
-      case 'repeat':
-        this.#refuse(end, 'CANCELLED');
-        return;
-      case 'begin':
-        this.current = this.#begin(migrationId);
-        this.current.attach(end);
-        return;
-      case 'attach':
-        current?.attach(end);
-        return;
-      case 'forgotten':
-        this.#refuse(end, 'UNKNOWN_MIGRATION');
-        return;
-      case 'busy':
-        this.#refuse(end, 'BUSY');
-    }
+    };
+    return logger as unknown as Logger;
   }
+}
 
-  #refuse(end: End, code: RefusalCode): void {
-    end.send({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason: 'refused at the door' });
-    end.close();
-  }
-
-  #begin(migrationId: string): SimulatedReception {
-    const line = this.#network.lines.get(migrationId)!;
-    const record = this.#witness.recordOf(migrationId);
-    const reception = new SimulatedReception(this.process, line, record, this.#witness, {
-      ...this.#options,
-      instanceId: this.instanceId,
-    });
-    reception.whenFinished((outcome) => {
-      if (this.#options.isForgetful)
-        this.process.after(this.process.world.chance.delay(500), () => {
-          this.#forget();
-        });
-      if (outcome.kind !== 'refused') return;
-      this.#refused.add(migrationId);
-      this.current = undefined;
-    });
-    return reception;
-  }
+function isSourceGone({ guest, sourceEnd }: MigrationRecord): boolean {
+  return guest.isSourceKilled || sourceEnd !== undefined;
 }

@@ -2,6 +2,8 @@
 // Decides nothing by itself, except what chance lets go wrong.
 import { MicrostunError } from '../../src/shared/errors.js';
 import { Timers } from '../../src/shared/timers.js';
+import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
+import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { Message, MessageOf } from '../../src/shared/wire/messages.js';
 import type { OutgoingEffect, OutgoingStep } from '../../src/source/states/effects.js';
@@ -10,6 +12,7 @@ import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState } from '../../src/source/states/states.js';
 import { beginOutgoing } from '../../src/source/states/step.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
+import { firstPages, SIMULATED_MEMORY_BYTES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
 import { STALL_MS_MAX, type Process } from './simulated-world.js';
 import type { Guest, MigrationRecord, Witness } from './simulated-witness.js';
@@ -296,7 +299,7 @@ export class SimulatedMigration {
     const { plan, auditAfterMs } = this.#options;
     return {
       name: 'PREPARE',
-      guest: { program: 'simulated', memoryBytes: 4096, vcpus: 1, seed: 0, writeRate: 0 },
+      guest: { program: 'simulated', memoryBytes: SIMULATED_MEMORY_BYTES, vcpus: 1, seed: 0, writeRate: 0 },
       mode: plan.mode,
       pagePorts: [1],
       faultPort: 1,
@@ -318,12 +321,12 @@ export class SimulatedMigration {
         kind: 'taken',
         handOver: {
           name: 'HAND_OVER',
-          registers: [],
+          registers: [new Float64Array(REGISTERS_PER_VCPU)],
           guestClockUs: 0,
           pagesFollow,
           finalRound: round,
           finalPages: pagesFollow ? 0 : this.#dirtyPages,
-          bitmap: Uint8Array.of(this.#dirtyPages >> 8, this.#dirtyPages & 255),
+          bitmap: encodeBitmap(firstPages(this.#dirtyPages), 'compacted'),
         },
       });
     });

@@ -1,14 +1,16 @@
-// Whole migrations under seeded misfortune: sources and a destination with their real state machines, and everything
+// Whole migrations under seeded misfortune: sources and a destination with their real state machines, the destination's real
+// driver and front door, and everything
 // that can go wrong between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
-import { SimulatedDestination } from './simulated-destination.js';
+import { IncomingMigration } from '../../src/destination/incoming.js';
+import { SimulatedDestination, type BeginIncoming } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';
-import type { StepIncoming } from './simulated-reception.js';
+import type { StepIncoming } from './simulated-place.js';
 import { SimulatedMigration, type StepMigration } from './simulated-source.js';
 import { Process, STALL_MS_MAX, World } from './simulated-world.js';
 import { Witness, type Guest, type MigrationRecord } from './simulated-witness.js';
@@ -18,9 +20,16 @@ export interface Machines {
   readonly stepOutgoing: StepMigration;
   readonly stepIncoming: StepIncoming;
   readonly admit: typeof admit;
+  /** The destination's driver. */
+  readonly beginIncoming: BeginIncoming;
 }
 
-export const REAL: Machines = { stepOutgoing, stepIncoming, admit };
+export const REAL: Machines = {
+  stepOutgoing,
+  stepIncoming,
+  admit,
+  beginIncoming: (...all) => new IncomingMigration(...all),
+};
 
 export interface Story {
   readonly seed: number;
@@ -134,6 +143,8 @@ class Scenario {
           isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
           step: this.#machines.stepIncoming,
           admit: this.#machines.admit,
+          begin: this.#machines.beginIncoming,
+          threw: (phase) => this.#thrown.add(`destination: ${phase}`),
         },
       );
   }
@@ -338,8 +349,8 @@ class Scenario {
         return;
       case 'guest throws at destination':
         if (destination?.process.isAlive !== true || destination.current === undefined) return;
-        this.#thrown.add(`destination: ${destination.current.state.name}`);
-        destination.throwInGuest();
+        this.#thrown.add(`destination: ${destination.current.phase}`);
+        destination.fail();
         return;
       case 'a stranger comes':
         this.#admitStranger();
@@ -366,7 +377,7 @@ class Scenario {
     if (this.world.clock.now <= CHAOS_MS + 500) return false;
     const destination = this.#destination;
     const isDestinationDead = destination?.process.isAlive !== true;
-    if (!isDestinationDead && destination.current?.hasEnded === false) return false;
+    if (!isDestinationDead && !destination.hasEnded) return false;
     return this.#sources.every(
       ({ process, migration }) =>
         !process.isAlive ||
@@ -385,8 +396,8 @@ class Scenario {
       if (!migration.goesOnAsking || living !== undefined)
         world.violate(`${id}: the source hangs while ${state.phase.name}`);
     }
-    if (living?.current?.hasEnded === false)
-      world.violate(`${living.current.id}: the destination hangs while ${living.current.state.name}`);
+    if (living?.current !== undefined && !living.hasEnded)
+      world.violate(`${living.current.id}: the destination hangs while ${living.current.phase}`);
     this.witness.checkEnd();
   }
 }

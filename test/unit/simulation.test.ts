@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit } from '../../src/destination/door.js';
+import { IncomingMigration } from '../../src/destination/incoming.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
+import type { UnclaimedConnection } from '../../src/shared/wire/control.js';
+import type { SimulatedMachine } from '../support/simulated-machine.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
@@ -202,6 +205,64 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
             : stepIncoming(limits, state, event),
       },
       /the source hangs while pushing|never learned/,
+    );
+  });
+
+  it('finds a destination that sends away a source that comes back before its connection is known to be lost', async () => {
+    class Jealous extends IncomingMigration<SimulatedMachine> {
+      #attached: UnclaimedConnection | undefined;
+
+      override attach(offered: UnclaimedConnection): void {
+        if (this.#attached !== undefined && !this.isAbandoned) {
+          offered.drop();
+          return;
+        }
+        this.#attached = offered;
+        super.attach(offered);
+      }
+    }
+    await expectFound({ beginIncoming: (...all) => new Jealous(...all) }, /hangs|never learned/);
+  });
+
+  it('finds a destination that forgets, while it closes, what it has answered', async () => {
+    class Forgetful extends IncomingMigration<SimulatedMachine> {
+      override get lastMessages(): [] {
+        return [];
+      }
+    }
+    await expectFound({ beginIncoming: (...all) => new Forgetful(...all) }, /hangs|never learned/);
+  });
+
+  it('finds a destination that lets a second guest in while the first is leaving', async () => {
+    await expectFound(
+      {
+        admit: (door, welcomedBy) => {
+          const admission = admit(door, welcomedBy);
+          return admission === 'make-way' ? 'begin' : admission;
+        },
+      },
+      /lacks pages that nobody will send|resumed after it was refused/,
+    );
+  });
+
+  it('finds a driver whose guest that was refused is resumed all the same', async () => {
+    await expectFound(
+      {
+        beginIncoming: (id, options, hands) =>
+          new IncomingMigration(id, options, {
+            ...hands,
+            machine: (spec, failed) => {
+              const machine = hands.machine(spec, failed);
+              const close = machine.close.bind(machine);
+              machine.close = async () => {
+                await machine.resume();
+                await close();
+              };
+              return machine;
+            },
+          }),
+      },
+      /resumed after it was refused|runs at the source and at/,
     );
   });
 

@@ -1,0 +1,164 @@
+// What a simulation's incoming migration has its hands on: a machine without vCPUs, and one fake line that brings pages.
+// Decides nothing, except what chance lets go wrong.
+import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
+import type {
+  IncomingFetcher,
+  IncomingHands,
+  IncomingPages,
+  IncomingReceivers,
+} from '../../src/destination/hands.js';
+import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
+import { MicrostunError } from '../../src/shared/errors.js';
+import type { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { SimulatedMachine, workMs, type SimulatedSite } from './simulated-machine.js';
+import type { PageLine } from './simulated-network.js';
+import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
+import { timeOf } from './simulated-time.js';
+
+const FAULTS_MS_MAX = 120;
+const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
+
+export type StepIncoming = IncomingHands<SimulatedMachine>['step'];
+
+/** All that one migration has at the destination. */
+export class SimulatedPlace {
+  readonly #site: SimulatedSite;
+  readonly #line: PageLine;
+  readonly #pages = { lackingPages: 0 };
+  #receivers: ReceiverEvents | undefined;
+  #fetcher: FetcherEvents | undefined;
+  #state: 'dialling' | 'up' | 'lost' = 'lost';
+  #placedPages = 0;
+  machine: SimulatedMachine | undefined;
+
+  constructor(site: SimulatedSite, line: PageLine) {
+    this.#site = site;
+    this.#line = line;
+  }
+
+  hands(step: StepIncoming): IncomingHands<SimulatedMachine> {
+    return {
+      time: timeOf(this.#site.process),
+      step,
+      rehearsal: () => ({ rehearse: () => undefined, refresh: () => undefined }),
+      machine: (_, failed) => {
+        this.machine = new SimulatedMachine(this.#site, failed);
+        return this.machine;
+      },
+      pages: () => this.#pagesHand(),
+      receivers: (...[, , , , events]) => this.#makeReceivers(events),
+      fetcher: (...[, , , , events]) => this.#makeFetcher(events),
+    };
+  }
+
+  /** The process is dead, or needs no page any more. */
+  leave(): void {
+    this.#line.leaveDestination();
+  }
+
+  #pagesHand(): IncomingPages {
+    const { process } = this.#site;
+    const { chance } = process.world;
+    const pages = this.#pages;
+    return {
+      pageCount: SIMULATED_PAGES,
+      get lackingPages() {
+        return pages.lackingPages;
+      },
+      missing: () => firstPages(pages.lackingPages),
+      handOver: (_: PageBitmap, lackingPages: number) => {
+        pages.lackingPages = lackingPages;
+        if (lackingPages === 0) this.#site.record.isWhole = process.isAlive;
+        // Remote page faults may fetch them all.
+        else if (chance.isTrue(0.4))
+          process.after(chance.delay(FAULTS_MS_MAX), () => {
+            if (this.#line.isUp) this.#allArrived('faults');
+          });
+      },
+    };
+  }
+
+  #makeReceivers(events: ReceiverEvents): IncomingReceivers {
+    const { process } = this.#site;
+    this.#receivers = events;
+    const placedPages = (): PageBitmap => firstPages(this.#placedPages);
+    const movesOf = (): number => this.#line.moves;
+    return {
+      start: () => {
+        this.#dial();
+        process.after(workMs(process), () => {
+          events.touched();
+        });
+      },
+      shut: () => true,
+      get checkedPages() {
+        return placedPages();
+      },
+      get receivedBytes() {
+        return movesOf();
+      },
+      reconnect: () => {
+        if (this.#state === 'lost') this.#dial();
+      },
+      redial: () => {
+        this.#dial();
+      },
+      close: () => {
+        this.leave();
+        return Promise.resolve();
+      },
+    };
+  }
+
+  // It shares the receivers' line.
+  #makeFetcher(events: FetcherEvents): IncomingFetcher {
+    const { process } = this.#site;
+    this.#fetcher = events;
+    if (this.#state === 'up')
+      process.after(0, () => {
+        if (this.#state === 'up') events.connected();
+      });
+    return {
+      settle: () => {
+        process.after(workMs(process), () => {
+          events.settled(0);
+        });
+      },
+      reconnect: () => undefined,
+      redial: () => undefined,
+      close: () => Promise.resolve(),
+    };
+  }
+
+  #dial(): void {
+    const { process, record } = this.#site;
+    if (!process.isAlive) return;
+    this.#state = 'dialling';
+    this.#line.dial(process, {
+      connected: () => {
+        this.#state = 'up';
+        this.#receivers?.connected(true);
+        this.#fetcher?.connected();
+      },
+      lost: () => {
+        this.#state = 'lost';
+        this.#receivers?.lost(LOST);
+        this.#fetcher?.lost(LOST);
+      },
+      placed: (round, pages) => {
+        this.#placedPages = pages;
+        this.#receivers?.moved();
+        if (record.resumedBy === process.name) this.#allArrived('receivers');
+        this.#receivers?.roundPlaced(round, pages);
+      },
+    });
+  }
+
+  #allArrived(by: 'receivers' | 'faults'): void {
+    const { record, process } = this.#site;
+    if (this.#pages.lackingPages === 0 || !process.isAlive) return;
+    this.#pages.lackingPages = 0;
+    record.isWhole = true;
+    (by === 'receivers' ? this.#receivers : this.#fetcher)?.allArrived();
+  }
+}
