@@ -164,11 +164,13 @@ export class Process {
   #wakeLater(): void {
     const { clock } = this.world;
     clock.at(Math.max(clock.now, this.#stalledUntil), () => {
-      while (this.isAlive && this.#backlog.length > 0 && clock.now >= this.#stalledUntil) {
+      if (!this.isAlive) return;
+      // One at a time: what promises make of it is done before the next, as on a thread.
+      if (clock.now >= this.#stalledUntil) {
         this.#backlog[0]!();
         this.#backlog.shift();
       }
-      if (this.isAlive && this.#backlog.length > 0) this.#wakeLater();
+      if (this.#backlog.length > 0) this.#wakeLater();
     });
   }
 }

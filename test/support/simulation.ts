@@ -1,23 +1,25 @@
-// Whole migrations under seeded misfortune: sources and a destination with their real state machines, the destination's real
-// driver and front door, and everything
-// that can go wrong between them. One seed is one story; the same seed is the same story.
+// Whole migrations under seeded misfortune: the real drivers of both sides with fake hands, and everything that can go wrong
+// between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
+import { OutgoingMigration } from '../../src/source/outgoing.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { SimulatedDestination, type BeginIncoming } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';
 import type { StepIncoming } from './simulated-place.js';
-import { SimulatedMigration, type StepMigration } from './simulated-source.js';
+import { SimulatedMigration, type BeginOutgoing, type StepMigration } from './simulated-source.js';
 import { Process, STALL_MS_MAX, World } from './simulated-world.js';
 import { Witness, type Guest, type MigrationRecord } from './simulated-witness.js';
 
-/** The state machines that are tried; a test plants a bug by giving another. */
+/** The state machines and drivers that are tried; a test plants a bug by giving another. */
 export interface Machines {
   readonly stepOutgoing: StepMigration;
+  /** The source's driver. */
+  readonly beginOutgoing: BeginOutgoing;
   readonly stepIncoming: StepIncoming;
   readonly admit: typeof admit;
   /** The destination's driver. */
@@ -26,6 +28,7 @@ export interface Machines {
 
 export const REAL: Machines = {
   stepOutgoing,
+  beginOutgoing: (...all) => new OutgoingMigration(...all),
   stepIncoming,
   admit,
   beginIncoming: (...all) => new IncomingMigration(...all),
@@ -245,6 +248,7 @@ class Scenario {
       auditAfterMs: chance.between(1, 100),
       failureShare: this.#failureShare,
       step: this.#machines.stepOutgoing,
+      begin: this.#machines.beginOutgoing,
       onEnd: () => {
         if (!source.guest.runsAtSource || source.attempts === ATTEMPTS_MAX || clock.now > CHAOS_MS) return;
         source.process.after(chance.delay(500), () => {
@@ -345,7 +349,7 @@ class Scenario {
         // Nobody tries to move what cannot run.
         source.attempts = ATTEMPTS_MAX;
         if (source.migration !== undefined) this.#thrown.add(`source: ${source.migration.state.phase.name}`);
-        source.migration?.fail();
+        source.migration?.throwInGuest();
         return;
       case 'guest throws at destination':
         if (destination?.process.isAlive !== true || destination.current === undefined) return;
@@ -391,8 +395,10 @@ class Scenario {
     const destination = this.#destination;
     const living = destination?.process.isAlive === true ? destination : undefined;
     for (const { process, migration } of this.#sources) {
-      if (!process.isAlive || migration === undefined || migration.hasEnded) continue;
+      if (!process.isAlive || migration === undefined) continue;
       const { id, state } = migration;
+      if (migration.isHeardAfterItsEnd) world.violate(`${id}: a control connection is open after the end`);
+      if (migration.hasEnded) continue;
       if (!migration.goesOnAsking || living !== undefined)
         world.violate(`${id}: the source hangs while ${state.phase.name}`);
     }

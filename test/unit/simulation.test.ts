@@ -5,6 +5,7 @@ import { stepIncoming } from '../../src/destination/states/step.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import type { UnclaimedConnection } from '../../src/shared/wire/control.js';
 import type { SimulatedMachine } from '../support/simulated-machine.js';
+import { plantedDriver, type DriverChange } from '../support/planted-driver.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
@@ -24,6 +25,16 @@ beforeAll(() => {
 afterAll(() => {
   Error.stackTraceLimit = traceLimit;
 });
+
+/** Expects some seed to find out, and its violation to be what the bug does. */
+async function expectFound(planted: Partial<Machines>, reason: RegExp): Promise<void> {
+  const machines = { ...REAL, ...planted };
+  for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
+    const { violation } = await simulate(seed, { machines });
+    if (violation !== undefined && reason.test(violation)) return;
+  }
+  throw new Error(`no seed up to ${PLANTED_SEEDS_MAX} found ${reason.source}`);
+}
 
 function tell({ seed, violation, trace }: Story): string {
   return [`SIM_SEED=${seed}: ${violation ?? 'nothing is wrong'}`, ...trace].join('\n');
@@ -100,16 +111,6 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
 });
 
 describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULATING, () => {
-  /** Expects some seed to find out, and its violation to be what the bug does. */
-  async function expectFound(planted: Partial<Machines>, reason: RegExp): Promise<void> {
-    const machines = { ...REAL, ...planted };
-    for (let seed = 1; seed <= PLANTED_SEEDS_MAX; seed++) {
-      const { violation } = await simulate(seed, { machines });
-      if (violation !== undefined && reason.test(violation)) return;
-    }
-    throw new Error(`no seed up to ${PLANTED_SEEDS_MAX} found ${reason.source}`);
-  }
-
   it('finds a source that takes a lost link for a refusal', async () => {
     await expectFound(
       {
@@ -283,5 +284,45 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 });
+
+describe.runIf(oneSeed === undefined)(
+  "the simulation of a bug planted in the source's driver",
+  SIMULATING,
+  () => {
+    it.each<[string, DriverChange, RegExp]>([
+      [
+        'tells the page server of the hand-over after it is sent',
+        {
+          file: 'work.js',
+          from: 'this.pageServer.noteHandedOver(handOver.pagesFollow);\n        send();',
+          to: 'send();\n        this.pageServer.noteHandedOver(handOver.pagesFollow);',
+        },
+        /before its pages may be asked for/,
+      ],
+      [
+        'serves the pages of a guest that it runs again',
+        { file: 'work.js', from: 'this.pageServer.noteHandedOver(false);', to: '' },
+        /pages of a guest that runs here/,
+      ],
+      [
+        'keeps a connection that was dialled when it is over',
+        { file: 'control-line.js', from: 'unowned.drop();', to: ';' },
+        /a control connection is open after the end/,
+      ],
+      [
+        'does not end the connection that it hangs up',
+        { file: 'control-line.js', from: 'ended.end();', to: '' },
+        /a control connection is open after the end/,
+      ],
+      [
+        'says that the guest stays, and does not let it run',
+        { file: 'performer.js', from: 'await this.#work.releaseGuest();', to: '' },
+        /says that it owns the guest, and does not run it/,
+      ],
+    ])('finds one that %s', async (_, change, reason) => {
+      await expectFound({ beginOutgoing: await plantedDriver(change) }, reason);
+    });
+  },
+);
 
 const CANCEL = { kind: 'cancel', reason: 'planted' } as const;
