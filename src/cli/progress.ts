@@ -7,7 +7,7 @@ import { borrowedTerminal } from './borrowed-terminal.js';
 import { standardError, type StandardError } from './output.js';
 
 const REFRESH_MS = 100;
-/** The rate is the mean of so many redrawings: a window is gone in one, and the next takes ten. */
+/** The rate is the mean of so many redrawings: a region is gone in one, and the next takes ten. */
 const RATE_SPAN = 20;
 
 interface Sent {

@@ -18,7 +18,7 @@ export function watchPush(
   const stall = new StallWatch();
   return time.every(STALL_MS_MAX / LOOKS_A_STALL, () => {
     const { lackingPages } = pages;
-    // Bytes of the push, and pages that faults brought: a window of the push may take minutes on a slow link.
+    // Bytes of the push, and pages that faults brought: a region of the push may take minutes on a slow link.
     const progress = receivers.receivedBytes - lackingPages;
     const isExpecting = lackingPages > 0 && source.isUp;
     if (!stall.isStalled(time.nowUs() / 1000, progress, isExpecting)) return;

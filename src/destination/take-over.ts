@@ -33,7 +33,7 @@ export function confirm(
   { pagesFollow, lacking }: Effect<'confirm'>,
 ): IncomingEvent {
   if (!receivers.shut())
-    throw new ProtocolError('a window of pages was on its way when the guest was handed over');
+    throw new ProtocolError('a region of pages was on its way when the guest was handed over');
   if (!pagesFollow) checkLastRound(lacking, receivers.checkedPages);
   return { kind: 'confirmed' };
 }

@@ -217,7 +217,7 @@ export class CopierPool {
     for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, flags });
   }
 
-  /** The round ends where it is: at the next window of each copier. */
+  /** The round ends where it is: at the next region of each copier. */
   stopRound(round: number): void {
     for (const progress of this.#progress) progress.stop(round);
   }

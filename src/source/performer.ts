@@ -195,7 +195,7 @@ export class Performer {
       welcomedBy,
       index: 0,
       round: 0,
-      windows: 0,
+      regions: 0,
     });
   }
 

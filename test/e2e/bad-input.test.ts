@@ -138,7 +138,7 @@ describe('a peer of a destination', () => {
         welcomedBy: '',
         index: 0,
         round: 0,
-        windows: 0,
+        regions: 0,
       }),
     );
 

@@ -66,7 +66,7 @@ async function cancelWhilePreparing(to: string): Promise<void> {
     welcomedBy: '',
     index: 0,
     round: 0,
-    windows: 0,
+    regions: 0,
   });
   await source.hear('WELCOME');
   source.say({

@@ -26,7 +26,7 @@ const hello = (): MessageOf<'HELLO'> => ({
   welcomedBy: '',
   index: 0,
   round: 0,
-  windows: 0,
+  regions: 0,
 });
 
 /** Greets and resets the connection as soon as there is an answer. */

@@ -161,7 +161,7 @@ describe('no mark is lost across harvests of a guest that writes flat out', () =
       await machine.resume();
       await tracer.installTraces();
       for (let round = 0; round < 10; round++) {
-        // As a copier that is stopped after some windows: what it placed is dirty no more.
+        // As a copier that is stopped after some regions: what it placed is dirty no more.
         const placed = firstOf(destination.dirty, destination.pageCount >> (round % 3));
         destination.copy(placed);
         for (const [index, word] of placed.words.entries()) destination.dirty.words[index]! &= ~word;

@@ -147,10 +147,10 @@ export const changes = [
     frames,
     ['(sent[index] & zero[index]) !== 0', 'false', 'takes a page as sent and zero'],
     ['& invalid) !== 0', '& 0) !== 0', 'takes pages past the guest'],
-    ['if (bodyBytes !== windowBodyBytes(sent, flags))', 'if (false)', 'takes a length that does not fit'],
+    ['if (bodyBytes !== regionBodyBytes(sent, flags))', 'if (false)', 'takes a length that does not fit'],
     ['if (page >= pageCount)', 'if (page > pageCount)', 'takes the page after the last'],
     ['(flags & ~KNOWN_FLAGS) !== 0', 'false', 'takes unknown flags'],
-    ['if (pagesInWindow <= 0)', 'if (pagesInWindow < 0)', 'takes a window past the guest'],
+    ['if (pagesInRegion <= 0)', 'if (pagesInRegion < 0)', 'takes a region past the guest'],
     ['crc32(pages) !== check.readUInt32BE(0)', 'false', 'takes damaged pages'],
   ),
   ...planted('shared/wire/fields.js', frames, [

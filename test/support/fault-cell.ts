@@ -9,7 +9,7 @@ import { nameOf, situations, type Cell } from './fault-matrix.js';
 import { PeerProcess } from './peer-process.js';
 import { sufferingFrom, type WireFault } from './wire-faults.js';
 
-/** An odd number of pages: the last window is not full. */
+/** An odd number of pages: the last region is not full. */
 const GUEST_BYTES = 257 * 4096;
 const START_MS = 30_000;
 const RUN_MS = 60_000;

@@ -22,7 +22,7 @@ export const situations: Readonly<Record<SituationName, Situation>> = {
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
-  // Several windows and a slow link: the guest needs pages that the push has not brought yet.
+  // Several regions and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
     sourceFlags: ['--mode', 'post-copy', '--memory', String(1537 * 4096), '--bandwidth', '50Mbit'],
     destinationFlags: [],

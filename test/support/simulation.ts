@@ -276,7 +276,7 @@ class Scenario {
           welcomedBy: chance.pick(['', 'nobody', this.#destination?.instanceId ?? '']),
           index: 0,
           round: 0,
-          windows: 0,
+          regions: 0,
         });
         process.after(chance.isTrue(0.5) ? 0 : chance.delay(1000), () => {
           end.close();

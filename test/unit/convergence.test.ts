@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { forecastCourse, forecastStun, judge, type RoundFacts } from '../../src/source/states/convergence.js';
 import { throttleShare, THROTTLE_SHARE_MAX } from '../../src/source/states/throttle.js';
 
-/** Bytes of a page with its share of the window's head. */
+/** Bytes of a page with its share of the region's head. */
 const PAGE_WIRE_BYTES = 4104;
 const FIXED_STUN_MS = 2;
 

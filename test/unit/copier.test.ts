@@ -78,7 +78,7 @@ function pair(source: MemoryViews, bytesMax: () => number) {
     copier.attach(new Connection(link as unknown as Socket), {
       ...hello,
       round: order.round,
-      windows: order.windows,
+      regions: order.regions,
     });
   };
   const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };
@@ -98,7 +98,7 @@ function fullGuest(): MemoryViews {
   return guest;
 }
 
-describe('a link that is cut more often than it carries a window', () => {
+describe('a link that is cut more often than it carries a region', () => {
   it.each([
     ['pushed', PUSHED | CHECKED, 100 * KIB],
     ['pushed', PUSHED | CHECKED, 30 * KIB],
@@ -121,12 +121,12 @@ describe('a link that is cut more often than it carries a window', () => {
     },
   );
 
-  it('ends a window that has begun when its round is stopped: what stays dirty is what was not sent', async () => {
+  it('ends a region that has begun when its round is stopped: what stays dirty is what was not sent', async () => {
     for (const carried of [40, 150, 700, 1500, 2100]) {
       const source = fullGuest();
       let cuts = 0;
       const { destination, dirty, state, copy } = pair(source, () => {
-        // Stopped once some pieces of a window have arrived.
+        // Stopped once some pieces of a region have arrived.
         if (++cuts === 6) state.isStopped = true;
         return carried * KIB;
       });
@@ -142,7 +142,7 @@ describe('a link that is cut more often than it carries a window', () => {
 
 describe('a link that holds', () => {
   it.each([1, 31, 257, REGION_PAGES + 33])(
-    'carries a guest of %i pages, whose last window is short',
+    'carries a guest of %i pages, whose last region is short',
     async (pages) => {
       const source = guestOf(pages);
       for (let page = 0; page < pages; page++) write(source, page, page % 7 === 0 ? 0 : 1);
@@ -153,17 +153,17 @@ describe('a link that holds', () => {
     },
   );
 
-  it('carries whole windows', async () => {
+  it('carries whole regions', async () => {
     const { order, destination, receiver, copy } = pair(fullGuest(), () => Infinity);
     destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
     receiver.isGuestRunning = true;
-    const windows: number[] = [];
+    const regions: number[] = [];
     const note = order.notePlaced.bind(order);
     order.notePlaced = (head) => {
-      windows.push(head.window);
+      regions.push(head.region);
       note(head);
     };
     await copy(PUSHED | CHECKED);
-    expect(windows).toEqual([0, 1]);
+    expect(regions).toEqual([0, 1]);
   });
 });

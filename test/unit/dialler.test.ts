@@ -83,7 +83,7 @@ function fakes() {
       welcomedBy: '',
       index: 1,
       round: ++introductions,
-      windows: 0,
+      regions: 0,
     }),
     welcomed: (connection) => {
       welcomed.push(connection);

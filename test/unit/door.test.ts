@@ -20,7 +20,7 @@ const HELLO: MessageOf<'HELLO'> = {
   migrationId: '00000000-0000-4000-8000-000000000001',
   index: 0,
   round: 0,
-  windows: 0,
+  regions: 0,
   welcomedBy: '',
 };
 const FAREWELL: Message = { name: 'FAREWELL' };

@@ -5,21 +5,21 @@ import { checkLastRound } from '../../src/destination/states/hand-over-check.js'
 import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
-import { CHECKED, type WindowHead } from '../../src/shared/wire/page-frames.js';
-import { allPages, feed, guestOf, receiverOver, somePages, windowsOf, write } from './page-fixtures.js';
+import { CHECKED, type RegionHead } from '../../src/shared/wire/page-frames.js';
+import { allPages, feed, guestOf, receiverOver, somePages, regionsOf, write } from './page-fixtures.js';
 
 function head(
   round: number,
-  window: number,
+  region: number,
   sent: readonly number[],
   zero: readonly number[] = [],
-): WindowHead {
+): RegionHead {
   const map = (pages: readonly number[]): Int32Array => {
     const words = new Int32Array(16);
     for (const page of pages) words[page >>> 5]! |= 1 << (page & 31);
     return words;
   };
-  return { round, window, sent: map(sent), zero: map(zero) };
+  return { round, region, sent: map(sent), zero: map(zero) };
 }
 
 function refusal(act: () => void): string {
@@ -33,20 +33,20 @@ function refusal(act: () => void): string {
 }
 
 describe('a round on one connection', () => {
-  const taking = (round: IncomingRound, next: WindowHead): string =>
+  const taking = (round: IncomingRound, next: RegionHead): string =>
     refusal(() => {
       round.check(next);
       round.notePlaced(next);
     });
 
-  it('takes its windows in order, also in parts, and rounds one after the other', () => {
+  it('takes its regions in order, also in parts, and rounds one after the other', () => {
     const round = new IncomingRound({ index: 1, receivers: 2 });
     expect(taking(round, head(0, 1, [0, 5], [6]))).toBe('taken');
     expect(taking(round, head(0, 1, [7, 511]))).toBe('taken');
     expect(taking(round, head(0, 5, [], [0]))).toBe('taken');
-    expect([round.windows, round.pages]).toEqual([3, 6]);
+    expect([round.regions, round.pages]).toEqual([3, 6]);
     round.end(0, 6);
-    expect([round.round, round.windows, round.pages]).toEqual([1, 0, 0]);
+    expect([round.round, round.regions, round.pages]).toEqual([1, 0, 0]);
     expect(taking(round, head(1, 1, [0]))).toBe('taken');
   });
 
@@ -56,12 +56,12 @@ describe('a round on one connection', () => {
     ['without a page', head(0, 4, [])],
     ['with a page that came before', head(0, 2, [3, 9])],
     ['with a page that came before as zero', head(0, 2, [], [5])],
-    ['of an earlier window', head(0, 0, [511])],
-  ])('refuses a window %s', (_, next) => {
+    ['of an earlier region', head(0, 0, [511])],
+  ])('refuses a region %s', (_, next) => {
     const round = new IncomingRound({ index: 0, receivers: 2 });
     expect(taking(round, head(0, 2, [0, 9], [5]))).toBe('taken');
     expect(taking(round, next)).not.toBe('taken');
-    expect([round.windows, round.pages]).toEqual([1, 3]);
+    expect([round.regions, round.pages]).toEqual([1, 3]);
   });
 
   it.each([
@@ -78,17 +78,17 @@ describe('a round on one connection', () => {
     ).not.toBe('taken');
   });
 
-  it('has a window refused by a receiver before a byte of its pages is placed', () => {
+  it('has a region refused by a receiver before a byte of its pages is placed', () => {
     const source = guestOf(3);
     write(source, 1, 1);
     const destination = guestOf(3);
     const { receiver } = receiverOver(destination, new IncomingRound({ index: 0, receivers: 1 }));
-    const window = windowsOf(source, somePages(3, 1), 0);
-    feed(receiver, window);
+    const region = regionsOf(source, somePages(3, 1), 0);
+    feed(receiver, region);
     write(source, 1, 2);
     expect(
       refusal(() => {
-        feed(receiver, windowsOf(source, somePages(3, 1), 0));
+        feed(receiver, regionsOf(source, somePages(3, 1), 0));
       }),
     ).toBe('page 1 came in round 0 after page 1');
   });
@@ -98,11 +98,11 @@ describe('the last round of a pre-copy', () => {
   const pageCount = 1100;
   const lacking = somePages(pageCount, 3, 40, 600, 1099);
 
-  // Two connections and the windows that they bring in rounds 0 and 1.
-  function checkedPages(...windows: readonly WindowHead[]): PageBitmap {
+  // Two connections and the regions that they bring in rounds 0 and 1.
+  function checkedPages(...regions: readonly RegionHead[]): PageBitmap {
     const bitmap = new PageBitmap(pageCount);
     const parts = [0, 1].map((index) => new CheckedPages(bitmap, { index, receivers: 2 }));
-    for (const window of windows) parts[window.window % 2]!.add(window);
+    for (const region of regions) parts[region.region % 2]!.add(region);
     for (const part of parts) part.begin(1);
     return bitmap;
   }
@@ -125,10 +125,10 @@ describe('the last round of a pre-copy', () => {
     ['one too many', [head(1, 0, [3, 40, 41]), head(1, 1, [88]), head(1, 2, [75])], 'page 41'],
     ['one too few', [head(1, 0, [3, 40]), head(1, 2, [75])], 'page 600'],
     ['one only in the round before', [head(0, 1, [88]), head(1, 0, [3, 40]), head(1, 2, [75])], 'page 600'],
-  ])('is refused with %s', (_, windows, page) => {
+  ])('is refused with %s', (_, regions, page) => {
     expect(
       refusal(() => {
-        checkLastRound(lacking, checkedPages(...windows));
+        checkLastRound(lacking, checkedPages(...regions));
       }),
     ).toContain(page);
   });
@@ -140,7 +140,7 @@ describe('the last round of a pre-copy', () => {
     const source = guestOf(3);
     for (const page of [0, 2]) write(source, page, 1);
     const { receiver, gate } = receiverOver(guestOf(3));
-    feed(receiver, windowsOf(source, allPages(3), 0, flags));
+    feed(receiver, regionsOf(source, allPages(3), 0, flags));
     expect(
       refusal(() => {
         checkLastRound(allPages(3), gate.checkedPages);

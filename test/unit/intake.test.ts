@@ -5,8 +5,8 @@ import { ProtocolError } from '../../src/shared/errors.js';
 import { FirstFrame } from '../../src/shared/wire/first-frame.js';
 import { encodeFrame, FRAME_HEADER_BYTES, type Frame } from '../../src/shared/wire/frames.js';
 import { Intake } from '../../src/shared/wire/intake.js';
-import { WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
-import { allPages, feed, guestOf, isSame, receiverOver, windowsOf, write } from './page-fixtures.js';
+import { REGION_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
+import { allPages, feed, guestOf, isSame, receiverOver, regionsOf, write } from './page-fixtures.js';
 
 // What node:net does with a stream that is read in place: it asks for a buffer when the dial begins and after each read.
 class FakeStream {
@@ -37,9 +37,9 @@ describe('what comes first on a connection that is read in place', () => {
     for (const page of [0, 1, 2]) write(source, page, 1);
     const destination = guestOf(3);
     const { receiver } = receiverOver(destination);
-    const window = windowsOf(source, allPages(3), 0);
+    const region = regionsOf(source, allPages(3), 0);
     // The old connection is in the middle of a page when the new one is dialled.
-    feed(receiver, window.subarray(0, FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES + PAGE_BYTES + 100));
+    feed(receiver, region.subarray(0, FRAME_HEADER_BYTES + REGION_HEAD_BYTES + PAGE_BYTES + 100));
     const intake = new Intake();
     const stream = new FakeStream(intake);
     const before = Buffer.from(destination.bytes);
@@ -54,7 +54,7 @@ describe('what comes first on a connection that is read in place', () => {
     for (const byte of welcome) stream.deliver(Uint8Array.of(byte));
     expect(frames.map(({ header }) => header.name)).toEqual(['WELCOME']);
     expect(Buffer.compare(before, Buffer.from(destination.bytes))).toBe(0);
-    stream.deliver(window);
+    stream.deliver(region);
     expect(isSame(source, destination)).toBe(true);
   });
 });

@@ -161,7 +161,7 @@ describe('a vCPU that waits for a page', () => {
   });
 });
 
-describe('a guest that is handed over while windows come', () => {
+describe('a guest that is handed over while regions come', () => {
   it.each([1, 2])('is never overwritten once it runs, by %d receivers', (receivers) => {
     expectHolds(`${receivers} receivers`, handOverModel(receivers));
   });

@@ -34,7 +34,7 @@ export const examples: Examples = {
       welcomedBy: OTHER_ID,
       index: 3,
       round: 2,
-      windows: 77,
+      regions: 77,
     },
     {
       name: 'HELLO',
@@ -44,7 +44,7 @@ export const examples: Examples = {
       welcomedBy: '',
       index: 0,
       round: 0,
-      windows: 0,
+      regions: 0,
     },
     {
       name: 'HELLO',
@@ -54,7 +54,7 @@ export const examples: Examples = {
       welcomedBy: ID,
       index: 15,
       round: 1e6,
-      windows: 1,
+      regions: 1,
     },
   ],
   WELCOME: [

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bitCount32, PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 
-/** A guest's size, a set of its pages, and a window [from, end) of it. */
-const setsAndWindows = fc
+/** A guest's size, a set of its pages, and a region [from, end) of it. */
+const setsAndRegions = fc
   .oneof(fc.integer({ min: 1, max: 130 }), fc.constantFrom(31, 32, 33, 63, 64, 65, 513, 1025))
   .chain((pageCount) =>
     fc.record({
@@ -62,7 +62,7 @@ describe('a page bitmap', () => {
 
   it('has the pages that were added, counts each once, and no other', () => {
     fc.assert(
-      fc.property(setsAndWindows, ({ members }) => {
+      fc.property(setsAndRegions, ({ members }) => {
         const bitmap = bitmapOf(members);
         members.forEach((isMember, page) => {
           if (isMember) bitmap.add(page);
@@ -73,9 +73,9 @@ describe('a page bitmap', () => {
     );
   });
 
-  it('finds the next run in any window as a walk page by page does', () => {
+  it('finds the next run in any region as a walk page by page does', () => {
     fc.assert(
-      fc.property(setsAndWindows, ({ members, from, end }) => {
+      fc.property(setsAndRegions, ({ members, from, end }) => {
         expect(bitmapOf(members).nextRun(from, end)).toEqual(naiveNextRun(members, from, end));
       }),
       { numRuns: 1000 },
@@ -84,7 +84,7 @@ describe('a page bitmap', () => {
 
   it('goes up to its last page when no end is given', () => {
     fc.assert(
-      fc.property(setsAndWindows, ({ pageCount, members, from }) => {
+      fc.property(setsAndRegions, ({ pageCount, members, from }) => {
         expect(bitmapOf(members).nextRun(from)).toEqual(naiveNextRun(members, from, pageCount));
       }),
     );
@@ -92,7 +92,7 @@ describe('a page bitmap', () => {
 
   it('is covered by its runs: walked one after the other they hold each page once', () => {
     fc.assert(
-      fc.property(setsAndWindows, ({ members }) => {
+      fc.property(setsAndRegions, ({ members }) => {
         const bitmap = bitmapOf(members);
         const covered = members.map(() => false);
         for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(run[1])) {

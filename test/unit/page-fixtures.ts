@@ -1,17 +1,17 @@
-// Guests, windows and streams for the tests of the page connections.
+// Guests, regions and streams for the tests of the page connections.
 // Knows no socket: a stream is bytes, and whoever reads it is fed them in pieces.
 import { crc32 } from 'node:zlib';
 import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
 import { pagesOf } from '../../src/destination/pages/incoming-round.js';
-import { PageReceiver, type WindowOrder } from '../../src/destination/pages/page-receiver.js';
+import { PageReceiver, type RegionOrder } from '../../src/destination/pages/page-receiver.js';
 import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, regionCountOf } from '../../src/shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameType, type Frame } from '../../src/shared/wire/frames.js';
-import { WINDOW_HEAD_BYTES, type WindowHead } from '../../src/shared/wire/page-frames.js';
-import { WindowWriter } from '../../src/source/pages/window-writer.js';
+import { REGION_HEAD_BYTES, type RegionHead } from '../../src/shared/wire/page-frames.js';
+import { RegionWriter } from '../../src/source/pages/region-writer.js';
 
 export function guestOf(pageCount: number): MemoryViews {
   return viewMemory(allocateMemory(pageCount * PAGE_BYTES));
@@ -43,11 +43,11 @@ export function somePages(pageCount: number, ...pages: readonly number[]): PageB
 }
 
 /** The PAGES frames of `pages` as they would cross the wire now. */
-export function windowsOf(source: MemoryViews, pages: PageBitmap, round: number, flags = 0): Buffer {
-  const writer = new WindowWriter(source, 8 << 20);
+export function regionsOf(source: MemoryViews, pages: PageBitmap, round: number, flags = 0): Buffer {
+  const writer = new RegionWriter(source, 8 << 20);
   const parts: Uint8Array[] = [];
-  for (let window = 0; window < regionCountOf(source.pageCount); window++) {
-    parts.push(...(writer.frame(pages, round, window, flags)?.parts ?? []));
+  for (let region = 0; region < regionCountOf(source.pageCount); region++) {
+    parts.push(...(writer.frame(pages, round, region, flags)?.parts ?? []));
   }
   return Buffer.concat(parts);
 }
@@ -79,26 +79,26 @@ export function isRefused(receiver: PageReceiver, bytes: Uint8Array): boolean {
   }
 }
 
-/** An order that takes any window, and counts. */
-export class AnyOrder implements WindowOrder {
-  windows = 0;
+/** An order that takes any region, and counts. */
+export class AnyOrder implements RegionOrder {
+  regions = 0;
   pages = 0;
 
   check(): void {
     // Anything may come.
   }
 
-  notePlaced(head: WindowHead): void {
-    this.windows++;
+  notePlaced(head: RegionHead): void {
+    this.regions++;
     this.pages += pagesOf(head);
   }
 }
 
 /**
- * A receiver over `views` that takes windows in `order`, and what it told: the frames, and how many pages it placed in a
+ * A receiver over `views` that takes regions in `order`, and what it told: the frames, and how many pages it placed in a
  * running guest.
  */
-export function receiverOver<Order extends WindowOrder = AnyOrder>(
+export function receiverOver<Order extends RegionOrder = AnyOrder>(
   views: MemoryViews,
   order: Order = new AnyOrder() as unknown as Order,
 ): {
@@ -155,7 +155,7 @@ export function sealed(stream: Buffer): Buffer {
   for (let at = 0; at + FRAME_HEADER_BYTES <= bytes.length;) {
     const body = at + FRAME_HEADER_BYTES;
     const bodyBytes = bytes.readUInt32BE(at + 4);
-    const checkedBytes = bytes[at] === FrameType.PAGES ? WINDOW_HEAD_BYTES : bodyBytes;
+    const checkedBytes = bytes[at] === FrameType.PAGES ? REGION_HEAD_BYTES : bodyBytes;
     const own = crc32(bytes.subarray(at, at + 8));
     bytes.writeUInt32BE(crc32(bytes.subarray(body, body + checkedBytes), own), at + 8);
     at = body + bodyBytes;

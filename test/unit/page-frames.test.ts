@@ -9,22 +9,22 @@ import {
   countPages,
   decodeMark,
   decodePageSent,
-  decodeWindowHead,
+  decodeRegionHead,
   encodeMark,
   encodePageSent,
-  encodeWindowHead,
+  encodeRegionHead,
   encodePagesCheck,
   MARK_BYTES,
   PAGES_CHECK_BYTES,
   PUSHED,
   verifyPages,
-  WINDOW_HEAD_BYTES,
-  WINDOW_MAP_BYTES,
-  type WindowHead,
+  REGION_HEAD_BYTES,
+  REGION_MAP_BYTES,
+  type RegionHead,
   runsOf,
 } from '../../src/shared/wire/page-frames.js';
 
-const WORDS = WINDOW_MAP_BYTES / 4;
+const WORDS = REGION_MAP_BYTES / 4;
 
 function mapOf(...pages: readonly number[]): Int32Array {
   const map = new Int32Array(WORDS);
@@ -33,26 +33,26 @@ function mapOf(...pages: readonly number[]): Int32Array {
 }
 
 /** Body bytes of a head, as they lie in its frame, and the frame's header. */
-function bodyOf(head: WindowHead, flags = 0): [body: Buffer, header: FrameHeader] {
-  const bytes = encodeWindowHead(head, flags);
+function bodyOf(head: RegionHead, flags = 0): [body: Buffer, header: FrameHeader] {
+  const bytes = encodeRegionHead(head, flags);
   return [bytes.subarray(FRAME_HEADER_BYTES), decodeHeader(bytes)];
 }
 
-function headOf(window: number, sent: readonly number[], zero: readonly number[]): WindowHead {
-  return { round: 1, window, sent: mapOf(...sent), zero: mapOf(...zero) };
+function headOf(region: number, sent: readonly number[], zero: readonly number[]): RegionHead {
+  return { round: 1, region, sent: mapOf(...sent), zero: mapOf(...zero) };
 }
 
-/** Guests of any size with a window of theirs, each page of it sent, zero or neither. */
+/** Guests of any size with a region of theirs, each page of it sent, zero or neither. */
 const heads = fc
   .integer({ min: 1, max: 3 * REGION_PAGES })
   .chain((pageCount) =>
     fc.record({
       pageCount: fc.constant(pageCount),
-      window: fc.nat({ max: Math.ceil(pageCount / REGION_PAGES) - 1 }),
+      region: fc.nat({ max: Math.ceil(pageCount / REGION_PAGES) - 1 }),
     }),
   )
-  .chain(({ pageCount, window }) => {
-    const pages = Math.min(REGION_PAGES, pageCount - window * REGION_PAGES);
+  .chain(({ pageCount, region }) => {
+    const pages = Math.min(REGION_PAGES, pageCount - region * REGION_PAGES);
     const fates = fc.array(fc.constantFrom('sent', 'zero', 'neither'), {
       minLength: pages,
       maxLength: pages,
@@ -61,31 +61,31 @@ const heads = fc
     return fc.record({ round: fc.nat({ max: 2 ** 32 - 1 }), fates }).map(({ round, fates: fate }) => {
       const pagesWith = (wanted: string): number[] =>
         fate.flatMap((one, page) => (one === wanted ? [page] : []));
-      const head = { round, window, sent: mapOf(...pagesWith('sent')), zero: mapOf(...pagesWith('zero')) };
+      const head = { round, region, sent: mapOf(...pagesWith('sent')), zero: mapOf(...pagesWith('zero')) };
       return { pageCount, head };
     });
   });
 
-describe('the head of a window', () => {
+describe('the head of a region', () => {
   it('reads back as it was written', () => {
     fc.assert(
       fc.property(heads, ({ pageCount, head }) => {
         for (const flags of [0, PUSHED, CHECKED, PUSHED | CHECKED]) {
           const [body, header] = bodyOf(head, flags);
           const checkBytes = flags >= CHECKED ? PAGES_CHECK_BYTES : 0;
-          expect(header.bodyBytes).toBe(WINDOW_HEAD_BYTES + countPages(head.sent) * PAGE_BYTES + checkBytes);
-          expect(decodeWindowHead(body, header, pageCount)).toEqual(head);
+          expect(header.bodyBytes).toBe(REGION_HEAD_BYTES + countPages(head.sent) * PAGE_BYTES + checkBytes);
+          expect(decodeRegionHead(body, header, pageCount)).toEqual(head);
         }
       }),
     );
   });
 
   it('has the bytes that docs/protocol.md promises', () => {
-    const bytes = encodeWindowHead(
-      { round: 0x01020304, window: 5, sent: mapOf(0, 9), zero: mapOf(511) },
+    const bytes = encodeRegionHead(
+      { round: 0x01020304, region: 5, sent: mapOf(0, 9), zero: mapOf(511) },
       PUSHED,
     );
-    expect(bytes.length).toBe(FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES);
+    expect(bytes.length).toBe(FRAME_HEADER_BYTES + REGION_HEAD_BYTES);
     const check = crc32(bytes.subarray(FRAME_HEADER_BYTES), crc32(bytes.subarray(0, 8)));
     expect(bytes.readUInt32BE(8)).toBe(check);
     expect(bytes.toString('hex', 0, 8)).toBe('10010000' + '00002088');
@@ -93,13 +93,13 @@ describe('the head of a window', () => {
     expect(bytes[bytes.length - 1]).toBe(0x80);
   });
 
-  it('may name all pages of its window, and none', () => {
+  it('may name all pages of its region, and none', () => {
     const all = mapOf();
     all.fill(-1);
-    const head = { round: 0, window: 1, sent: all, zero: mapOf() };
-    expect(decodeWindowHead(...bodyOf(head), 2 * REGION_PAGES)).toEqual(head);
+    const head = { round: 0, region: 1, sent: all, zero: mapOf() };
+    expect(decodeRegionHead(...bodyOf(head), 2 * REGION_PAGES)).toEqual(head);
     const none = headOf(0, [], []);
-    expect(decodeWindowHead(...bodyOf(none), 1)).toEqual(none);
+    expect(decodeRegionHead(...bodyOf(none), 1)).toEqual(none);
   });
 
   it.each([
@@ -108,21 +108,21 @@ describe('the head of a window', () => {
     ['lies where its pages would wrap around', headOf(2 ** 23, [0], []), REGION_PAGES],
     ['sends a page past an odd guest', headOf(0, [3], []), 3],
     ['clears a page past an odd guest', headOf(0, [0, 1, 2], [3]), 3],
-    ['sends a page past the second window of an odd guest', headOf(1, [1], []), 513],
-    ['clears the last page of a window that the guest does not fill', headOf(1, [], [511]), 1023],
+    ['sends a page past the second region of an odd guest', headOf(1, [1], []), 513],
+    ['clears the last page of a region that the guest does not fill', headOf(1, [], [511]), 1023],
     ['names a page as sent and as zero', headOf(0, [1, 40], [40]), REGION_PAGES],
     ['names its last page as sent and as zero', headOf(0, [511], [511]), REGION_PAGES],
   ])('is refused when it %s', (_, head, pageCount) => {
-    expect(() => decodeWindowHead(...bodyOf(head), pageCount)).toThrow(ProtocolError);
+    expect(() => decodeRegionHead(...bodyOf(head), pageCount)).toThrow(ProtocolError);
   });
 
   it('is refused for each page past the guest, and for none in it', () => {
     for (const pageCount of [1, 31, 32, 33, 513, 1023, 1025]) {
-      const window = Math.ceil(pageCount / REGION_PAGES) - 1;
+      const region = Math.ceil(pageCount / REGION_PAGES) - 1;
       for (let page = 0; page < REGION_PAGES; page++) {
-        const isInside = window * REGION_PAGES + page < pageCount;
-        for (const head of [headOf(window, [page], []), headOf(window, [], [page])]) {
-          const decode = (): WindowHead => decodeWindowHead(...bodyOf(head), pageCount);
+        const isInside = region * REGION_PAGES + page < pageCount;
+        for (const head of [headOf(region, [page], []), headOf(region, [], [page])]) {
+          const decode = (): RegionHead => decodeRegionHead(...bodyOf(head), pageCount);
           if (isInside) expect(decode()).toEqual(head);
           else expect(decode, `page ${page} of ${pageCount}`).toThrow(ProtocolError);
         }
@@ -134,15 +134,15 @@ describe('the head of a window', () => {
     const [body, { bodyBytes }] = bodyOf(headOf(0, [0, 2], [1]));
     const wrong = [
       0,
-      WINDOW_HEAD_BYTES - 1,
-      WINDOW_HEAD_BYTES,
+      REGION_HEAD_BYTES - 1,
+      REGION_HEAD_BYTES,
       bodyBytes - PAGE_BYTES,
       bodyBytes - 1,
       bodyBytes + 1,
     ];
     for (const claimed of [...wrong, bodyBytes + PAGE_BYTES, 2 ** 32 - 1]) {
       expect(
-        () => decodeWindowHead(body, { bodyBytes: claimed, flags: 0 }, REGION_PAGES),
+        () => decodeRegionHead(body, { bodyBytes: claimed, flags: 0 }, REGION_PAGES),
         String(claimed),
       ).toThrow(ProtocolError);
     }
@@ -151,29 +151,29 @@ describe('the head of a window', () => {
   it('is refused with a flag that nobody knows', () => {
     const [body, { bodyBytes }] = bodyOf(headOf(0, [0], []));
     for (const flags of [4, 8, 16, 32, 64, 128])
-      expect(() => decodeWindowHead(body, { bodyBytes, flags }, 1), String(flags)).toThrow(ProtocolError);
+      expect(() => decodeRegionHead(body, { bodyBytes, flags }, 1), String(flags)).toThrow(ProtocolError);
   });
 
   it('is refused when the check that its flag promises has no room, or has and is not promised', () => {
     const [body, { bodyBytes }] = bodyOf(headOf(0, [0], []));
-    expect(() => decodeWindowHead(body, { bodyBytes, flags: CHECKED }, 1)).toThrow(ProtocolError);
+    expect(() => decodeRegionHead(body, { bodyBytes, flags: CHECKED }, 1)).toThrow(ProtocolError);
     const withRoom = bodyBytes + PAGES_CHECK_BYTES;
-    expect(() => decodeWindowHead(body, { bodyBytes: withRoom, flags: 0 }, 1)).toThrow(ProtocolError);
+    expect(() => decodeRegionHead(body, { bodyBytes: withRoom, flags: 0 }, 1)).toThrow(ProtocolError);
   });
 
   it('meets random bytes with ProtocolError, or names only pages of the guest', () => {
-    const bytes = fc.uint8Array({ minLength: WINDOW_HEAD_BYTES, maxLength: WINDOW_HEAD_BYTES });
+    const bytes = fc.uint8Array({ minLength: REGION_HEAD_BYTES, maxLength: REGION_HEAD_BYTES });
     fc.assert(
-      fc.property(bytes, fc.nat({ max: 4 }), fc.boolean(), (random, window, isQuiet) => {
+      fc.property(bytes, fc.nat({ max: 4 }), fc.boolean(), (random, region, isQuiet) => {
         const body = Buffer.from(random);
-        body.writeUInt32BE(window, 4);
+        body.writeUInt32BE(region, 4);
         if (isQuiet) body.fill(0, 12);
         const sent = new Int32Array(WORDS).map((_, index) => body.readInt32LE(8 + 4 * index));
-        const bodyBytes = WINDOW_HEAD_BYTES + countPages(sent) * PAGE_BYTES;
+        const bodyBytes = REGION_HEAD_BYTES + countPages(sent) * PAGE_BYTES;
         try {
-          const head = decodeWindowHead(body, { bodyBytes, flags: 0 }, 1025);
+          const head = decodeRegionHead(body, { bodyBytes, flags: 0 }, 1025);
           const pastLast = Math.max(0, ...runsOf(head.sent).flat(), ...runsOf(head.zero).flat());
-          expect(window * REGION_PAGES + pastLast).toBeLessThanOrEqual(Math.max(1025, window * REGION_PAGES));
+          expect(region * REGION_PAGES + pastLast).toBeLessThanOrEqual(Math.max(1025, region * REGION_PAGES));
         } catch (error) {
           expect(error).toBeInstanceOf(ProtocolError);
         }
@@ -208,7 +208,7 @@ describe('the check of pages', () => {
   });
 });
 
-describe('the runs of a window', () => {
+describe('the runs of a region', () => {
   it('cover its pages, each once, in order', () => {
     fc.assert(
       fc.property(heads, ({ head: { sent } }) => {

@@ -8,7 +8,7 @@ import {
   encodeMark,
   MARK_BYTES,
   PUSHED,
-  WINDOW_HEAD_BYTES,
+  REGION_HEAD_BYTES,
 } from '../../src/shared/wire/page-frames.js';
 import {
   allPages,
@@ -21,13 +21,13 @@ import {
   pageOf,
   receiverOver,
   sealed,
-  windowsOf,
+  regionsOf,
   write,
 } from './page-fixtures.js';
 
 const { PRESENT, TRACED, ARRIVED, ABSENT, PLACING } = PageState;
 
-describe('a window that is pushed to a running guest', () => {
+describe('a region that is pushed to a running guest', () => {
   it('is placed where a page is absent and spurned everywhere else', () => {
     const pageCount = 513;
     const source = guestOf(pageCount);
@@ -50,7 +50,7 @@ describe('a window that is pushed to a running guest', () => {
         order.pages = 0;
         receiver.spurnedPages = 0;
         const placedBefore = arrivals();
-        feed(receiver, windowsOf(source, allPages(pageCount), 0, PUSHED | CHECKED), () => 100_000);
+        feed(receiver, regionsOf(source, allPages(pageCount), 0, PUSHED | CHECKED), () => 100_000);
         pages.forEach(({ state }, page) => {
           const isPlaced = state === ABSENT;
           if (destination.pageTable[page] !== (isPlaced ? ARRIVED : state))
@@ -71,11 +71,11 @@ describe('a window that is pushed to a running guest', () => {
     const destination = guestOf(3);
     const { receiver } = receiverOver(destination);
     for (const page of [0, 1, 2]) write(source, page, 1);
-    feed(receiver, windowsOf(source, allPages(3), 0));
+    feed(receiver, regionsOf(source, allPages(3), 0));
     write(source, 1, 0);
     destination.pageTable.fill(ABSENT, 0, 3);
     receiver.isGuestRunning = true;
-    feed(receiver, windowsOf(source, allPages(3), 0, PUSHED));
+    feed(receiver, regionsOf(source, allPages(3), 0, PUSHED));
     expect(isSame(source, destination)).toBe(true);
     expect([...destination.pageTable.subarray(0, 3)]).toEqual([ARRIVED, ARRIVED, ARRIVED]);
   });
@@ -87,7 +87,7 @@ describe('a window that is pushed to a running guest', () => {
     receiver.isGuestRunning = true;
     for (const page of [0, 1, 2]) write(source, page, 1);
     destination.pageTable.fill(ABSENT, 0, 3);
-    const stream = windowsOf(source, allPages(3), 0, PUSHED);
+    const stream = regionsOf(source, allPages(3), 0, PUSHED);
     feed(receiver, stream.subarray(0, -1), () => 1000);
     expect(isSame(guestOf(3), destination)).toBe(true);
     expect([...destination.pageTable.subarray(0, 3)]).toEqual([ABSENT, ABSENT, ABSENT]);
@@ -104,7 +104,7 @@ describe('a window that is pushed to a running guest', () => {
       const destination = guestOf(3);
       const { receiver } = receiverOver(destination);
       receiver.isGuestRunning = isGuestRunning;
-      const wrongKind = windowsOf(source, allPages(3), 0, isGuestRunning ? 0 : PUSHED);
+      const wrongKind = regionsOf(source, allPages(3), 0, isGuestRunning ? 0 : PUSHED);
       const header = wrongKind.subarray(0, FRAME_HEADER_BYTES);
       expect(() => {
         feed(receiver, header);
@@ -116,28 +116,28 @@ describe('a window that is pushed to a running guest', () => {
 
 describe('a hostile page stream', () => {
   it.each([
-    ['has a window shorter than its head', encodeHeader('PAGES', WINDOW_HEAD_BYTES - 1, 0, [])],
-    ['has a window of no bytes', encodeHeader('PAGES', 0, 0, [])],
+    ['has a region shorter than its head', encodeHeader('PAGES', REGION_HEAD_BYTES - 1, 0, [])],
+    ['has a region of no bytes', encodeHeader('PAGES', 0, 0, [])],
     ['brings a hand-over', encodeHeader('HAND_OVER', 5000, 0, [])],
     ['brings a page that belongs on the fault connection', encodeHeader('PAGE_SENT', 8 + PAGE_BYTES, 0, [])],
     ['has a frame of type 0', Buffer.alloc(FRAME_HEADER_BYTES)],
     ['has a frame of an unknown type', Buffer.from('ff0000000000000000000000', 'hex')],
-    ['has a window of 4 GiB', Buffer.from([FrameType.PAGES, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0])],
+    ['has a region of 4 GiB', Buffer.from([FrameType.PAGES, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0])],
   ])('is refused with the header when it %s', (_, header) => {
     expect(isRefused(receiverOver(guestOf(3)).receiver, header)).toBe(true);
   });
 
-  it('is refused with the head of a window, before any of its pages', () => {
+  it('is refused with the head of a region, before any of its pages', () => {
     const source = guestOf(4);
     write(source, 3, 1);
     const destination = guestOf(3);
-    const head = windowsOf(source, allPages(4), 0).subarray(0, FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES);
+    const head = regionsOf(source, allPages(4), 0).subarray(0, FRAME_HEADER_BYTES + REGION_HEAD_BYTES);
     expect(isRefused(receiverOver(destination).receiver, head)).toBe(true);
   });
 
-  it('is refused with the head of a window that has a flag nobody knows', () => {
-    const head = Buffer.alloc(WINDOW_HEAD_BYTES);
-    const frame = Buffer.concat([encodeHeader('PAGES', WINDOW_HEAD_BYTES, 4, [head]), head]);
+  it('is refused with the head of a region that has a flag nobody knows', () => {
+    const head = Buffer.alloc(REGION_HEAD_BYTES);
+    const frame = Buffer.concat([encodeHeader('PAGES', REGION_HEAD_BYTES, 4, [head]), head]);
     expect(isRefused(receiverOver(guestOf(3)).receiver, frame)).toBe(true);
   });
 
@@ -145,8 +145,8 @@ describe('a hostile page stream', () => {
     const source = guestOf(3);
     write(source, 1, 1);
     const destination = guestOf(3);
-    const window = windowsOf(source, allPages(3), 0, flags);
-    const head = window.subarray(0, FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES);
+    const region = regionsOf(source, allPages(3), 0, flags);
+    const head = region.subarray(0, FRAME_HEADER_BYTES + REGION_HEAD_BYTES);
     for (const frame of [head, encodeMark('ROUND_END', 0, 3)]) {
       for (let bit = 0; bit < frame.length * 8; bit++) {
         const damaged = Buffer.from(frame);
@@ -162,21 +162,21 @@ describe('a hostile page stream', () => {
   });
 
   it.each([CHECKED, CHECKED | PUSHED])(
-    'places nothing of a checked window with a bit flipped (flags %d)',
+    'places nothing of a checked region with a bit flipped (flags %d)',
     (flags) => {
       const source = guestOf(3);
       for (const page of [0, 2]) write(source, page, 1);
-      const window = windowsOf(source, allPages(3), 0, flags);
+      const region = regionsOf(source, allPages(3), 0, flags);
       for (
-        let at = FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES;
-        at < window.length;
+        let at = FRAME_HEADER_BYTES + REGION_HEAD_BYTES;
+        at < region.length;
         at += at % 97 === 0 ? 1 : 13
       ) {
         const destination = guestOf(3);
         destination.pageTable.fill(ABSENT, 0, 3);
         const { receiver } = receiverOver(destination);
         receiver.isGuestRunning = (flags & PUSHED) !== 0;
-        const damaged = Buffer.from(window);
+        const damaged = Buffer.from(region);
         damaged[at]! ^= 1 << (at & 7);
         expect(isRefused(receiver, damaged), `byte ${at}`).toBe(true);
         expect(isSame(guestOf(3), destination)).toBe(true);
@@ -193,11 +193,11 @@ describe('a hostile page stream', () => {
       for (const page of [0, 2]) write(source, page, 1);
       const flags = isGuestRunning ? PUSHED : 0;
       const stream = Buffer.concat([
-        windowsOf(source, allPages(pageCount), 0, flags),
+        regionsOf(source, allPages(pageCount), 0, flags),
         encodeMark('ROUND_END', 0, pageCount),
-        windowsOf(source, allPages(pageCount), 1, flags),
+        regionsOf(source, allPages(pageCount), 1, flags),
       ]);
-      const headBytes = FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES;
+      const headBytes = FRAME_HEADER_BYTES + REGION_HEAD_BYTES;
       const second = headBytes + 2 * PAGE_BYTES + FRAME_HEADER_BYTES + MARK_BYTES;
       // Most changes hit a header or a head; those of pages teach nothing.
       const places = fc.oneof(
@@ -254,12 +254,12 @@ describe('a hostile page stream', () => {
   });
 });
 
-/** Pages that a stream names in heads of windows, up to the first frame that makes no sense. */
+/** Pages that a stream names in heads of regions, up to the first frame that makes no sense. */
 function announcedPages(stream: Buffer): Set<number> {
   const pages = new Set<number>();
   for (let at = 0; at + FRAME_HEADER_BYTES <= stream.length;) {
     const body = at + FRAME_HEADER_BYTES;
-    if (stream[at] === FrameType.PAGES && body + WINDOW_HEAD_BYTES <= stream.length) {
+    if (stream[at] === FrameType.PAGES && body + REGION_HEAD_BYTES <= stream.length) {
       const firstPage = stream.readUInt32BE(body + 4) * REGION_PAGES;
       for (let page = 0; page < REGION_PAGES; page++) {
         const byte = body + 8 + (page >>> 3);

@@ -11,7 +11,7 @@ import {
   pageOf,
   receiverOver,
   somePages,
-  windowsOf,
+  regionsOf,
   write,
 } from './page-fixtures.js';
 
@@ -21,31 +21,31 @@ describe('a page receiver', () => {
     ['straight into place', 3, [1, 1, 1], [2, 0, 1]],
     ['run by run', 6, [1, 0, 1, 1, 0, 1], [0, 2, 0, 2, 2, 0]],
     ['through the staging buffer', 11, [1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1], [0, 2, 0, 2, 0, 2, 0, 2, 0, 2, 0]],
-  ])('places windows %s wherever the stream is cut in two', (_, pageCount, before, after) => {
+  ])('places regions %s wherever the stream is cut in two', (_, pageCount, before, after) => {
     const source = guestOf(pageCount);
     const destination = guestOf(pageCount);
     before.forEach((version, page) => {
       write(source, page, version);
     });
-    const first = windowsOf(source, allPages(pageCount), 0);
+    const first = regionsOf(source, allPages(pageCount), 0);
     after.forEach((version, page) => {
       write(source, page, version);
     });
     const stream = Buffer.concat([
       first,
       encodeMark('ROUND_END', 0, pageCount),
-      windowsOf(source, allPages(pageCount), 1),
+      regionsOf(source, allPages(pageCount), 1),
       encodeMark('ROUND_END', 1, pageCount),
     ]);
     const { receiver, order, frames } = receiverOver(destination);
     for (let cut = 0; cut <= stream.length; cut++) {
       frames.length = 0;
       order.pages = 0;
-      order.windows = 0;
+      order.regions = 0;
       feed(receiver, stream.subarray(0, cut));
       feed(receiver, stream.subarray(cut));
       if (!isSame(source, destination)) expect.fail(`memory differs after a cut at byte ${cut}`);
-      if (frames.length !== 2 || order.pages !== 2 * pageCount || order.windows !== 2)
+      if (frames.length !== 2 || order.pages !== 2 * pageCount || order.regions !== 2)
         expect.fail(`the count is wrong after a cut at byte ${cut}`);
     }
     expect(frames.map(({ header, body }) => [header.name, ...decodeMark(body)])).toEqual([
@@ -60,7 +60,7 @@ describe('a page receiver', () => {
     write(source, 0, 1);
     write(source, 2, 2);
     const { receiver } = receiverOver(destination);
-    feed(receiver, windowsOf(source, allPages(3), 0), () => 1);
+    feed(receiver, regionsOf(source, allPages(3), 0), () => 1);
     expect(isSame(source, destination)).toBe(true);
   });
 
@@ -99,7 +99,7 @@ describe('a page receiver', () => {
               }
             }
             // Small chunks only where there is little to cut: a chunk a byte of 4 MiB would only take time.
-            const stream = windowsOf(source, pages, round, isChecked ? CHECKED : 0);
+            const stream = regionsOf(source, pages, round, isChecked ? CHECKED : 0);
             feed(receiver, stream, () => Math.max(chunks[chunk++ % chunks.length]!, stream.length >>> 11));
             sentPages += pages.count();
           });
@@ -118,7 +118,7 @@ describe('a page receiver', () => {
     for (let word = 0; word < PAGE_BYTES / 4; word++) {
       write(source, 1, 0);
       pageOf(source, 1)[4 * word + (word & 3)] = 1 << (word & 7);
-      feed(receiver, windowsOf(source, allPages(2), word));
+      feed(receiver, regionsOf(source, allPages(2), word));
       if (!isSame(source, destination)) expect.fail(`the bit in word ${word} was lost`);
     }
   });
@@ -128,28 +128,28 @@ describe('a page receiver', () => {
     const destination = guestOf(513);
     const { receiver } = receiverOver(destination);
     for (const page of [0, 255, 511, 512]) write(source, page, 1);
-    feed(receiver, windowsOf(source, allPages(513), 0));
+    feed(receiver, regionsOf(source, allPages(513), 0));
     for (const page of [255, 512]) write(source, page, 0);
-    feed(receiver, windowsOf(source, somePages(513, 255, 512), 1));
+    feed(receiver, regionsOf(source, somePages(513, 255, 512), 1));
     expect(isSame(source, destination)).toBe(true);
     expect(pageOf(destination, 511).some((byte) => byte !== 0)).toBe(true);
   });
 
-  it('counts pages and whole windows as they are placed', () => {
+  it('counts pages and whole regions as they are placed', () => {
     const source = guestOf(1025);
     const { receiver, order } = receiverOver(guestOf(1025));
     for (const page of [3, 600, 1024]) write(source, page, 1);
-    const stream = windowsOf(source, allPages(1025), 0);
+    const stream = regionsOf(source, allPages(1025), 0);
     feed(receiver, stream.subarray(0, -1));
-    expect([order.windows, order.pages]).toEqual([2, 1024]);
+    expect([order.regions, order.pages]).toEqual([2, 1024]);
     feed(receiver, stream.subarray(-1));
-    expect([order.windows, order.pages, receiver.spurnedPages]).toEqual([3, 1025, 0]);
+    expect([order.regions, order.pages, receiver.spurnedPages]).toEqual([3, 1025, 0]);
   });
 
   it('begins anew with a header after a reset in the middle of a frame', () => {
     const source = guestOf(3);
     for (const page of [0, 1, 2]) write(source, page, 1);
-    const stream = windowsOf(source, allPages(3), 0);
+    const stream = regionsOf(source, allPages(3), 0);
     for (const cut of [1, 11, 12, 100, 148, 149, 5000, stream.length - 1]) {
       const destination = guestOf(3);
       const { receiver, order, frames } = receiverOver(destination);
@@ -163,7 +163,7 @@ describe('a page receiver', () => {
     }
   });
 
-  it('hands on frames that are no window, empty ones too, as copies that stay', () => {
+  it('hands on frames that are no region, empty ones too, as copies that stay', () => {
     const { receiver, frames } = receiverOver(guestOf(1));
     feed(receiver, Buffer.concat(encodeFrame('FAREWELL', [])));
     feed(receiver, encodeMark('ROUND_END', 1, 2));
@@ -180,10 +180,10 @@ describe('a page receiver', () => {
     const destination = guestOf(2);
     const { receiver } = receiverOver(destination);
     for (const page of [0, 1]) write(source, page, 1);
-    feed(receiver, windowsOf(source, allPages(2), 0).subarray(0, -100));
+    feed(receiver, regionsOf(source, allPages(2), 0).subarray(0, -100));
     receiver.reset();
     for (const page of [0, 1]) write(source, page, 0);
-    feed(receiver, windowsOf(source, allPages(2), 0));
+    feed(receiver, regionsOf(source, allPages(2), 0));
     expect(isSame(source, destination)).toBe(true);
   });
 });

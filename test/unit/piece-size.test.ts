@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { PieceSize } from '../../src/source/pages/piece-size.js';
 
-describe('a piece of a window', () => {
-  it('is a window until a connection is cut, a quarter of what arrived then, and never less than a page', () => {
+describe('a piece of a region', () => {
+  it('is a region until a connection is cut, a quarter of what arrived then, and never less than a page', () => {
     const pieces = new PieceSize();
     expect(pieces.pages).toBe(REGION_PAGES);
     pieces.noteCut(100);

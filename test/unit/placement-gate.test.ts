@@ -1,9 +1,9 @@
-// A guest that is handed over against windows that are still coming in: nothing of it is overwritten any more.
+// A guest that is handed over against regions that are still coming in: nothing of it is overwritten any more.
 import { describe, expect, it } from 'vitest';
 import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { FRAME_HEADER_BYTES } from '../../src/shared/wire/frames.js';
-import { CHECKED, WINDOW_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
+import { CHECKED, REGION_HEAD_BYTES } from '../../src/shared/wire/page-frames.js';
 import {
   allPages,
   feed,
@@ -12,11 +12,11 @@ import {
   isSame,
   receiverOver,
   somePages,
-  windowsOf,
+  regionsOf,
   write,
 } from './page-fixtures.js';
 
-const HEAD_BYTES = FRAME_HEADER_BYTES + WINDOW_HEAD_BYTES;
+const HEAD_BYTES = FRAME_HEADER_BYTES + REGION_HEAD_BYTES;
 
 describe('the placement gate', () => {
   it('lets nobody in once it is shut, and tells whether somebody was inside', () => {
@@ -32,7 +32,7 @@ describe('the placement gate', () => {
   });
 });
 
-describe('a window that is under way when the guest is handed over', () => {
+describe('a region that is under way when the guest is handed over', () => {
   const staged = { pages: somePages(20, 0, 2, 4, 6, 8, 10), flags: 0 };
   const checked = { pages: somePages(20, 0, 1), flags: CHECKED };
   const zero = { pages: somePages(20, 19), flags: 0 };
@@ -45,11 +45,11 @@ describe('a window that is under way when the guest is handed over', () => {
     for (let page = 0; page < 19; page++) write(source, page, 1);
     const destination = guestOf(20);
     const { receiver, gate } = receiverOver(destination);
-    const window = windowsOf(source, pages, 0, flags);
-    feed(receiver, window.subarray(0, -1));
+    const region = regionsOf(source, pages, 0, flags);
+    feed(receiver, region.subarray(0, -1));
     expect(gate.shut()).toBe(true);
     // Whether the guest runs was read before the last bytes came: only the gate can tell.
-    expect(isRefused(receiver, window.subarray(-1))).toBe(true);
+    expect(isRefused(receiver, region.subarray(-1))).toBe(true);
     expect(isSame(guestOf(20), destination)).toBe(true);
   });
 
@@ -59,7 +59,7 @@ describe('a window that is under way when the guest is handed over', () => {
     const before = Buffer.from(destination.bytes);
     const { receiver, gate } = receiverOver(destination);
     gate.shut();
-    expect(isRefused(receiver, windowsOf(guestOf(20), zero.pages, 0))).toBe(true);
+    expect(isRefused(receiver, regionsOf(guestOf(20), zero.pages, 0))).toBe(true);
     expect(Buffer.compare(before, Buffer.from(destination.bytes))).toBe(0);
   });
 
@@ -67,8 +67,8 @@ describe('a window that is under way when the guest is handed over', () => {
     const source = guestOf(3);
     for (const page of [0, 1, 2]) write(source, page, 1);
     const { receiver, gate } = receiverOver(guestOf(3));
-    const window = windowsOf(source, allPages(3), 0);
-    feed(receiver, window.subarray(0, HEAD_BYTES));
+    const region = regionsOf(source, allPages(3), 0);
+    feed(receiver, region.subarray(0, HEAD_BYTES));
     expect(gate.shut()).toBe(false);
     // Its connection was lost: nothing is read into guest memory any more.
     receiver.reset();
@@ -78,10 +78,10 @@ describe('a window that is under way when the guest is handed over', () => {
   it('lets the guest be handed over before its pages may come and after they are placed', () => {
     const source = guestOf(3);
     for (const page of [0, 1, 2]) write(source, page, 1);
-    const window = windowsOf(source, allPages(3), 0);
-    for (const cut of [0, FRAME_HEADER_BYTES, HEAD_BYTES - 1, window.length]) {
+    const region = regionsOf(source, allPages(3), 0);
+    for (const cut of [0, FRAME_HEADER_BYTES, HEAD_BYTES - 1, region.length]) {
       const { receiver, gate } = receiverOver(guestOf(3));
-      feed(receiver, window.subarray(0, cut));
+      feed(receiver, region.subarray(0, cut));
       expect(gate.shut(), `after ${cut} bytes`).toBe(true);
     }
   });
@@ -93,7 +93,7 @@ describe('a window that is under way when the guest is handed over', () => {
     const { receiver, gate } = receiverOver(destination);
     gate.shut();
     expect(() => {
-      feed(receiver, windowsOf(source, allPages(3), 0).subarray(0, HEAD_BYTES));
+      feed(receiver, regionsOf(source, allPages(3), 0).subarray(0, HEAD_BYTES));
     }).toThrow(ProtocolError);
     expect(receiver.target.buffer).not.toBe(destination.buffer);
   });

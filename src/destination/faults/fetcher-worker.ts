@@ -69,7 +69,7 @@ const dialler = new Dialler({
     welcomedBy: '',
     index: 0,
     round: 0,
-    windows: 0,
+    regions: 0,
   }),
   welcomed: () => {
     const reader = new FrameReader(['PAGE_SENT']);

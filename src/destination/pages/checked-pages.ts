@@ -1,11 +1,11 @@
 // One connection's part of the bitmap of pages that came CHECKED in the newest round: what a hand-over is compared with.
-// Windows belong to one connection each, so no two connections write the same word.
+// Regions belong to one connection each, so no two connections write the same word.
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { REGION_PAGES } from '../../shared/memory/pages.js';
-import type { WindowHead } from '../../shared/wire/page-frames.js';
+import type { RegionHead } from '../../shared/wire/page-frames.js';
 import type { ConnectionShare } from './incoming-round.js';
 
-const WINDOW_WORDS = REGION_PAGES / 32;
+const REGION_WORDS = REGION_PAGES / 32;
 
 export class CheckedPages {
   readonly #bitmap: PageBitmap;
@@ -19,12 +19,12 @@ export class CheckedPages {
     this.#share = share;
   }
 
-  /** The pages of a window have been checked and placed. */
-  add({ round, window, sent, zero }: WindowHead): void {
+  /** The pages of a region have been checked and placed. */
+  add({ round, region, sent, zero }: RegionHead): void {
     this.begin(round);
     this.#isEmpty = false;
-    const from = window * WINDOW_WORDS;
-    const pastLast = Math.min(this.#bitmap.words.length, from + WINDOW_WORDS);
+    const from = region * REGION_WORDS;
+    const pastLast = Math.min(this.#bitmap.words.length, from + REGION_WORDS);
     for (let word = from; word < pastLast; word++)
       this.#bitmap.words[word]! |= sent[word - from]! | zero[word - from]!;
   }
@@ -35,9 +35,9 @@ export class CheckedPages {
     this.#round = round;
     if (this.#isEmpty) return;
     const { words } = this.#bitmap;
-    const step = this.#share.receivers * WINDOW_WORDS;
-    for (let from = this.#share.index * WINDOW_WORDS; from < words.length; from += step)
-      words.fill(0, from, from + WINDOW_WORDS);
+    const step = this.#share.receivers * REGION_WORDS;
+    for (let from = this.#share.index * REGION_WORDS; from < words.length; from += step)
+      words.fill(0, from, from + REGION_WORDS);
     this.#isEmpty = true;
   }
 }

@@ -1,9 +1,9 @@
 // What one page connection has brought of the round under way, over as many sockets as that takes: rounds in order, each
-// window on the connection that it belongs to, and no page twice. Knows heads of windows and numbers only.
+// region on the connection that it belongs to, and no page twice. Knows heads of regions and numbers only.
 import { ProtocolError } from '../../shared/errors.js';
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 
-import { countPages, type WindowHead } from '../../shared/wire/page-frames.js';
+import { countPages, type RegionHead } from '../../shared/wire/page-frames.js';
 
 /** A connection's number among all page connections, and how many there are. */
 export interface ConnectionShare {
@@ -14,7 +14,7 @@ export interface ConnectionShare {
 export class IncomingRound {
   readonly #share: ConnectionShare;
   #round = 0;
-  #windows = 0;
+  #regions = 0;
   #pages = 0;
   /** Pages before this one have been placed, or do not belong to this round. */
   #nextPage = 0;
@@ -29,31 +29,31 @@ export class IncomingRound {
   }
 
   /** Frames of it that were placed. */
-  get windows(): number {
-    return this.#windows;
+  get regions(): number {
+    return this.#regions;
   }
 
   get pages(): number {
     return this.#pages;
   }
 
-  /** @throws ProtocolError when a window does not come next. */
-  check(head: WindowHead): void {
+  /** @throws ProtocolError when a region does not come next. */
+  check(head: RegionHead): void {
     const { index, receivers } = this.#share;
     if (head.round !== this.#round)
-      throw new ProtocolError(`a window of round ${head.round} came in round ${this.#round}`);
-    if (head.window % receivers !== index) {
-      throw new ProtocolError(`window ${head.window} came on connection ${index} of ${receivers}`);
+      throw new ProtocolError(`a region of round ${head.round} came in round ${this.#round}`);
+    if (head.region % receivers !== index) {
+      throw new ProtocolError(`region ${head.region} came on connection ${index} of ${receivers}`);
     }
     const first = firstPageOf(head);
-    if (first === undefined) throw new ProtocolError(`window ${head.window} has no pages`);
+    if (first === undefined) throw new ProtocolError(`region ${head.region} has no pages`);
     if (first < this.#nextPage)
       throw new ProtocolError(`page ${first} came in round ${head.round} after page ${this.#nextPage - 1}`);
   }
 
-  /** All pages of a checked window are placed. */
-  notePlaced(head: WindowHead): void {
-    this.#windows++;
+  /** All pages of a checked region are placed. */
+  notePlaced(head: RegionHead): void {
+    this.#regions++;
     this.#pages += pagesOf(head);
     this.#nextPage = lastPageOf(head) + 1;
   }
@@ -68,29 +68,29 @@ export class IncomingRound {
     if (pages !== this.#pages)
       throw new ProtocolError(`round ${round} ends after ${pages} pages, but ${this.#pages} came`);
     this.#round++;
-    this.#windows = 0;
+    this.#regions = 0;
     this.#pages = 0;
     this.#nextPage = 0;
   }
 }
 
-/** How many pages a window brings, zero pages included. */
-export function pagesOf({ sent, zero }: WindowHead): number {
+/** How many pages a region brings, zero pages included. */
+export function pagesOf({ sent, zero }: RegionHead): number {
   return countPages(sent) + countPages(zero);
 }
 
-function firstPageOf({ window, sent, zero }: WindowHead): number | undefined {
+function firstPageOf({ region, sent, zero }: RegionHead): number | undefined {
   for (let index = 0; index < sent.length; index++) {
     const word = sent[index]! | zero[index]!;
-    if (word !== 0) return window * REGION_PAGES + index * 32 + (31 - Math.clz32(word & -word));
+    if (word !== 0) return region * REGION_PAGES + index * 32 + (31 - Math.clz32(word & -word));
   }
   return undefined;
 }
 
-function lastPageOf({ window, sent, zero }: WindowHead): number {
+function lastPageOf({ region, sent, zero }: RegionHead): number {
   for (let index = sent.length - 1; index >= 0; index--) {
     const word = sent[index]! | zero[index]!;
-    if (word !== 0) return window * REGION_PAGES + index * 32 + (31 - Math.clz32(word));
+    if (word !== 0) return region * REGION_PAGES + index * 32 + (31 - Math.clz32(word));
   }
-  return window * REGION_PAGES - 1;
+  return region * REGION_PAGES - 1;
 }

@@ -1,4 +1,4 @@
-// The receiving end of a page connection: says where the next bytes go, and places windows as they become whole.
+// The receiving end of a page connection: says where the next bytes go, and places regions as they become whole.
 // No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
 import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
@@ -14,23 +14,23 @@ import {
 import {
   CHECKED,
   countPages,
-  decodeWindowHead,
+  decodeRegionHead,
   PAGES_CHECK_BYTES,
   PUSHED,
   verifyPages,
-  WINDOW_HEAD_BYTES,
-  type WindowHead,
+  REGION_HEAD_BYTES,
+  type RegionHead,
   runsOf,
 } from '../../shared/wire/page-frames.js';
 import type { CheckedPages } from './checked-pages.js';
 import { pagesOf, type IncomingRound } from './incoming-round.js';
 import type { PlacementGate } from './placement-gate.js';
 
-/** Which window may come next, and what has come. */
-export type WindowOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
+/** Which region may come next, and what has come. */
+export type RegionOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
 
 export interface PageReceiverEvents {
-  /** A frame that is no window: marks and greetings. */
+  /** A frame that is no region: marks and greetings. */
   frame(frame: Frame): void;
   /** `pages` that a running guest lacked are placed: whoever waits for one of them must look again. */
   arrived(pages: number): void;
@@ -39,24 +39,24 @@ export interface PageReceiverEvents {
 /** Small frames on a page connection are no longer than this. */
 const SMALL_BODY_BYTES_MAX = 4096;
 
-/** Windows in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
+/** Regions in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
 const DIRECT_RUNS_MAX = 4;
 
 type Reading =
   | { readonly what: 'header' }
   | { readonly what: 'small-body'; readonly header: FrameHeader }
-  | { readonly what: 'window-head'; readonly header: FrameHeader }
+  | { readonly what: 'region-head'; readonly header: FrameHeader }
   /** Straight into guest memory, run by run. */
   | {
       readonly what: 'direct';
-      readonly head: WindowHead;
+      readonly head: RegionHead;
       readonly runs: readonly Run[];
       readonly run: number;
     }
   /** Into the staging buffer, to be moved when whole. */
   | {
       readonly what: 'staged';
-      readonly head: WindowHead;
+      readonly head: RegionHead;
       readonly runs: readonly Run[];
       readonly flags: number;
     };
@@ -69,17 +69,17 @@ export class PageReceiver {
   readonly #events: PageReceiverEvents;
   readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
   readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES + PAGES_CHECK_BYTES);
-  /** Pages that may hold something: a zero page elsewhere costs nothing. Windows never change connections. */
+  /** Pages that may hold something: a zero page elsewhere costs nothing. Regions never change connections. */
   readonly #written: Uint8Array;
   #reading: Reading = { what: 'header' };
   #target: Uint8Array;
   #filled = 0;
-  readonly #order: WindowOrder;
+  readonly #order: RegionOrder;
   readonly #gate: Pick<PlacementGate, 'enter' | 'leave'>;
   readonly #checked: Pick<CheckedPages, 'add'>;
   /** Whether pages are being overwritten, or the kernel may do so. */
   #isInside = false;
-  /** Whether pages come for a running guest; a window of the other kind is refused. */
+  /** Whether pages come for a running guest; a region of the other kind is refused. */
   isGuestRunning = false;
   /** Pages that a running guest did not lack any more. */
   spurnedPages = 0;
@@ -88,7 +88,7 @@ export class PageReceiver {
 
   constructor(
     views: MemoryViews,
-    order: WindowOrder,
+    order: RegionOrder,
     gate: Pick<PlacementGate, 'enter' | 'leave'>,
     checked: Pick<CheckedPages, 'add'>,
     events: PageReceiverEvents,
@@ -129,8 +129,8 @@ export class PageReceiver {
       case 'small-body':
         this.#finishSmall(reading.header, Buffer.from(this.#small.subarray(0, reading.header.bodyBytes)));
         return;
-      case 'window-head':
-        this.#onWindowHead(reading.header);
+      case 'region-head':
+        this.#onRegionHead(reading.header);
         return;
       case 'direct':
         this.#onRun(reading);
@@ -152,7 +152,7 @@ export class PageReceiver {
 
   #onHeader(header: FrameHeader): void {
     if (header.name === 'PAGES') {
-      if (header.bodyBytes < WINDOW_HEAD_BYTES)
+      if (header.bodyBytes < REGION_HEAD_BYTES)
         throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
       if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
         throw new ProtocolError(
@@ -161,7 +161,7 @@ export class PageReceiver {
             : 'PAGES are pushed to no running guest',
         );
       }
-      this.#expect({ what: 'window-head', header }, this.#small.subarray(0, WINDOW_HEAD_BYTES));
+      this.#expect({ what: 'region-head', header }, this.#small.subarray(0, REGION_HEAD_BYTES));
       return;
     }
     if (header.bodyBytes > SMALL_BODY_BYTES_MAX)
@@ -176,9 +176,9 @@ export class PageReceiver {
     this.#events.frame({ header, body });
   }
 
-  #onWindowHead(header: FrameHeader): void {
-    verifyFrame(header, this.#small.subarray(0, WINDOW_HEAD_BYTES));
-    const head = decodeWindowHead(this.#small, header, this.#views.pageCount);
+  #onRegionHead(header: FrameHeader): void {
+    verifyFrame(header, this.#small.subarray(0, REGION_HEAD_BYTES));
+    const head = decodeRegionHead(this.#small, header, this.#views.pageCount);
     this.#order.check(head);
     const runs = runsIn(head);
     const { flags } = header;
@@ -189,13 +189,13 @@ export class PageReceiver {
       return;
     }
     if ((flags & PUSHED) === 0) this.#enter();
-    if (runs.length === 0) this.#finishWindow(head, flags);
+    if (runs.length === 0) this.#finishRegion(head, flags);
     else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#runTarget(runs[0]!));
   }
 
   #onRun(reading: Extract<Reading, { what: 'direct' }>): void {
     const run = reading.run + 1;
-    if (run === reading.runs.length) this.#finishWindow(reading.head, 0);
+    if (run === reading.runs.length) this.#finishRegion(reading.head, 0);
     else this.#expect({ ...reading, run }, this.#runTarget(reading.runs[run]!));
   }
 
@@ -207,7 +207,7 @@ export class PageReceiver {
         this.#staging.subarray(pagesEnd, pagesEnd + PAGES_CHECK_BYTES),
       );
     }
-    // Looked at once more: the guest may have been handed over since the window's head.
+    // Looked at once more: the guest may have been handed over since the region's head.
     if ((flags & PUSHED) === 0) this.#enter();
     const spurnedBefore = this.spurnedPages;
     let from = 0;
@@ -223,12 +223,12 @@ export class PageReceiver {
         from = to;
       }
     }
-    this.#finishWindow(head, flags, spurnedBefore);
+    this.#finishRegion(head, flags, spurnedBefore);
   }
 
-  #finishWindow(head: WindowHead, flags: number, spurnedBefore = this.spurnedPages): void {
+  #finishRegion(head: RegionHead, flags: number, spurnedBefore = this.spurnedPages): void {
     const isPushed = (flags & PUSHED) !== 0;
-    const firstPage = head.window * REGION_PAGES;
+    const firstPage = head.region * REGION_PAGES;
     for (let index = 0; index < head.zero.length; index++) {
       let rest = head.zero[index]!;
       while (rest !== 0) {
@@ -278,8 +278,8 @@ export class PageReceiver {
   }
 }
 
-// The runs of pages that a window brings bytes for, in the order in which they come.
-function runsIn({ window, sent }: WindowHead): Run[] {
-  const firstPage = window * REGION_PAGES;
+// The runs of pages that a region brings bytes for, in the order in which they come.
+function runsIn({ region, sent }: RegionHead): Run[] {
+  const firstPage = region * REGION_PAGES;
   return runsOf(sent).map(([first, pastLast]) => [firstPage + first, firstPage + pastLast]);
 }

@@ -14,7 +14,7 @@ export function allocatePlacementGate(pageCount: number): SharedArrayBuffer {
 
 export class PlacementGate {
   readonly #words: Int32Array<SharedArrayBuffer>;
-  /** Pages of the newest round that came CHECKED; each receiver writes its own windows' words, and only inside. */
+  /** Pages of the newest round that came CHECKED; each receiver writes its own regions' words, and only inside. */
   readonly checkedPages: PageBitmap;
 
   constructor(buffer: SharedArrayBuffer, pageCount: number) {

@@ -93,7 +93,7 @@ const dialler = new Dialler({
       welcomedBy: '',
       index: own.index,
       round: round.round,
-      windows: round.windows,
+      regions: round.regions,
     };
   },
   welcomed: () => {
@@ -159,9 +159,9 @@ dialler.dial();
 // The first touch of a page costs the kernel microseconds; here it delays nobody.
 function touchMemory(): void {
   const { bytes, pageCount } = views;
-  for (let window = own.index; window * REGION_PAGES < pageCount; window += own.receivers) {
-    const end = Math.min(pageCount, (window + 1) * REGION_PAGES);
-    for (let page = window * REGION_PAGES; page < end; page++) bytes[page * PAGE_BYTES] = 0;
+  for (let region = own.index; region * REGION_PAGES < pageCount; region += own.receivers) {
+    const end = Math.min(pageCount, (region + 1) * REGION_PAGES);
+    for (let page = region * REGION_PAGES; page < end; page++) bytes[page * PAGE_BYTES] = 0;
   }
 }
 

@@ -1,5 +1,5 @@
 // Whether page connections stand still: no byte has come on any of them for long, and something should.
-// Pure: bytes and instants in; counted in bytes because a window takes long on a slow link.
+// Pure: bytes and instants in; counted in bytes because a region takes long on a slow link.
 import { STALL_MS_MAX } from '../../shared/limits.js';
 
 export class StallWatch {

@@ -7,7 +7,7 @@ export type PageNumber = number;
 export const PAGE_SHIFT = 12;
 export const PAGE_BYTES = 1 << PAGE_SHIFT;
 
-/** A region (2 MiB) is the grain of the dirty summary, and of the windows in which pages travel. */
+/** A region (2 MiB) is the grain of the dirty summary, and of what travels on the wire. */
 export const REGION_PAGE_SHIFT = 9;
 export const REGION_PAGES = 1 << REGION_PAGE_SHIFT;
 export const REGION_BYTES = REGION_PAGES * PAGE_BYTES;
@@ -31,7 +31,7 @@ export const PageState = {
 /** Four page table entries at once, all TRACED. */
 export const FOUR_TRACED = 0x01010101;
 
-/** How many windows (regions, the last perhaps partial) `pageCount` pages make. */
+/** How many regions (the last perhaps partial) `pageCount` pages make. */
 export function regionCountOf(pageCount: number): number {
   return Math.ceil(pageCount / REGION_PAGES);
 }

@@ -5,11 +5,11 @@ import { ProtocolError } from '../errors.js';
 import { BODY_BYTES_MAX } from '../limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /**
  * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of
- * the header before it and of the body; of a PAGES frame it covers the window's head, not the pages behind it, which
+ * the header before it and of the body; of a PAGES frame it covers the region's head, not the pages behind it, which
  * may still change while they are queued.
  */
 export const FRAME_HEADER_BYTES = 12;

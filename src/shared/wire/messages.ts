@@ -90,9 +90,9 @@ const bodies = {
     /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
     welcomedBy: uuidOrEmpty,
     index: integer(0, CONNECTIONS_MAX - 1),
-    /** Pages: the round and how many of its windows this connection placed before it was cut; else 0. */
+    /** Pages: the round and how many of its regions this connection placed before it was cut; else 0. */
     round: integer(0, ROUNDS_MAX),
-    windows: u32,
+    regions: u32,
   }),
   /** `instanceId` names the process that answers, so that a restarted one is told apart. */
   WELCOME: record({ version: u32, instanceId: uuid, pid: u32, host: label(HOST_CHARACTERS_MAX) }),

@@ -1,4 +1,4 @@
-// Frames of the page and fault connections: windows of pages and the marks between rounds. Raw bytes, no msgpack.
+// Frames of the page and fault connections: regions of pages and the marks between rounds. Raw bytes, no msgpack.
 // Pure; who may send them when is docs/protocol.md.
 import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
@@ -6,9 +6,9 @@ import { bitCount32 } from '../memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../memory/pages.js';
 import { encodeFrame, encodeHeader, type FrameHeader } from './frames.js';
 
-/** PAGES body before the pages: round u32, window u32, bits of the pages that follow, bits of the zero pages. */
-export const WINDOW_MAP_BYTES = REGION_PAGES / 8;
-export const WINDOW_HEAD_BYTES = 8 + 2 * WINDOW_MAP_BYTES;
+/** PAGES body before the pages: round u32, region u32, bits of the pages that follow, bits of the zero pages. */
+export const REGION_MAP_BYTES = REGION_PAGES / 8;
+export const REGION_HEAD_BYTES = 8 + 2 * REGION_MAP_BYTES;
 
 /** Flag of a PAGES frame: the guest already runs at the destination, so a page is placed only where it is absent. */
 export const PUSHED = 1;
@@ -19,30 +19,30 @@ const KNOWN_FLAGS = PUSHED | CHECKED;
 /** Bytes of that CRC-32. */
 export const PAGES_CHECK_BYTES = 4;
 
-const WINDOW_MAP_WORDS = WINDOW_MAP_BYTES / 4;
+const REGION_MAP_WORDS = REGION_MAP_BYTES / 4;
 
-/** What a PAGES frame brings: which pages of the window, first those with bytes, and those that are zero. */
-export interface WindowHead {
+/** What a PAGES frame brings: which pages of the region, first those with bytes, and those that are zero. */
+export interface RegionHead {
   readonly round: number;
-  readonly window: number;
-  /** 16 words, bit `n & 31` of word `n >>> 5` for the window's page n. */
+  readonly region: number;
+  /** 16 words, bit `n & 31` of word `n >>> 5` for the region's page n. */
   readonly sent: Int32Array;
   readonly zero: Int32Array;
 }
 
 /** Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. */
-export function encodeWindowHead({ round, window, sent, zero }: WindowHead, flags: number): Buffer {
-  const head = Buffer.alloc(WINDOW_HEAD_BYTES);
+export function encodeRegionHead({ round, region, sent, zero }: RegionHead, flags: number): Buffer {
+  const head = Buffer.alloc(REGION_HEAD_BYTES);
   head.writeUInt32BE(round, 0);
-  head.writeUInt32BE(window, 4);
-  for (let index = 0; index < WINDOW_MAP_WORDS; index++) {
+  head.writeUInt32BE(region, 4);
+  for (let index = 0; index < REGION_MAP_WORDS; index++) {
     head.writeInt32LE(sent[index]!, 8 + index * 4);
-    head.writeInt32LE(zero[index]!, 8 + WINDOW_MAP_BYTES + index * 4);
+    head.writeInt32LE(zero[index]!, 8 + REGION_MAP_BYTES + index * 4);
   }
-  return Buffer.concat([encodeHeader('PAGES', windowBodyBytes(sent, flags), flags, [head]), head]);
+  return Buffer.concat([encodeHeader('PAGES', regionBodyBytes(sent, flags), flags, [head]), head]);
 }
 
-/** The check that follows a CHECKED window's pages. */
+/** The check that follows a CHECKED region's pages. */
 export function encodePagesCheck(parts: readonly Uint8Array[]): Buffer {
   const check = Buffer.alloc(PAGES_CHECK_BYTES);
   check.writeUInt32BE(parts.reduce((crc, part) => crc32(part, crc), 0));
@@ -52,54 +52,54 @@ export function encodePagesCheck(parts: readonly Uint8Array[]): Buffer {
 /** @throws ProtocolError when `pages` are not what the check that follows them was taken of. */
 export function verifyPages(pages: Uint8Array, check: Buffer): void {
   if (crc32(pages) !== check.readUInt32BE(0))
-    throw new ProtocolError('the pages of a window were damaged on their way');
+    throw new ProtocolError('the pages of a region were damaged on their way');
 }
 
-function windowBodyBytes(sent: Int32Array, flags: number): number {
+function regionBodyBytes(sent: Int32Array, flags: number): number {
   return (
-    WINDOW_HEAD_BYTES + countPages(sent) * PAGE_BYTES + ((flags & CHECKED) === 0 ? 0 : PAGES_CHECK_BYTES)
+    REGION_HEAD_BYTES + countPages(sent) * PAGE_BYTES + ((flags & CHECKED) === 0 ? 0 : PAGES_CHECK_BYTES)
   );
 }
 
 /**
  * Reads the head of a PAGES body for a guest of `pageCount` pages.
- * @throws ProtocolError for a window or page outside of the guest, a page named twice, or a length that does not fit.
+ * @throws ProtocolError for a region or page outside of the guest, a page named twice, or a length that does not fit.
  */
-export function decodeWindowHead(
+export function decodeRegionHead(
   bytes: Buffer,
   { bodyBytes, flags }: Pick<FrameHeader, 'bodyBytes' | 'flags'>,
   pageCount: number,
-): WindowHead {
+): RegionHead {
   if ((flags & ~KNOWN_FLAGS) !== 0) throw new ProtocolError(`PAGES has unknown flags ${flags}`);
-  if (bodyBytes < WINDOW_HEAD_BYTES)
+  if (bodyBytes < REGION_HEAD_BYTES)
     throw new ProtocolError(`a PAGES frame of ${bodyBytes} bytes is cut short`);
   const round = bytes.readUInt32BE(0);
-  const window = bytes.readUInt32BE(4);
-  const pagesInWindow = Math.min(REGION_PAGES, pageCount - window * REGION_PAGES);
-  if (pagesInWindow <= 0)
-    throw new ProtocolError(`window ${window} lies outside of a guest of ${pageCount} pages`);
-  const sent = new Int32Array(WINDOW_MAP_WORDS);
-  const zero = new Int32Array(WINDOW_MAP_WORDS);
-  for (let index = 0; index < WINDOW_MAP_WORDS; index++) {
+  const region = bytes.readUInt32BE(4);
+  const pagesInRegion = Math.min(REGION_PAGES, pageCount - region * REGION_PAGES);
+  if (pagesInRegion <= 0)
+    throw new ProtocolError(`region ${region} lies outside of a guest of ${pageCount} pages`);
+  const sent = new Int32Array(REGION_MAP_WORDS);
+  const zero = new Int32Array(REGION_MAP_WORDS);
+  for (let index = 0; index < REGION_MAP_WORDS; index++) {
     sent[index] = bytes.readInt32LE(8 + index * 4);
-    zero[index] = bytes.readInt32LE(8 + WINDOW_MAP_BYTES + index * 4);
-    const validPages = Math.max(0, Math.min(32, pagesInWindow - index * 32));
+    zero[index] = bytes.readInt32LE(8 + REGION_MAP_BYTES + index * 4);
+    const validPages = Math.max(0, Math.min(32, pagesInRegion - index * 32));
     const invalid = validPages === 32 ? 0 : -1 << validPages;
     if (((sent[index]! | zero[index]!) & invalid) !== 0) {
-      throw new ProtocolError(`window ${window} names a page past the guest's ${pageCount}`);
+      throw new ProtocolError(`region ${region} names a page past the guest's ${pageCount}`);
     }
     if ((sent[index]! & zero[index]!) !== 0)
-      throw new ProtocolError(`window ${window} names a page as sent and as zero`);
+      throw new ProtocolError(`region ${region} names a page as sent and as zero`);
   }
-  if (bodyBytes !== windowBodyBytes(sent, flags)) {
+  if (bodyBytes !== regionBodyBytes(sent, flags)) {
     throw new ProtocolError(
-      `window ${window} announces ${countPages(sent)} pages in a frame of ${bodyBytes} bytes`,
+      `region ${region} announces ${countPages(sent)} pages in a frame of ${bodyBytes} bytes`,
     );
   }
-  return { round, window, sent, zero };
+  return { round, region, sent, zero };
 }
 
-/** Number of pages in a window's map. */
+/** Number of pages in a region's map. */
 export function countPages(map: Int32Array): number {
   let total = 0;
   for (const word of map) total += bitCount32(word);
@@ -144,7 +144,7 @@ export function decodeMark(body: Buffer): [first: number, second: number] {
   return [body.readUInt32BE(0), body.readUInt32BE(4)];
 }
 
-/** Runs of set bits in a window's map, as [first, pastLast]. */
+/** Runs of set bits in a region's map, as [first, pastLast]. */
 export function runsOf(map: Int32Array): [first: number, pastLast: number][] {
   const runs: [number, number][] = [];
   let from = -1;

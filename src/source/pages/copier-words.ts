@@ -41,7 +41,7 @@ export class CopierWords {
     this.#counts[1]! += bytes;
   }
 
-  /** The copiers send no further window of `round`. Rounds have numbers of their own, so that it is never taken back. */
+  /** The copiers send no further region of `round`. Rounds have numbers of their own, so that it is never taken back. */
   stop(round: number): void {
     Atomics.store(this.#stoppedRound, 0, round);
   }

@@ -1,4 +1,4 @@
-// A copier: sends its share of a round's windows over one page connection and waits until they are placed. When the
+// A copier: sends its share of a round's regions over one page connection and waits until they are placed. When the
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Owns the conversation, not the listening; runs on a copier worker's thread.
 import { monotonicUs } from '../../shared/clock.js';
@@ -14,7 +14,7 @@ import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
 import { Pacer, piecesOf } from './pacer.js';
 import { PieceSize } from './piece-size.js';
-import { WindowWriter } from './window-writer.js';
+import { RegionWriter } from './region-writer.js';
 import { PAGES_QUEUED } from '../../shared/limits.js';
 
 /** What one connection carried of a round. */
@@ -26,7 +26,7 @@ export interface RoundShare {
   readonly framingBytes: number;
 }
 
-/** What a connection's bytes were besides windows, and what its sockets counted in all. */
+/** What a connection's bytes were besides regions, and what its sockets counted in all. */
 export interface ConnectionBytes {
   readonly control: number;
   readonly socket: number;
@@ -42,13 +42,13 @@ const LOOK_MS = 1000;
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
 
-/** Where a copier goes on: at a page of a window. */
+/** Where a copier goes on: at a page of a region. */
 interface Place {
-  readonly window: number;
+  readonly region: number;
   readonly from: number;
 }
 
-/** A frame of the round that was written: a window, or a piece of one. */
+/** A frame of the round that was written: a region, or a piece of one. */
 interface SentFrame extends Place {
   readonly sentPages: number;
   readonly zeroPages: number;
@@ -63,7 +63,7 @@ interface Line {
 
 export class Copier {
   readonly #views: MemoryViews;
-  readonly #writer: WindowWriter;
+  readonly #writer: RegionWriter;
   readonly #dirty: PageBitmap;
   readonly #onLost: (error: MicrostunError) => void;
   readonly #pacer: Pacer | undefined;
@@ -72,7 +72,7 @@ export class Copier {
   /** Fails what waits for the line in use. */
   #failLine: (error: MicrostunError) => void = () => undefined;
   #attached: (() => void) | undefined;
-  #hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'> = { round: 0, windows: 0 };
+  #hello: Pick<MessageOf<'HELLO'>, 'round' | 'regions'> = { round: 0, regions: 0 };
   #placed: ((round: number, pages: number) => void) | undefined;
   #controlBytes = 0;
   #closedSocketBytes = 0;
@@ -86,13 +86,13 @@ export class Copier {
   ) {
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
-    this.#writer = new WindowWriter(views, PAGES_QUEUED.highBytes);
+    this.#writer = new RegionWriter(views, PAGES_QUEUED.highBytes);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#onLost = onLost;
   }
 
   /** Takes a greeted connection, the first or the next. */
-  attach(connection: Connection, hello: Pick<MessageOf<'HELLO'>, 'round' | 'windows'>): void {
+  attach(connection: Connection, hello: Pick<MessageOf<'HELLO'>, 'round' | 'regions'>): void {
     // A destination that comes again has lost its old connection, whether or not that is known here.
     this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
     this.#connections++;
@@ -131,9 +131,9 @@ export class Copier {
   }
 
   /**
-   * Sends windows `index`, `index + stride`, … of the pages in the shared dirty bitmap; a window always travels on the
+   * Sends regions `index`, `index + stride`, … of the pages in the shared dirty bitmap; a region always travels on the
    * same connection, so an older copy of a page never overtakes a newer one. Resolves when the destination has placed
-   * them all, over as many connections as it takes. A round that `progress` stops ends before its next window.
+   * them all, over as many connections as it takes. A round that `progress` stops ends before its next region.
    *
    * Of a round that is copied while the guest runs, the pages that were placed leave the dirty bitmap: what is in it
    * afterwards was not sent.
@@ -179,31 +179,31 @@ export class Copier {
     const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
       this.#pieces.noteRoundPlaced();
-      if (flags === 0) for (const { window } of sent) this.#forgetWindow(window);
+      if (flags === 0) for (const { region } of sent) this.#forgetRegion(region);
       return this.#share(round, sent, moreFramingBytes);
     };
-    let next: Place = { window: index, from: 0 };
+    let next: Place = { region: index, from: 0 };
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
       const line = await this.#connected();
       try {
-        while (next.window < this.#views.regionCount) {
-          // A window that has begun is ended: its pages leave the dirty bitmap together.
+        while (next.region < this.#views.regionCount) {
+          // A region that has begun is ended: its pages leave the dirty bitmap together.
           if (next.from === 0 && progress.isStopped(round)) break;
           const place: Place = next;
           const frame = this.#writer.frame(
             this.#dirty,
             round,
-            place.window,
+            place.region,
             flags,
             place.from,
             this.#pieces.pages,
           );
           next =
             frame === undefined || frame.pastLast === REGION_PAGES
-              ? { window: place.window + stride, from: 0 }
-              : { window: place.window, from: frame.pastLast };
+              ? { region: place.region + stride, from: 0 }
+              : { region: place.region, from: frame.pastLast };
           if (frame === undefined) continue;
           const { sentPages, zeroPages, frameBytes } = frame;
           sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
@@ -222,13 +222,13 @@ export class Copier {
         await this.#connected();
         const hello = this.#hello;
         if (hello.round > round) return share(sentAgainFramingBytes);
-        const arrived = hello.round === round ? hello.windows : 0;
+        const arrived = hello.round === round ? hello.regions : 0;
         if (arrived > sent.length)
-          throw new ProtocolError(`${arrived} windows arrived, but ${sent.length} were sent`, {
+          throw new ProtocolError(`${arrived} regions arrived, but ${sent.length} were sent`, {
             cause: error,
           });
-        const { window, from } = sent[arrived] ?? next;
-        next = { window, from };
+        const { region, from } = sent[arrived] ?? next;
+        next = { region, from };
         this.#pieces.noteCut(sum(sent.slice(arrivedBefore, arrived), (one) => one.sentPages));
         arrivedBefore = arrived;
         sentAgainFramingBytes += sum(sent.slice(arrived), (one) => one.framingBytes);
@@ -237,9 +237,9 @@ export class Copier {
     }
   }
 
-  // Its pages are placed. A window's bits are whole words, and no other copier's.
-  #forgetWindow(window: number): void {
-    const firstWord = (window * REGION_PAGES) >>> 5;
+  // Its pages are placed. A region's bits are whole words, and no other copier's.
+  #forgetRegion(region: number): void {
+    const firstWord = (region * REGION_PAGES) >>> 5;
     this.#dirty.words.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
   }
 
@@ -292,7 +292,7 @@ export class Copier {
     }
   }
 
-  // One writev a window. A connection that takes nothing any more is lost, or will be by the time it is closed.
+  // One writev a region. A connection that takes nothing any more is lost, or will be by the time it is closed.
   async #write(line: Line, parts: readonly Uint8Array[]): Promise<void> {
     const { connection, lost } = line;
     if (!connection.isOpen) await lost;

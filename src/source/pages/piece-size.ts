@@ -1,11 +1,11 @@
-// How many pages a frame brings at the most: whole windows, until connections are cut more often than they bring one.
+// How many pages a frame brings at the most: whole regions, until connections are cut more often than they bring one.
 // Pure: it learns from what had arrived when a connection was cut.
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 
 /** What arrived on a connection is cut into so many frames on the next: about so small a share of it is sent twice. */
 const FRAMES_A_CONNECTION = 4;
 
-/** Where not one frame arrived, the next are so much smaller: three cuts lead from a window to a page. */
+/** Where not one frame arrived, the next are so much smaller: three cuts lead from a region to a page. */
 const SHRINKING = 8;
 
 export class PieceSize {
@@ -19,13 +19,13 @@ export class PieceSize {
     return this.#pages;
   }
 
-  /** What a window was not cut for is over: a round has ended, and its connection holds. */
+  /** What a region was not cut for is over: a round has ended, and its connection holds. */
   noteRoundPlaced(): void {
     this.#begin(REGION_PAGES);
   }
 
   /**
-   * A frame of so many pages was given to the connection. One that holds gets larger frames by and by; its first window's
+   * A frame of so many pages was given to the connection. One that holds gets larger frames by and by; its first region's
    * worth stays as it is, so that a connection which brings less than that is measured by the size that it began with.
    */
   noteWritten(pages: number): void {

@@ -62,7 +62,7 @@ const COPY_SHARE_OF_FIXED = 0.1;
 /** A course that has not ended after so many rounds is taken to go on for ever. */
 const FORECAST_ROUNDS_MAX = 1000;
 
-/** Bytes of a page with its share of the window's head. */
+/** Bytes of a page with its share of the region's head. */
 const PAGE_WIRE_BYTES = 4096 + 8;
 
 /** What the rounds tell of the link. */

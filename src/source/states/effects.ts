@@ -18,7 +18,7 @@ export type OutgoingEffect =
   | { readonly kind: 'note-clock'; readonly sample: ClockSample }
   | { readonly kind: 'install-traces' }
   | { readonly kind: 'copy-round'; readonly round: number }
-  /** The round under way ends at its next window; what it has not sent stays dirty. */
+  /** The round under way ends at its next region; what it has not sent stays dirty. */
   | { readonly kind: 'stop-round'; readonly round: number }
   /** `keepsRest`: the last round was stopped, and what it did not send is dirty still. */
   | { readonly kind: 'harvest'; readonly keepsRest: boolean }

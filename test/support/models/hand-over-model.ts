@@ -1,5 +1,5 @@
 // A model of the placement gate: receivers that overwrite pages against a main thread that hands the guest over.
-// Every Atomics operation of PlacementGate is a step of its own; the source may send a window at any time.
+// Every Atomics operation of PlacementGate is a step of its own; the source may send a region at any time.
 import { Thread, WordLayout, type Model, type Step } from '../explorer.js';
 
 export type HandOverMutation =

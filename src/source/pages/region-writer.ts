@@ -1,4 +1,4 @@
-// Cuts a bitmap of pages into windows and each window into the parts of a frame, straight from guest memory.
+// Cuts a bitmap of pages into regions and each region into the parts of a frame, straight from guest memory.
 // Pure but for reading memory; the copier owns the socket.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
@@ -6,38 +6,38 @@ import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import {
   CHECKED,
   encodePagesCheck,
-  encodeWindowHead,
-  WINDOW_MAP_BYTES,
+  encodeRegionHead,
+  REGION_MAP_BYTES,
   runsOf,
-  type WindowHead,
+  type RegionHead,
 } from '../../shared/wire/page-frames.js';
 
-/** Pages of a window that go into one frame. */
-interface WindowPiece extends Pick<WindowHead, 'sent' | 'zero'> {
+/** Pages of a region that go into one frame. */
+interface RegionPiece extends Pick<RegionHead, 'sent' | 'zero'> {
   readonly sentPages: number;
   readonly zeroPages: number;
   readonly pastLast: number;
 }
 
 /** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
-export interface WindowFrame {
+export interface RegionFrame {
   readonly parts: readonly Uint8Array[];
   readonly frameBytes: number;
   readonly sentPages: number;
   readonly zeroPages: number;
-  /** The window's page from which on nothing was looked at: REGION_PAGES when the frame brings all the rest of it. */
+  /** The region's page from which on nothing was looked at: REGION_PAGES when the frame brings all the rest of it. */
   readonly pastLast: number;
 }
 
 /** Runs shorter than this are gathered into one copy: a part costs more than moving a few pages. */
 const DIRECT_RUN_PAGES = 16;
 
-const WINDOW_WORDS = WINDOW_MAP_BYTES / 4;
+const REGION_WORDS = REGION_MAP_BYTES / 4;
 
 /** A frame gathers so many bytes at the most. */
 const GATHERED_BYTES_MAX = REGION_PAGES * PAGE_BYTES;
 
-export class WindowWriter {
+export class RegionWriter {
   readonly #views: MemoryViews;
   readonly #words: Int32Array;
   /** Gathered pages lie here, one frame's after the other's and round and round. */
@@ -57,22 +57,22 @@ export class WindowWriter {
   }
 
   /**
-   * The frame for those of `window`'s pages from its page `from` on that are in `pages`, up to `sentPagesMax` with bytes;
+   * The frame for those of `region`'s pages from its page `from` on that are in `pages`, up to `sentPagesMax` with bytes;
    * undefined when none is left.
    */
   frame(
     pages: PageBitmap,
     round: number,
-    window: number,
+    region: number,
     flags: number,
     from = 0,
     sentPagesMax = REGION_PAGES,
-  ): WindowFrame | undefined {
-    const piece = this.#pieceOf(pages, window, from, sentPagesMax);
+  ): RegionFrame | undefined {
+    const piece = this.#pieceOf(pages, region, from, sentPagesMax);
     const { sent, zero, sentPages, zeroPages, pastLast } = piece;
     if (sentPages + zeroPages === 0) return undefined;
-    const head = encodeWindowHead({ round, window, sent, zero }, flags);
-    const bodies = this.#pageParts(window * REGION_PAGES, sent);
+    const head = encodeRegionHead({ round, region, sent, zero }, flags);
+    const bodies = this.#pageParts(region * REGION_PAGES, sent);
     const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
     return {
       parts,
@@ -83,14 +83,14 @@ export class WindowWriter {
     };
   }
 
-  #pieceOf(pages: PageBitmap, window: number, from: number, sentPagesMax: number): WindowPiece {
-    const firstPage = window * REGION_PAGES;
-    const sent = new Int32Array(WINDOW_WORDS);
-    const zero = new Int32Array(WINDOW_WORDS);
+  #pieceOf(pages: PageBitmap, region: number, from: number, sentPagesMax: number): RegionPiece {
+    const firstPage = region * REGION_PAGES;
+    const sent = new Int32Array(REGION_WORDS);
+    const zero = new Int32Array(REGION_WORDS);
     let sentPages = 0;
     let zeroPages = 0;
-    for (let index = from >>> 5; index < WINDOW_WORDS; index++) {
-      // The last window may end before its map does.
+    for (let index = from >>> 5; index < REGION_WORDS; index++) {
+      // The last region may end before its map does.
       let rest = pages.words[(firstPage >>> 5) + index] ?? 0;
       if (index === from >>> 5) rest &= -1 << (from & 31);
       while (rest !== 0) {
