@@ -2,7 +2,8 @@
 // Narrow interfaces, and the host's own; a simulation and tests give others.
 import type { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
-import { GuestMachine, type MachineCounters } from '../shared/guest/machine.js';
+import { GuestMachine } from '../shared/guest/machine.js';
+import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
 import { Fetcher, type FetcherEvents } from './faults/fetcher.js';

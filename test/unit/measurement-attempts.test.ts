@@ -1,6 +1,6 @@
 // What the report says of a guest that has been through attempts to migrate it which failed.
 import { describe, expect, it } from 'vitest';
-import type { MachineCounters } from '../../src/shared/guest/machine.js';
+import type { MachineCounters } from '../../src/shared/guest/machine-counters.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
@@ -23,12 +23,10 @@ const countersOf = (pageFires: number, traceStoppedUs: number, throttledUs: numb
   work: 1,
   pageFires,
   longestGapUs: 0,
-  haltedUs: 0,
   traceStoppedUs,
   longestTraceStopUs: 0,
   throttledUs,
   remoteFaults: 0,
-  faultWaitUs: 0,
   longestFaultUs: 0,
   faultBuckets: [],
   firstSliceAt: [1],

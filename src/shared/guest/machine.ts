@@ -6,12 +6,13 @@ import { monotonicUs } from '../clock.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
+import { auditGuest } from './audit.js';
 import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
-import { FAULT_BUCKETS } from './fault-latency.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
 import { guestErrorOf } from './safepoint-trouble.js';
+import { sumCounters, type MachineCounters } from './machine-counters.js';
 import { GuestSampler } from './sampler.js';
 import {
   allocateMachine,
@@ -21,25 +22,6 @@ import {
   type SharedMachine,
 } from './shared-machine.js';
 import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
-
-/** Sums over all vCPUs since the machine was made; instants are `monotonicUs`. */
-export interface MachineCounters {
-  readonly slices: number;
-  readonly work: number;
-  readonly pageFires: number;
-  readonly longestGapUs: number;
-  readonly haltedUs: number;
-  readonly traceStoppedUs: number;
-  readonly longestTraceStopUs: number;
-  readonly throttledUs: number;
-  readonly remoteFaults: number;
-  readonly faultWaitUs: number;
-  readonly longestFaultUs: number;
-  /** Remote page faults by latency (fault-latency.ts). */
-  readonly faultBuckets: readonly number[];
-  /** Per vCPU. */
-  readonly firstSliceAt: readonly number[];
-}
 
 export interface MachineEvents {
   /** A worker failed, or the guest program threw. Called at most once a worker. */
@@ -264,51 +246,15 @@ export class GuestMachine {
   }
 
   /**
-   * Checks the whole parked guest in a worker of its own, which is ended wherever it is when `signal` is aborted.
-   * @throws MicrostunError WORKER_FAILED; CANCELLED when it was aborted.
+   * Checks the whole parked guest; `signal` stops that.
+   * @throws MicrostunError WORKER_FAILED; CANCELLED when it was stopped.
    */
   audit(signal?: AbortSignal): Promise<AuditResult> {
-    return new Promise((resolve, reject) => {
-      const entry = new URL('./audit-worker.js', import.meta.url);
-      const worker = new WorkerThread<never, AuditResult>(
-        'audit',
-        entry,
-        this.shared,
-        (result) => {
-          void worker.ended();
-          resolve(result);
-        },
-        reject,
-      );
-      const stop = (): void => {
-        reject(new MicrostunError('CANCELLED', 'the audit was stopped'));
-        void worker.terminate();
-      };
-      if (signal?.aborted === true) stop();
-      signal?.addEventListener('abort', stop, { once: true });
-    });
+    return auditGuest(this.shared, signal);
   }
 
   counters(): MachineCounters {
-    const all = Array.from({ length: this.spec.vcpus }, (_, vcpu) => countersOf(this.shared, vcpu));
-    const sum = (counter: number): number => all.reduce((total, one) => total + one[counter]!, 0);
-    return {
-      slices: sum(Counter.SLICES),
-      work: sum(Counter.WORK),
-      pageFires: sum(Counter.PAGE_FIRES),
-      longestGapUs: Math.max(...all.map((one) => one[Counter.LONGEST_GAP_US]!)),
-      haltedUs: sum(Counter.HALTED_US),
-      traceStoppedUs: sum(Counter.TRACE_STOPPED_US),
-      longestTraceStopUs: Math.max(...all.map((one) => one[Counter.LONGEST_TRACE_STOP_US]!)),
-      throttledUs: sum(Counter.THROTTLED_US),
-      remoteFaults: sum(Counter.REMOTE_FAULTS),
-      faultWaitUs: sum(Counter.FAULT_WAIT_US),
-      longestFaultUs: Math.max(...all.map((one) => one[Counter.LONGEST_FAULT_US]!)),
-      faultBuckets: Array.from({ length: FAULT_BUCKETS }, (_, bucket) =>
-        sum(Counter.FAULT_BUCKETS_FROM + bucket),
-      ),
-      firstSliceAt: all.map((one) => one[Counter.FIRST_SLICE_AT]!),
-    };
+    return sumCounters(this.shared);
   }
 
   /**

@@ -27,25 +27,21 @@ export const Counter = {
   LAST_SLICE_END_AT: 4,
   /** Longest gap between two slices (slice-gap.ts) since the gap watch changed. */
   LONGEST_GAP_US: 5,
-  /** Sleep by the guest's own wish. */
-  HALTED_US: 6,
   /** Sleep by the throttle. */
-  THROTTLED_US: 7,
-  REMOTE_FAULTS: 8,
-  /** Time spent waiting for absent pages. */
-  FAULT_WAIT_US: 9,
-  LONGEST_FAULT_US: 10,
+  THROTTLED_US: 6,
+  REMOTE_FAULTS: 7,
+  LONGEST_FAULT_US: 8,
   /** Time stopped for trace work (all-vcpus), in all and at the longest. */
-  TRACE_STOPPED_US: 11,
-  LONGEST_TRACE_STOP_US: 12,
+  TRACE_STOPPED_US: 9,
+  LONGEST_TRACE_STOP_US: 10,
   /** The longest stall since a sample was taken, in one of two slots in turn: the sample's number and microseconds. */
-  STALL_SLOTS_FROM: 13,
+  STALL_SLOTS_FROM: 11,
   /** When it parked last, after it had run. */
-  PARKED_AT: 17,
+  PARKED_AT: 15,
   /** First of FAULT_BUCKETS counts of remote page faults by latency. */
-  FAULT_BUCKETS_FROM: 20,
+  FAULT_BUCKETS_FROM: 16,
   /** First of GAP_BUCKETS counts of gaps between slices by length. */
-  GAP_BUCKETS_FROM: 20 + FAULT_BUCKETS,
+  GAP_BUCKETS_FROM: 16 + FAULT_BUCKETS,
 } as const;
 
 const COUNTERS_PER_VCPU = Counter.GAP_BUCKETS_FROM + GAP_BUCKETS;

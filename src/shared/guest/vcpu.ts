@@ -76,7 +76,6 @@ function runUntilExit(
       );
       counters[Counter.REMOTE_FAULTS]!++;
       const waitedUs = monotonicUs() - from;
-      counters[Counter.FAULT_WAIT_US]! += waitedUs;
       counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, waitedUs);
       counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(waitedUs)]!++;
       noteStall(waitedUs);
@@ -150,9 +149,7 @@ function runUntilExit(
     haltUntilGuestUs = 0;
     if (haltUs > 0) {
       command = safepoint.halt(haltUs / 1000);
-      const sleptUs = monotonicUs() - sliceEnd;
-      gap.slept(haltUs, sleptUs);
-      counters[Counter.HALTED_US]! += sleptUs;
+      gap.slept(haltUs, monotonicUs() - sliceEnd);
     }
     const throttle = safepoint.throttle;
     owedUs = throttle === 0 ? 0 : Math.min(OWED_US_MAX, owedUs + throttle * (sliceEnd - sliceFrom));

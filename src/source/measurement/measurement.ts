@@ -2,7 +2,7 @@
 // Knows instants and counts; takes part in nothing. The report is made of it by report.ts.
 import { assert } from '../../shared/errors.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
-import type { MachineCounters } from '../../shared/guest/machine.js';
+import type { MachineCounters } from '../../shared/guest/machine-counters.js';
 import type { GuestSample } from '../../shared/guest/samples.js';
 import { ToldSamples } from '../../shared/guest/told-samples.js';
 import type { BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
