@@ -6,7 +6,8 @@ import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { Door, type Caller } from '../../shared/wire/door.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
-import { Copier, type ConnectionBytes, type RoundShare } from './copier.js';
+import { Copier, type RoundShare } from './copier.js';
+import type { ConnectionBytes } from './page-line.js';
 import { CopierWords } from './copier-words.js';
 
 export interface CopierWorkerData {

@@ -1,21 +1,18 @@
 // A copier: sends its share of a round's regions over one page connection and waits until they are placed. When the
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
-// Owns the conversation, not the listening; runs on a copier worker's thread.
-import { monotonicUs } from '../../shared/clock.js';
+// Knows regions and rounds; the connection is page-line.ts's. Runs on a copier worker's thread.
 import { MicrostunError, ProtocolError } from '../../shared/errors.js';
+import { PAGES_QUEUED } from '../../shared/limits.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
-import { ConnectionWatch } from '../../shared/wire/connection-watch.js';
-import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
-import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
-import type { MessageOf } from '../../shared/wire/messages.js';
+import type { Connection } from '../../shared/wire/connection.js';
+import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
-import { Pacer, piecesOf } from './pacer.js';
+import { PageLine, type ArrivedSoFar, type ConnectionBytes } from './page-line.js';
 import { PieceSize } from './piece-size.js';
 import { RegionWriter } from './region-writer.js';
-import { PAGES_QUEUED } from '../../shared/limits.js';
 
 /** What one connection carried of a round. */
 export interface RoundShare {
@@ -25,19 +22,6 @@ export interface RoundShare {
   /** Bytes of frames around the pages, with the zero pages' bits. */
   readonly framingBytes: number;
 }
-
-/** What a connection's bytes were besides regions, and what its sockets counted in all. */
-export interface ConnectionBytes {
-  readonly control: number;
-  readonly socket: number;
-  /** How often the connection was cut and made again. */
-  readonly cuts: number;
-}
-
-const NAMES: ConnectionNames = { own: 'a page connection', peer: 'the destination' };
-
-/** How often a connection is looked at while a round is under way. */
-const LOOK_MS = 1000;
 
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
@@ -55,28 +39,13 @@ interface SentFrame extends Place {
   readonly framingBytes: number;
 }
 
-/** A connection together with what fails when it is lost. */
-interface Line {
-  readonly connection: Connection;
-  readonly lost: Promise<never>;
-}
-
 export class Copier {
   readonly #views: MemoryViews;
   readonly #writer: RegionWriter;
   readonly #dirty: PageBitmap;
-  readonly #onLost: (error: MicrostunError) => void;
-  readonly #pacer: Pacer | undefined;
+  readonly #line: PageLine;
   readonly #pieces = new PieceSize();
-  #line: Line | undefined;
-  /** Fails what waits for the line in use. */
-  #failLine: (error: MicrostunError) => void = () => undefined;
-  #attached: (() => void) | undefined;
-  #hello: Pick<MessageOf<'HELLO'>, 'round' | 'regions'> = { round: 0, regions: 0 };
   #placed: ((round: number, pages: number) => void) | undefined;
-  #controlBytes = 0;
-  #closedSocketBytes = 0;
-  #connections = 0;
 
   /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
   constructor(
@@ -84,50 +53,33 @@ export class Copier {
     bytesPerSecond: number | undefined,
     onLost: (error: MicrostunError) => void,
   ) {
-    this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#views = views;
     this.#writer = new RegionWriter(views, PAGES_QUEUED.highBytes);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
-    this.#onLost = onLost;
+    this.#line = new PageLine(bytesPerSecond, {
+      received: (frame) => {
+        this.#receive(frame);
+      },
+      lost: onLost,
+    });
   }
 
   /** Takes a greeted connection, the first or the next. */
-  attach(connection: Connection, hello: Pick<MessageOf<'HELLO'>, 'round' | 'regions'>): void {
-    // A destination that comes again has lost its old connection, whether or not that is known here.
-    this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
-    this.#connections++;
-    this.#controlBytes += connection.greetingBytes;
-    this.#hello = hello;
-    let fail: (error: MicrostunError) => void = () => undefined;
-    const lost = new Promise<never>((_resolve, reject) => {
-      fail = reject;
-    });
-    lost.catch(() => undefined);
-    this.#line = { connection, lost };
-    this.#failLine = fail;
-    const reader = new FrameReader(['ROUND_PLACED']);
-    connection.own({
-      names: NAMES,
-      reads: {
-        take: (chunk) => {
-          for (const frame of reader.consume(chunk)) this.#receive(frame);
-        },
-      },
-      lost: (error) => {
-        this.#drop(asConnectionLost(error), true);
-      },
-    });
-    this.#attached?.();
+  attach(connection: Connection, hello: ArrivedSoFar): void {
+    this.#line.attach(connection, hello);
   }
 
-  #drop(error: MicrostunError, tells: boolean): void {
-    const line = this.#line;
-    if (line === undefined) return;
-    this.#line = undefined;
-    this.#closedSocketBytes += line.connection.carriedBytes;
-    line.connection.destroy();
-    this.#failLine(error);
-    if (tells) this.#onLost(error);
+  get bytes(): ConnectionBytes {
+    return this.#line.bytes;
+  }
+
+  get movedBytes(): number {
+    return this.#line.movedBytes;
+  }
+
+  /** Says no more; the connection ends in order. */
+  end(): void {
+    this.#line.end();
   }
 
   /**
@@ -145,28 +97,12 @@ export class Copier {
     flags: number,
     progress: RoundProgress,
   ): Promise<RoundShare> {
-    const watch = this.#watchForStall();
+    const stopWatching = this.#line.watchForStall();
     try {
       return await this.#copyWatched(round, index, stride, flags, progress);
     } finally {
-      clearInterval(watch);
+      stopWatching();
     }
-  }
-
-  // A destination whose host acknowledges nothing for long has lost the connection, even if it seems up. What our own
-  // kernel takes is no measure of that: behind megabytes that it holds, a slow link lives on while it takes nothing.
-  #watchForStall(): NodeJS.Timeout {
-    const watch = new ConnectionWatch();
-    let watched: Connection | undefined;
-    return setInterval(() => {
-      const connection = this.#line?.connection;
-      if (connection !== watched) watch.begin();
-      watched = connection;
-      if (watch.isStill(monotonicUs() / 1000, connection?.counts)) {
-        const why = 'the destination acknowledges nothing on a page connection';
-        connection?.giveUp(new MicrostunError('CONNECTION_LOST', why));
-      }
-    }, LOOK_MS);
   }
 
   async #copyWatched(
@@ -186,7 +122,7 @@ export class Copier {
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
-      const line = await this.#connected();
+      const line = await this.#line.connected();
       try {
         while (next.region < this.#views.regionCount) {
           // A region that has begun is ended: its pages leave the dirty bitmap together.
@@ -208,19 +144,19 @@ export class Copier {
           const { sentPages, zeroPages, frameBytes } = frame;
           sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
           this.#pieces.noteWritten(sentPages);
-          await this.#write(line, frame.parts);
+          await this.#line.write(line, frame.parts);
           progress.count(sentPages + zeroPages, frameBytes);
         }
         const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
         const end = encodeMark('ROUND_END', round, pages);
         const placed = this.#awaitPlaced(round, pages);
-        await this.#write(line, [end]);
+        await this.#line.write(line, [end]);
         await Promise.race([placed, line.lost]);
         return share(sentAgainFramingBytes + end.length);
       } catch (error) {
         if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
-        await this.#connected();
-        const hello = this.#hello;
+        await this.#line.connected();
+        const hello = this.#line.hello;
         if (hello.round > round) return share(sentAgainFramingBytes);
         const arrived = hello.round === round ? hello.regions : 0;
         if (arrived > sent.length)
@@ -252,56 +188,6 @@ export class Copier {
     };
   }
 
-  get bytes(): ConnectionBytes {
-    return {
-      control: this.#controlBytes,
-      socket: this.#closedSocketBytes + (this.#line?.connection.carriedBytes ?? 0),
-      cuts: Math.max(0, this.#connections - 1),
-    };
-  }
-
-  /** Bytes that the kernel took or brought, over all connections: what does not change does not move. */
-  get movedBytes(): number {
-    const connection = this.#line?.connection;
-    const open = connection === undefined ? 0 : connection.carriedBytes - connection.queuedBytes;
-    return this.#closedSocketBytes + open;
-  }
-
-  /** Says no more; the connection ends in order. */
-  end(): void {
-    const line = this.#line;
-    this.#line = undefined;
-    line?.connection.end();
-  }
-
-  async #connected(): Promise<Line> {
-    for (;;) {
-      if (this.#line !== undefined) return this.#line;
-      await new Promise<void>((resolve) => {
-        this.#attached = resolve;
-      });
-    }
-  }
-
-  // Piece by piece as the bandwidth allows. A connection that is lost meanwhile has told so.
-  async #writePaced({ connection, lost }: Line, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
-    for (const piece of piecesOf(parts, pacer.pieceBytes)) {
-      await Promise.race([pacer.take(piece.length), lost]);
-      if (!connection.isOpen) await lost;
-      connection.write([piece]);
-    }
-  }
-
-  // One writev a region. A connection that takes nothing any more is lost, or will be by the time it is closed.
-  async #write(line: Line, parts: readonly Uint8Array[]): Promise<void> {
-    const { connection, lost } = line;
-    if (!connection.isOpen) await lost;
-    if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer);
-    else connection.write(parts);
-    if (connection.queuedBytes > PAGES_QUEUED.highBytes)
-      await Promise.race([lost, connection.room(PAGES_QUEUED)]);
-  }
-
   #awaitPlaced(round: number, pages: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#placed = (placedRound, placedPages) => {
@@ -321,19 +207,10 @@ export class Copier {
     if (header.name !== 'ROUND_PLACED' || this.#placed === undefined) {
       throw new ProtocolError(`the destination sent ${header.name} on a page connection out of turn`);
     }
-    this.#controlBytes += FRAME_HEADER_BYTES + body.length;
     const placed = this.#placed;
     this.#placed = undefined;
     placed(...decodeMark(body));
   }
-}
-
-// Damaged bytes end the connection and not the round: it goes on over the next one.
-function asConnectionLost(error: MicrostunError): MicrostunError {
-  if (error.code === 'CONNECTION_LOST') return error;
-  return new MicrostunError('CONNECTION_LOST', `a page connection was given up: ${error.message}`, {
-    cause: error,
-  });
 }
 
 function sum<T>(items: readonly T[], pick: (item: T) => number): number {

@@ -6,7 +6,8 @@ import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import { listenFailureOf } from '../listen-failure.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
-import type { ConnectionBytes, RoundShare } from './copier.js';
+import type { RoundShare } from './copier.js';
+import type { ConnectionBytes } from './page-line.js';
 import { CopierWords } from './copier-words.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
