@@ -1,6 +1,8 @@
 // Medians and tails of repeated measurements, and how they are written in a table.
 // Pure; knows nothing of what was measured.
 
+import { medianOf } from '../src/shared/quantile.js';
+
 export interface Summary {
   readonly median: number;
   readonly p99: number;
@@ -8,20 +10,22 @@ export interface Summary {
 }
 
 export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
+  return medianOf(values) ?? nothing();
 }
 
 /** Median, 99th percentile and maximum. With fewer than a hundred values the last two are the same. */
 export function summarize(values: readonly number[]): Summary {
-  return { median: median(values), p99: quantile(values, 0.99), max: Math.max(...values) };
+  return { median: median(values), p99: tailOf(values, 0.99), max: Math.max(...values) };
 }
 
-function quantile(values: readonly number[], share: number): number {
+/** A value that was measured, however few there are. */
+function tailOf(values: readonly number[], share: number): number {
   const sorted = [...values].sort((one, other) => one - other);
-  if (sorted.length === 0) throw new Error('a quantile of nothing');
-  if (share === 0.5 && sorted.length % 2 === 0)
-    return (sorted[sorted.length / 2 - 1]! + sorted[sorted.length / 2]!) / 2;
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? nothing();
+}
+
+function nothing(): never {
+  throw new Error('a quantile of nothing');
 }
 
 /** Rows as aligned columns: the first to the left, the others to the right. */

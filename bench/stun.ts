@@ -1,6 +1,6 @@
 // The stun over many migrations of a guest that writes flat out: as a whole, by part, and the parts that are our own.
 import type { StunParts } from '../src/report/document.js';
-import { stunPartNames } from '../src/report/text-report.js';
+import { stunPartNames } from '../src/report/stun-parts.js';
 import { formatMs } from '../src/shared/units.js';
 import { runDemo } from './demo.js';
 import { summarize, table, type Summary } from './statistics.js';

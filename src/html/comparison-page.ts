@@ -8,6 +8,7 @@ import {
   MISSING,
 } from '../report/comparison/values.js';
 import type { Comparison, ComparisonRow } from '../report/comparison/comparison.js';
+import { stunPartKeys } from '../report/stun-parts.js';
 import { formatCount } from '../shared/units.js';
 import { failuresSection, numbersSection, settingsTable } from './sections/comparison-table.js';
 import { figure, html, type Markup } from './markup.js';
@@ -15,7 +16,6 @@ import { renderPage } from './page.js';
 import { card, missing, percent, tile } from './sections/section.js';
 import { strips } from './sections/strips.js';
 import { styleOf } from './bundles.js';
-import { partKeys } from './sections/stun.js';
 
 /** What is drawn, by the id of its row; the rest is in the table. */
 const drawn: readonly (readonly [id: string, title: string, remark: string])[] = [
@@ -121,7 +121,7 @@ function stripSection(comparison: Comparison): Markup {
 function partsSection(comparison: Comparison): Markup {
   const { settings } = comparison;
   const title = 'The stun in its parts';
-  const parts = partKeys.flatMap((key) => {
+  const parts = stunPartKeys.flatMap((key) => {
     const found = rowOf(comparison, key);
     return found === undefined ? [] : [{ key, ...found }];
   });

@@ -2,6 +2,7 @@
 // Pure: a report in, text out.
 import { formatBytes, formatCount, formatMs } from '../shared/units.js';
 import { forecastErrors } from './forecast-error.js';
+import { stunPartKeys, stunPartNames } from './stun-parts.js';
 import { lossText } from './throughput-loss.js';
 import {
   isOverBudget,
@@ -9,20 +10,7 @@ import {
   type GapHistogram,
   type MigrationReport,
   type PostcopyReport,
-  type StunParts,
 } from './document.js';
-
-/** Names of the stun's parts, in the order in which they pass. */
-export const stunPartNames: Readonly<Record<keyof StunParts, string>> = {
-  parkMs: 'park the vCPUs',
-  harvestMs: 'last harvest',
-  compactionMs: 'compact the bitmap',
-  sendMs: 'checkpoint and send',
-  networkMs: 'network',
-  validationMs: 'validate',
-  placementMs: 'place pages',
-  resumeMs: 'resume',
-};
 
 /** The report of a completed migration, some thirty lines. */
 export function renderReport(report: MigrationReport): string {
@@ -94,9 +82,9 @@ function section(title: string, rows: readonly Row[]): string {
 }
 
 function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport): Row[] {
-  const parts = Object.entries(stunPartNames).map(([key, label]): Row => {
-    const ms = stun.parts[key as keyof StunParts];
-    return [label, formatMs(ms), bar(ms / stun.stunMs)];
+  const parts = stunPartKeys.map((key): Row => {
+    const ms = stun.parts[key];
+    return [stunPartNames[key], formatMs(ms), bar(ms / stun.stunMs)];
   });
   return [
     ['stop to answer', formatMs(stun.stunMs), "on the source's clock, an upper bound"],

@@ -2,7 +2,7 @@
 // Knows the report; plain HTML, drawn without a script.
 import { formatMs } from '../../shared/units.js';
 import type { MigrationReport, StunParts } from '../../report/document.js';
-import { stunPartNames } from '../../report/text-report.js';
+import { stunPartKeys, stunPartNames } from '../../report/stun-parts.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, percent } from './section.js';
 
@@ -18,14 +18,12 @@ const places: Readonly<Record<keyof StunParts, 'source' | 'wire' | 'destination'
   resumeMs: 'destination',
 };
 
-export const partKeys = Object.keys(places) as (keyof StunParts)[];
-
 /** Parts that miss this share of the stun are worth a word. */
 const UNEXPLAINED_SHARE = 0.01;
 
 export function stunSection({ stun }: MigrationReport): Markup {
   const { parts, stunMs, guestGapMs, clockErrorMs } = stun;
-  const sumMs = partKeys.reduce((sum, key) => sum + parts[key], 0);
+  const sumMs = stunPartKeys.reduce((sum, key) => sum + parts[key], 0);
   const scaleMs = Math.max(stunMs, sumMs, guestGapMs + clockErrorMs);
   const gapFrom = Math.max(0, guestGapMs - clockErrorMs);
   return card(
@@ -39,7 +37,7 @@ export function stunSection({ stun }: MigrationReport): Markup {
       >
         <span class="bar-name">stun</span>
         <div class="stack">
-          ${partKeys.map(
+          ${stunPartKeys.map(
             (key) =>
               html`<i
                 class="part-${key}"
@@ -67,7 +65,8 @@ export function stunSection({ stun }: MigrationReport): Markup {
           </tr>
         </thead>
         <tbody>
-          ${partKeys.map((key) => partRow(key, parts[key], stunMs))} ${unexplainedRow(stunMs - sumMs, stunMs)}
+          ${stunPartKeys.map((key) => partRow(key, parts[key], stunMs))}
+          ${unexplainedRow(stunMs - sumMs, stunMs)}
         </tbody>
         <tfoot>
           <tr>
@@ -111,7 +110,7 @@ function share(ms: number, stunMs: number): string {
 }
 
 function largestPart(parts: StunParts, sumMs: number): Markup {
-  const largest = partKeys.reduce((one, other) => (parts[other] > parts[one] ? other : one));
+  const largest = stunPartKeys.reduce((one, other) => (parts[other] > parts[one] ? other : one));
   return html`Stop to answer, on the source’s clock. The largest part: ${stunPartNames[largest]},
   ${share(parts[largest], sumMs)} of it.`;
 }

@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import type { Frozen } from '../schema-parts.js';
 import type { comparisonDocument } from './comparison-schema.js';
+import { quantileOf } from '../../shared/quantile.js';
 import { metrics } from './metrics.js';
 import { isOverBudget, type MigrationReport } from '../document.js';
 
@@ -67,15 +68,10 @@ export type ComparisonSubject = Comparison['subject'];
 /** Its fields are comparison-schema.ts's. */
 export type Comparison = Frozen<z.infer<typeof comparisonDocument>>;
 
-/** Quartiles by linear interpolation (the usual type 7) of the values that there are. */
+/** Quartiles of the values that there are. */
 export function spreadOf(values: readonly (number | null)[]): Spread {
-  const sorted = values.filter((value) => value !== null).sort((one, other) => one - other);
-  const at = (share: number): number | null => {
-    const position = share * (sorted.length - 1);
-    const below = sorted[Math.floor(position)];
-    if (below === undefined) return null;
-    return below + (position % 1) * ((sorted[Math.ceil(position)] ?? below) - below);
-  };
+  const present = values.filter((value) => value !== null);
+  const at = (share: number): number | null => quantileOf(present, share);
   return { median: at(0.5), lowerQuartile: at(0.25), upperQuartile: at(0.75) };
 }
 

@@ -1,6 +1,7 @@
 // What a comparison compares: every figure with its name, its unit and where it stands in a report.
 // Knows one report at a time; medians over several are comparison.ts's.
-import type { MigrationReport, StunParts } from '../document.js';
+import type { MigrationReport } from '../document.js';
+import { stunPartKeys, stunPartNames } from '../stun-parts.js';
 import { measurableLoss } from '../throughput-loss.js';
 
 /** What a value counts; `share` is of a whole, 1 being all of it. */
@@ -24,17 +25,6 @@ export function ownStunMs({ stun: { parts } }: MigrationReport): number {
   );
 }
 
-const partNames: Readonly<Record<keyof StunParts, string>> = {
-  parkMs: 'park the vCPUs',
-  harvestMs: 'last harvest',
-  compactionMs: 'encode the bitmap',
-  sendMs: 'checkpoint and send',
-  networkMs: 'network',
-  validationMs: 'validate',
-  placementMs: 'place pages',
-  resumeMs: 'resume',
-};
-
 const whole = (
   id: string,
   name: string,
@@ -53,9 +43,7 @@ const part = (id: string, name: string, of: (report: MigrationReport) => number)
 /** In the order in which they are shown. */
 export const metrics: readonly Metric[] = [
   whole('stunMs', 'stun', 'ms', ({ stun }) => stun.stunMs),
-  ...Object.entries(partNames).map(([key, name]) =>
-    part(key, name, ({ stun }) => stun.parts[key as keyof StunParts]),
-  ),
+  ...stunPartKeys.map((key) => part(key, stunPartNames[key], ({ stun }) => stun.parts[key])),
   part('ownMs', 'all but network and place', ownStunMs),
   whole('guestGapMs', "guest's own gap", 'ms', ({ stun }) => stun.guestGapMs),
   whole('installMs', 'install traces', 'ms', ({ trace }) => trace.installMs),
