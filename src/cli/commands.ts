@@ -1,5 +1,4 @@
 // The command line: parses, calls, and turns errors into sentences and exit statuses.
-import { readFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
@@ -17,6 +16,7 @@ import { guestSpecOf } from './guest-options.js';
 import { complain, standardOutput } from './output.js';
 import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
+import { packageVersion } from './version.js';
 
 const commandLine = joinSettingFlags(hideBin(process.argv));
 
@@ -117,12 +117,4 @@ function checkPortRow({ port }: Address, connections: number): void {
     'USAGE',
     `--listen with port ${port} leaves no room for ${connections} page connections and one for faults below 65536; choose a lower port`,
   );
-}
-
-/** That of package.json, which is two folders above the built file and beside what is published. */
-function packageVersion(): string {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
-  return version;
 }
