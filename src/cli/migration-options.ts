@@ -11,18 +11,12 @@ export function migrationOptions<T>(yargs: Argv<T>) {
 
 /** How pages are traced and copied, and when the guest is switched over. */
 export function logicOptions<T>(yargs: Argv<T>) {
+  return courseOptions(wayOptions(yargs));
+}
+
+function wayOptions<T>(yargs: Argv<T>) {
   return yargs
-    .requiresArg([
-      'mode',
-      'trace',
-      'bitmap',
-      'max-rounds',
-      'time-limit',
-      'on-timeout',
-      'stun-budget',
-      'migrate-after',
-      'audit-after',
-    ])
+    .requiresArg(['mode', 'trace', 'bitmap', 'max-rounds', 'time-limit', 'on-timeout', 'stun-budget'])
     .option('mode', {
       choices: ['hybrid', 'pre-copy', 'post-copy'] as const,
       default: 'hybrid' as const,
@@ -64,7 +58,13 @@ export function logicOptions<T>(yargs: Argv<T>) {
       describe:
         'Switch over once the forecast stun fits in this time: parking, last harvest, bitmap and hand-over; with --mode pre-copy also the copying of the pages that are left',
       coerce: once(parseDurationMs),
-    })
+    });
+}
+
+/** How long the guest runs before it is moved, and what is looked at after. */
+function courseOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .requiresArg(['migrate-after', 'audit-after'])
     .option('migrate-after', {
       type: 'string',
       default: '1s',

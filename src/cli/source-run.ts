@@ -3,6 +3,7 @@ import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
+import type { Logger } from 'pino';
 import { createLogger } from './logger.js';
 import { sleep, sleepUnless } from '../shared/timers.js';
 import { formatBytes } from '../shared/units.js';
@@ -72,17 +73,7 @@ async function migrateFromHere(
   });
   view?.watch(machine);
   try {
-    progress.say(`booting guest "${spec.program}": ${formatBytes(spec.memoryBytes)}, ${spec.vcpus} vCPUs`);
-    progress.wait('booting');
-    await machine.start(true);
-    await machine.resume();
-    progress.stop();
-    progress.say('the guest runs');
-    progress.wait('the guest runs, and is migrated soon');
-    machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
-      logger.warn(error.message);
-    });
-    machine.startSampling();
+    await boot(machine, spec, progress, logger);
     await sleep(args.migrateAfter, interrupted.signal);
     attempts = new Attempts(args, {
       begin: () => {
@@ -116,6 +107,26 @@ async function migrateFromHere(
     unwake();
     await machine.close();
   }
+}
+
+/** Until the guest runs and is sampled. */
+async function boot(
+  machine: GuestMachine,
+  spec: GuestSpec,
+  progress: Progress,
+  logger: Logger,
+): Promise<void> {
+  progress.say(`booting guest "${spec.program}": ${formatBytes(spec.memoryBytes)}, ${spec.vcpus} vCPUs`);
+  progress.wait('booting');
+  await machine.start(true);
+  await machine.resume();
+  progress.stop();
+  progress.say('the guest runs');
+  progress.wait('the guest runs, and is migrated soon');
+  machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
+    logger.warn(error.message);
+  });
+  machine.startSampling();
 }
 
 /** What is said at once: a migration may take seconds to let go of what it is at. */
