@@ -139,7 +139,7 @@ const timelines = fields({
 const bytes = fields({
   firstCopy: count(),
   resend: count(),
-  windowHeads: count().describe('which pages follow, and which are zero'),
+  regionHeads: count().describe('which pages follow, and which are zero'),
   bitmap: count(),
   checkpoint: count(),
   faults: count(),

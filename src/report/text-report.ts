@@ -204,7 +204,7 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
   return [
     ['first copy', formatBytes(bytes.firstCopy)],
     ['sent again', formatBytes(bytes.resend)],
-    ['region heads, zero pages', formatBytes(bytes.windowHeads)],
+    ['region heads, zero pages', formatBytes(bytes.regionHeads)],
     ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmap.format}; raw ${formatBytes(bitmap.rawBytes)})`],
     ['checkpoint', formatBytes(bytes.checkpoint)],
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),

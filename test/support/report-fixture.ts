@@ -120,7 +120,7 @@ export const fixtureReport: MigrationReport = {
   bytes: {
     firstCopy: 252_907_520,
     resend: 25_023_000,
-    windowHeads: 188_280,
+    regionHeads: 188_280,
     bitmap: 2153,
     checkpoint: 605,
     faults: 49_632,

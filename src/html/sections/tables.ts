@@ -8,7 +8,7 @@ import { card, nameValueTable, percent, type NamedValue } from './section.js';
 const ledgerNames: Readonly<Record<Exclude<keyof ByteLedger, 'total' | 'sockets'>, string>> = {
   firstCopy: 'first copy',
   resend: 'sent again',
-  windowHeads: 'region heads, zero pages',
+  regionHeads: 'region heads, zero pages',
   bitmap: 'bitmap',
   checkpoint: 'checkpoint',
   faults: 'remote faults',

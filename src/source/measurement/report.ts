@@ -125,7 +125,7 @@ function ledgerOf({ rounds, handOver, bytes }: Measured): ByteLedger {
   const ledger = addUp({
     firstCopy: sum(first, pageBytesOf),
     resend: sum(later, pageBytesOf),
-    windowHeads: sum(rounds, (round) => round.sentBytes - pageBytesOf(round)),
+    regionHeads: sum(rounds, (round) => round.sentBytes - pageBytesOf(round)),
     bitmap: handOver.bitmap,
     checkpoint: handOver.checkpoint,
     faults: bytes.faults,
