@@ -227,13 +227,11 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   }
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
-    const { time } = this.#hands;
     checkPrepare(prepare, this.#options.room());
     this.#rehearsal = this.#hands.rehearsal(prepare.guest);
     this.#rehearsal.rehearse();
-    const from = time.nowUs();
     this.#place = await this.#preparation.run(prepare, this.#source.host, this.id);
-    return { kind: 'prepared', preparedMs: (time.nowUs() - from) / 1000 };
+    return { kind: 'prepared' };
   }
 
   #newPreparation(hands: IncomingHands<Machine>): Preparation<Machine> {

@@ -80,18 +80,15 @@ export class HandOverRehearsal {
     const prepare: MessageOf<'PREPARE'> = {
       name: 'PREPARE',
       guest,
-      mode: 'hybrid',
       pagePorts: [1],
       faultPort: 1,
       audits: true,
       auditAfterMs: 1,
     };
-    const prepared = { name: 'PREPARED', preparedMs: 1 } as const;
     let state: IncomingState = {
       name: 'receiving',
       prepare,
       arePagesLost: false,
-      prepared,
       placed: { round: 0, pages: 1 },
     };
     const gate = this.#gate;

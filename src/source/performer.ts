@@ -205,7 +205,6 @@ export class Performer {
     this.#send({
       name: 'PREPARE',
       guest: this.#hands.guest.spec,
-      mode: plan.mode,
       pagePorts: [...pagePorts],
       faultPort,
       audits: plan.audits,

@@ -72,7 +72,6 @@ async function cancelWhilePreparing(to: string): Promise<void> {
   source.say({
     name: 'PREPARE',
     guest: { program: 'uniform', memoryBytes: 16 << 20, vcpus: 4, seed: 1, writeRate: 0 },
-    mode: 'hybrid',
     pagePorts: [port, port],
     faultPort: port,
     audits: false,

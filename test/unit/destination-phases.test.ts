@@ -19,7 +19,6 @@ const limits: IncomingLimits = {
 };
 const [prepare] = examples.PREPARE;
 const [handOver] = examples.HAND_OVER;
-const [prepared] = examples.PREPARED;
 const answers = [examples.RESUMED[0]];
 const common = { prepare, arePagesLost: false };
 const placed = { round: 0, pages: 0 };
@@ -27,7 +26,7 @@ const placed = { round: 0, pages: 0 };
 const states = {
   greeted: beginIncoming(),
   preparing: { name: 'preparing', ...common },
-  receiving: { name: 'receiving', ...common, prepared, placed },
+  receiving: { name: 'receiving', ...common, placed },
   validating: { name: 'validating', ...common, handOver, placed },
   placing: {
     name: 'placing',
@@ -99,7 +98,7 @@ describe('the time of a phase', () => {
   it('begins where the phase begins, and ends with it', () => {
     const begun = step(states.greeted, { kind: 'received', message: prepare, receivedAt: 0 });
     expect(kinds(begun.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.prepareMs }]);
-    const receiving = step(begun.state, { kind: 'prepared', preparedMs: 1 });
+    const receiving = step(begun.state, { kind: 'prepared' });
     expect(kinds(receiving.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.idleMs }]);
     const handedOver = step(receiving.state, { kind: 'received', message: handOver, receivedAt: 0 });
     expect(kinds(handedOver.effects)).toEqual([{ kind: 'disarm', timer: 'phase' }]);

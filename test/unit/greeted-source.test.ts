@@ -21,7 +21,7 @@ const limits: IncomingLimits = {
 const step = (state: IncomingState, event: IncomingEvent): IncomingStep => stepIncoming(limits, state, event);
 const greeted = beginIncoming();
 const preparing = step(greeted, { kind: 'received', message: prepare, receivedAt: 0 }).state;
-const receiving = step(preparing, { kind: 'prepared', preparedMs: 1 }).state;
+const receiving = step(preparing, { kind: 'prepared' }).state;
 const states = { greeted, preparing, receiving };
 const refused = { name: 'ended', outcome: { kind: 'refused' } };
 

@@ -235,7 +235,6 @@ describe('the destination', () => {
   const prepare: MessageOf<'PREPARE'> = {
     name: 'PREPARE',
     guest: { program: 'any', memoryBytes: 4096, vcpus: 1, seed: 0, writeRate: 0 },
-    mode: 'hybrid',
     pagePorts: [1],
     faultPort: 1,
     audits: false,
@@ -266,7 +265,6 @@ describe('the destination', () => {
     name: 'receiving',
     prepare,
     arePagesLost: false,
-    prepared: { name: 'PREPARED', preparedMs: 1 },
     placed: { round, pages },
   });
   const validated = {

@@ -22,7 +22,7 @@ describe('a hostile message body', () => {
     }).toThrow(ProtocolError);
   });
 
-  const key = Buffer.concat([Buffer.of(0xaa), Buffer.from('preparedMs')]);
+  const key = Buffer.concat([Buffer.of(0xa6), Buffer.from('sentAt')]);
   it.each([
     ['a __proto__ key', [Buffer.of(0x82), key, Buffer.of(1, 0xa9), Buffer.from('__proto__'), Buffer.of(5)]],
     ['a list as key', [Buffer.of(0x81, 0x91), key, Buffer.of(1)]],
@@ -30,7 +30,7 @@ describe('a hostile message body', () => {
     ['a number in a longer form than it needs', [Buffer.of(0x81), key, Buffer.of(0xcd, 0, 1)]],
   ])('is refused with %s', (_what, parts) => {
     expect(() => {
-      decode('PREPARED', Buffer.concat(parts));
+      decode('PING', Buffer.concat(parts));
     }).toThrow(ProtocolError);
   });
 });

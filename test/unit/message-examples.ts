@@ -70,7 +70,6 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest,
-      mode: 'hybrid',
       pagePorts: [40_001, 40_002],
       faultPort: 40_003,
       audits: true,
@@ -79,7 +78,6 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest: { program: '/opt/guest.js', memoryBytes: 4096, vcpus: 64, seed: 0, writeRate: Infinity },
-      mode: 'post-copy',
       pagePorts: Array<number>(16).fill(65_535),
       faultPort: 1,
       audits: false,
@@ -88,17 +86,13 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest: { ...guest, writeRate: 0 },
-      mode: 'pre-copy',
       pagePorts: [],
       faultPort: 2,
       audits: false,
       auditAfterMs: 0,
     },
   ],
-  PREPARED: [
-    { name: 'PREPARED', preparedMs: 3.25 },
-    { name: 'PREPARED', preparedMs: DURATION_MS_MAX },
-  ],
+  PREPARED: [{ name: 'PREPARED' }],
   PING: [
     { name: 'PING', sentAt: 123_456_789.125 },
     { name: 'PING', sentAt: 2 ** 53 },

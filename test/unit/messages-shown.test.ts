@@ -83,7 +83,7 @@ describe.each<[MessageName, string]>([
 
 describe('a number that is shown', () => {
   it.each<[MessageName, string, number]>([
-    ['PREPARED', 'preparedMs', 1.7e308],
+    ['PREPARE', 'auditAfterMs', 1.7e308],
     ['PING', 'sentAt', 1e300],
     ['PONG', 'answeredAt', 1e17],
     ['HAND_OVER', 'guestClockUs', 1e300],

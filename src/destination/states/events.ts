@@ -12,7 +12,7 @@ export type IncomingEvent =
   | { readonly kind: 'attached' }
   | { readonly kind: 'control-lost'; readonly error: MicrostunError }
   | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
-  | { readonly kind: 'prepared'; readonly preparedMs: number }
+  | { readonly kind: 'prepared' }
   | { readonly kind: 'declined'; readonly code: RefusalCode; readonly error: MicrostunError }
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }
   /** CONNECT_FAILED: it never was connected. */

@@ -1,6 +1,5 @@
 // The source says what it brings, and a place is made for it.
 // Does not know how: that is preparation.ts.
-import type { MessageOf } from '../../shared/wire/messages.js';
 import { outOfTurn } from './control.js';
 import { same, type IncomingStep } from './events.js';
 import type { IncomingLimits } from './limits.js';
@@ -23,18 +22,17 @@ export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare:
     case 'preparing':
       return same(state);
     case 'receiving':
-      return { state, effects: [{ kind: 'send', message: state.prepared }] };
+      return { state, effects: [{ kind: 'send', message: { name: 'PREPARED' } }] };
     default:
       return outOfTurn(limits, state, 'PREPARE');
   }
 }
 
-export function onPrepared(state: IncomingState, preparedMs: number): IncomingStep {
+export function onPrepared(state: IncomingState): IncomingStep {
   if (state.name !== 'preparing') return same(state);
-  const prepared: MessageOf<'PREPARED'> = { name: 'PREPARED', preparedMs };
   return {
-    state: { ...state, name: 'receiving', prepared, placed: NOTHING_PLACED },
-    effects: [{ kind: 'send', message: prepared }],
+    state: { ...state, name: 'receiving', placed: NOTHING_PLACED },
+    effects: [{ kind: 'send', message: { name: 'PREPARED' } }],
   };
 }
 

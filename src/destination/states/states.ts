@@ -45,7 +45,6 @@ export type IncomingState =
       readonly name: 'receiving';
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
-      readonly prepared: MessageOf<'PREPARED'>;
       readonly placed: Placed;
       readonly unreachable?: MicrostunError | undefined;
     }

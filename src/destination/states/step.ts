@@ -47,7 +47,7 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
     case 'received':
       return onMessage(limits, state, event.message, event.receivedAt);
     case 'prepared':
-      return onPrepared(state, event.preparedMs);
+      return onPrepared(state);
     case 'declined':
       return mayRefuse(state) ? refuse(state, event.code, event.error) : failRunning(state, event.error);
     case 'round-placed':

@@ -99,7 +99,6 @@ const bodies = {
   REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
-    mode: oneOf('pre-copy', 'hybrid', 'post-copy'),
     /** Where the destination dials for pages, one port a connection, at the address that the control connection came from. */
     pagePorts: list(portField, CONNECTIONS_MAX),
     /** Where it dials to fetch single pages after the hand-over. */
@@ -108,7 +107,7 @@ const bodies = {
     audits: flag,
     auditAfterMs: milliseconds,
   }),
-  PREPARED: record({ preparedMs: milliseconds }),
+  PREPARED: record({}),
   PING: record({ sentAt: instant }),
   PONG: record({ sentAt: instant, answeredAt: instant }),
   /** Head of HAND_OVER; the encoded bitmap of the pages that the destination lacks follows it. */
