@@ -1,4 +1,4 @@
-// `npm run bench`: the figures of the README, measured here and now. A table for people, one JSON document with --json.
+// `npm run bench`: figures of this machine, measured here and now. A table for people, one JSON document with --json.
 import { cpus, loadavg, release } from 'node:os';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';

@@ -63,7 +63,7 @@ const own = [
 const flags = [
   '# Flags',
   '',
-  '<!-- Made by `npm run docs` from src/cli/*-options.ts and command-flags.ts; a test says when it is stale. -->',
+  '<!-- Made by `npm run docs` from src/cli/*options.ts and command-flags.ts; a test says when it is stale. -->',
   '',
   'Sizes take `KiB`, `MiB`, `GiB` (or `kB`, `MB`, `GB`), times `us`, `ms`, `s`, `m`, `h` (a year, `8760h`, at the most), rates `Mbit`, `Gbit`. In brackets: the default.',
   ...groups.flatMap(([title, where, add]) => [
@@ -78,6 +78,9 @@ const flags = [
     '',
     `## Of \`${command}\` alone`,
     '',
+    ...(command === 'report'
+      ? ['`microstun report RUN`: the file that `--json` or `compare --out` wrote.', '']
+      : []),
     ...[...flagsOf(add)]
       .filter(([name]) => !shared.has(name) || (command === 'compare' && name === 'report'))
       .map(line),
@@ -111,7 +114,7 @@ const described = (schema) => fieldsOf(schemaOf(schema, ''));
 const report = [
   '# The documents',
   '',
-  '<!-- Made by `npm run docs` from src/report/report-schema.ts and comparison-schema.ts; a test says when it is stale. -->',
+  '<!-- Made by `npm run docs` from src/report/report-schema.ts and src/report/comparison/comparison-schema.ts; a test says when it is stale. -->',
   '',
   'What `--json` prints. Times end in `Ms` or `Us`. As JSON Schema: [report.schema.json](report.schema.json), [comparison.schema.json](comparison.schema.json). A reader lets fields be that it does not know; `version` changes when a field goes or changes its meaning.',
   '',

@@ -1,4 +1,4 @@
-// Exit statuses: the one place that maps kinds of failure to them. The README and --help list them.
+// Exit statuses: the one place that maps kinds of failure to them. docs/using.md and --help list them.
 import { unreachable, type ErrorCode } from '../shared/errors.js';
 
 /** The exit status for a failure of kind `code`. */

@@ -37,7 +37,7 @@ function wayOptions<T>(yargs: Argv<T>) {
     .option('max-rounds', {
       type: 'string',
       default: '30',
-      describe: 'Pre-copy rounds at the most',
+      describe: 'Rounds at the most, in pre-copy and hybrid',
       coerce: once(wholeNumber('--max-rounds', 1, 100_000)),
     })
     .option('time-limit', {
@@ -56,7 +56,7 @@ function wayOptions<T>(yargs: Argv<T>) {
       type: 'string',
       default: '10ms',
       describe:
-        'Switch over once the forecast stun fits in this time: parking, last harvest, bitmap and hand-over; with --mode pre-copy also the copying of the pages that are left',
+        'Switch over once the forecast stun fits in this time: parking, last harvest, bitmap, hand-over, and the copying of the pages that are left',
       coerce: once(parseDurationMs),
     });
 }

@@ -1,4 +1,4 @@
-// The destination node's reception: leads each control connection to its migration, and remembers what was answered.
+// The destination node: leads each control connection to its migration, and remembers what was answered.
 // Takes one guest at a time; a refused or cancelled migration frees the place for the next. Knows no socket.
 import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';

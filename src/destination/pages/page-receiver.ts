@@ -30,7 +30,7 @@ import type { PlacementGate } from './placement-gate.js';
 export type RegionOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
 
 export interface PageReceiverEvents {
-  /** A frame that is no region: marks and greetings. */
+  /** A frame that is no region: a mark. */
   frame(frame: Frame): void;
   /** `pages` that a running guest lacked are placed: whoever waits for one of them must look again. */
   arrived(pages: number): void;

@@ -144,7 +144,7 @@ const stallWatch = setInterval(() => {
     );
 }, STALL_MS_MAX / 8);
 
-// The main thread waits for a source as long as it sends pages; greetings are none.
+// The main thread waits for a source as long as it sends pages; marks are none.
 let toldBytes = 0;
 const lifeWatch = setInterval(() => {
   if (receiver.receivedBytes - toldBytes < PAGE_BYTES) return;

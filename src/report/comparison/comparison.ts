@@ -1,5 +1,5 @@
 // Settings compared: the same guest, seed and link migrated several times by each, in turn, and what each cost.
-// Pure: what became of the runs in, medians and quartiles out. How it is shown is comparison-text.ts and html/.
+// Pure: what became of the runs in, medians and quartiles out. How it is shown is text.ts and html/.
 import type { z } from 'zod';
 import type { Frozen } from '../schema-parts.js';
 import type { comparisonDocument } from './comparison-schema.js';

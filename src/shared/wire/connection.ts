@@ -6,7 +6,7 @@ import type { ConnectionCounts } from './connection-watch.js';
 import { Intake, type Reads } from './intake.js';
 import { dial, endSocket, peerHostOf, type Address } from './sockets.js';
 import { unacknowledgedBytes } from './unacknowledged-bytes.js';
-import { ENDED_MS_MAX, type WaterMarks } from '../limits.js';
+import type { WaterMarks } from '../limits.js';
 
 /** How sentences call a connection, and who is at its other end. */
 export interface ConnectionNames {
@@ -140,10 +140,10 @@ export class Connection {
     this.#socket.once('close', closed);
   }
 
-  /** Sends what is queued and closes in order; a peer that does not take it is not waited for longer than `msMax`. */
-  end(msMax = ENDED_MS_MAX): void {
+  /** Sends what is queued and closes in order; a peer that does not take it is not waited for without end. */
+  end(): void {
     this.#isOver = true;
-    endSocket(this.#socket, msMax);
+    endSocket(this.#socket);
   }
 
   /** Closes at once. */

@@ -83,12 +83,12 @@ function ownErrors(socket: Socket): void {
   socket.on('error', () => undefined);
 }
 
-/** Sends what is queued and ends the socket in order, for `msMax` at the most; what still comes is thrown away. */
-export function endSocket(socket: Socket, msMax = ENDED_MS_MAX): void {
+/** Sends what is queued and ends the socket in order, for `ENDED_MS_MAX` at the most; what still comes is thrown away. */
+export function endSocket(socket: Socket): void {
   if (socket.destroyed) return;
   const timer = setTimeout(() => {
     socket.destroy();
-  }, msMax);
+  }, ENDED_MS_MAX);
   socket.once('close', () => {
     clearTimeout(timer);
   });
