@@ -6,7 +6,7 @@ const explored = unit('real-interleavings');
 const bitmaps = unit('page-bitmap', 'compacted-bitmap');
 const doors = unit('guest-memory', 'guest-memory-blocks', 'guest-memory-model');
 const frames = unit('frames', 'page-frames', 'messages', 'messages-nested', 'hostile-bodies', 'nesting');
-const machines = unit('hand-over', 'source-phases', 'simulation');
+const machines = unit('hand-over', 'source-phases', 'destination-phases', 'simulation');
 const planted = (file, tests, ...rows) => rows.map(([from, to, why]) => ({ file, tests, from, to, why }));
 
 export const changes = [

@@ -91,6 +91,22 @@ describe('a phase that lasts too long', () => {
   });
 });
 
+describe('page connections that were lost', () => {
+  const retry = { kind: 'timer', timer: 'retry' } as const;
+
+  it.each(['preparing', 'receiving', 'placing', 'running'] as const)('are dialled again while %s', (name) => {
+    const lost = new MicrostunError('CONNECTION_LOST', 'cut');
+    const { state, effects } = step(states[name], { kind: 'pages-lost', error: lost });
+    expect(effects).toContainEqual({ kind: 'arm', timer: 'retry', ms: limits.retryMs });
+    expect(step(state, retry).effects).toContainEqual({ kind: 'reconnect-pages' });
+  });
+
+  it('are not dialled any more after the end', () => {
+    const { state } = timeout(states.receiving);
+    expect(step(state, retry).effects).toEqual([]);
+  });
+});
+
 describe('the time of a phase', () => {
   const kinds = (effects: IncomingStep['effects']): readonly unknown[] =>
     effects.filter((effect) => 'timer' in effect && effect.timer === 'phase');
