@@ -33,9 +33,6 @@ export interface WorkProgress {
   readonly roundElapsedMs: number;
 }
 
-/** What is carried at once. `before the stop`: a round that the guest runs beside, and that may be stopped. */
-type Carriage = 'before the stop' | 'with the hand-over' | 'pushed';
-
 export class Work {
   readonly copiers: PageCopiers;
   readonly pageServer: FaultServer;
@@ -50,11 +47,12 @@ export class Work {
   #dirtyPages = 0;
   /** What is carried, or was last. */
   #round: {
-    readonly carriage: Carriage;
+    /** Whether the guest runs beside it: then it may be stopped. */
+    readonly isBesideGuest: boolean;
     readonly pages: number;
     readonly pagesBefore: number;
     readonly fromUs: number;
-  } = { carriage: 'before the stop', pages: 0, pagesBefore: 0, fromUs: 0 };
+  } = { isBesideGuest: true, pages: 0, pagesBefore: 0, fromUs: 0 };
   /** What had moved when the push was last looked at. */
   #movedBytes = 0;
   /** The destination needs no more pages, or gets none. */
@@ -115,7 +113,7 @@ export class Work {
   }
 
   copyRound(round: number): void {
-    this.#carry(round, 'before the stop', 0);
+    this.#carry(round, 0);
   }
 
   stopRound(round: number): void {
@@ -185,11 +183,11 @@ export class Work {
     this.pageServer.noteHandedOver(handOver.pagesFollow);
     send();
     // The guest is parked, so its pages can be checked on their way.
-    if (copiesRest) this.#carry(handOver.finalRound, 'with the hand-over', CHECKED);
+    if (copiesRest) this.#carry(handOver.finalRound, CHECKED);
   }
 
   push(round: number): void {
-    this.#carry(round, 'pushed', PUSHED | CHECKED);
+    this.#carry(round, PUSHED | CHECKED);
   }
 
   /** The guest runs at the destination; what it was here is known now. */
@@ -209,9 +207,10 @@ export class Work {
 
   // ---- What is carried -------------------------------------------------------------------------------------------
 
-  #carry(round: number, carriage: Carriage, flags: number): void {
+  #carry(round: number, flags: number): void {
     this.#round = {
-      carriage,
+      // What is parked cannot change on its way, so it is checked: copier.ts looks at the same.
+      isBesideGuest: flags === 0,
       pages: this.#dirtyPages,
       pagesBefore: this.copiers.progress.pages,
       fromUs: this.#hands.time.nowUs(),
@@ -220,11 +219,10 @@ export class Work {
   }
 
   #onRoundPlaced(total: RoundTotal): void {
-    const { carriage, fromUs } = this.#round;
+    const { isBesideGuest, fromUs } = this.#round;
     const carriedPages = total.sentPages + total.zeroPages;
     // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.
-    const givenPages =
-      carriage === 'before the stop' ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
+    const givenPages = isBesideGuest ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
     const durationMs = (this.#hands.time.nowUs() - fromUs) / 1000;
     const facts = this.#measurement.noteRound(total, givenPages, durationMs);
     this.#logger.debug(facts, 'round');
