@@ -58,7 +58,7 @@ function pair(source: MemoryViews, bytesMax: () => number) {
   const stuck = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const copier = new Copier(source, undefined, () => undefined);
+  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, () => undefined);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {
       fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
@@ -84,7 +84,7 @@ function pair(source: MemoryViews, bytesMax: () => number) {
   const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };
   const copy = (flags: number): ReturnType<Copier['copyRound']> => {
     dial();
-    return Promise.race([copier.copyRound(0, 0, 1, flags, progress), stuck]);
+    return Promise.race([copier.copyRound(0, flags, progress), stuck]);
   };
   return { destination, receiver, order, dirty, state, copy };
 }

@@ -57,7 +57,7 @@ const lose = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, bytesPerSecond, lose);
+const copier = new Copier(views, { first: index, stride: copiers }, bytesPerSecond, lose);
 setInterval(() => {
   progress.movedBytes = copier.movedBytes;
 }, LOOK_MS).unref();
@@ -73,7 +73,7 @@ port.on('message', (request: CopierRequest) => {
     port.close();
     return;
   }
-  copier.copyRound(request.round, index, copiers, request.flags, progress).then(
+  copier.copyRound(request.round, request.flags, progress).then(
     (share) => {
       tell({ kind: 'round-placed', share, bytes: copier.bytes });
     },

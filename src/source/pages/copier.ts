@@ -26,6 +26,15 @@ export interface RoundShare {
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
 
+/**
+ * Regions `first`, `first + stride`, …: a region always travels on the same connection, so an older copy of a page never
+ * overtakes a newer one.
+ */
+export interface CopierRegions {
+  readonly first: number;
+  readonly stride: number;
+}
+
 /** Where a copier goes on: at a page of a region. */
 interface Place {
   readonly region: number;
@@ -41,6 +50,7 @@ interface SentFrame extends Place {
 
 export class Copier {
   readonly #views: MemoryViews;
+  readonly #regions: CopierRegions;
   readonly #writer: RegionWriter;
   readonly #dirty: PageBitmap;
   readonly #line: PageLine;
@@ -50,10 +60,12 @@ export class Copier {
   /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
   constructor(
     views: MemoryViews,
+    regions: CopierRegions,
     bytesPerSecond: number | undefined,
     onLost: (error: MicrostunError) => void,
   ) {
     this.#views = views;
+    this.#regions = regions;
     this.#writer = new RegionWriter(views, PAGES_QUEUED.highBytes);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#line = new PageLine(bytesPerSecond, {
@@ -83,42 +95,30 @@ export class Copier {
   }
 
   /**
-   * Sends regions `index`, `index + stride`, … of the pages in the shared dirty bitmap; a region always travels on the
-   * same connection, so an older copy of a page never overtakes a newer one. Resolves when the destination has placed
-   * them all, over as many connections as it takes. A round that `progress` stops ends before its next region.
+   * Sends its share of the pages in the shared dirty bitmap. Resolves when the destination has placed them all, over as
+   * many connections as it takes. A round that `progress` stops ends before its next region.
    *
    * Of a round that is copied while the guest runs, the pages that were placed leave the dirty bitmap: what is in it
    * afterwards was not sent.
    */
-  async copyRound(
-    round: number,
-    index: number,
-    stride: number,
-    flags: number,
-    progress: RoundProgress,
-  ): Promise<RoundShare> {
+  async copyRound(round: number, flags: number, progress: RoundProgress): Promise<RoundShare> {
     const stopWatching = this.#line.watchForStall();
     try {
-      return await this.#copyWatched(round, index, stride, flags, progress);
+      return await this.#copyWatched(round, flags, progress);
     } finally {
       stopWatching();
     }
   }
 
-  async #copyWatched(
-    round: number,
-    index: number,
-    stride: number,
-    flags: number,
-    progress: RoundProgress,
-  ): Promise<RoundShare> {
+  async #copyWatched(round: number, flags: number, progress: RoundProgress): Promise<RoundShare> {
+    const { first, stride } = this.#regions;
     const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
       this.#pieces.noteRoundPlaced();
       if (flags === 0) for (const { region } of sent) this.#forgetRegion(region);
       return this.#share(round, sent, moreFramingBytes);
     };
-    let next: Place = { region: index, from: 0 };
+    let next: Place = { region: first, from: 0 };
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
