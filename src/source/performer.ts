@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';
 import type { Timers } from '../shared/timers.js';
-import { PROTOCOL_VERSION } from '../shared/wire/frames.js';
+import { helloOf } from '../shared/wire/greeting.js';
 import type { Message } from '../shared/wire/messages.js';
 import type { ControlLine } from './control-line.js';
 import type { OutgoingHands } from './hands.js';
@@ -187,16 +187,7 @@ export class Performer {
   }
 
   #greet(welcomedBy: string): void {
-    this.#send({
-      name: 'HELLO',
-      version: PROTOCOL_VERSION,
-      role: 'control',
-      migrationId: this.#id,
-      welcomedBy,
-      index: 0,
-      round: 0,
-      regions: 0,
-    });
+    this.#send(helloOf({ role: 'control', migrationId: this.#id, welcomedBy }));
   }
 
   #sendPrepare(): void {

@@ -2,7 +2,7 @@
 // between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
-import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
+import { helloOf } from '../../src/shared/wire/greeting.js';
 import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
 import { OutgoingMigration } from '../../src/source/outgoing.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
@@ -268,16 +268,8 @@ class Scenario {
     this.#network.dial(
       process,
       (end) => {
-        end.send({
-          name: 'HELLO',
-          version: PROTOCOL_VERSION,
-          role: 'control',
-          migrationId: id,
-          welcomedBy: chance.pick(['', 'nobody', this.#destination?.instanceId ?? '']),
-          index: 0,
-          round: 0,
-          regions: 0,
-        });
+        const welcomedBy = chance.pick(['', 'nobody', this.#destination?.instanceId ?? '']);
+        end.send(helloOf({ role: 'control', migrationId: id, welcomedBy }));
         process.after(chance.isTrue(0.5) ? 0 : chance.delay(1000), () => {
           end.close();
         });

@@ -63,14 +63,7 @@ const dialler = new Dialler({
   dialMs: PAGES_DIAL_MS_MAX,
   greetingMs: WELCOME_MS_MAX,
   isReadInPlace: false,
-  introduction: () => ({
-    role: 'faults',
-    migrationId: own.migrationId,
-    welcomedBy: '',
-    index: 0,
-    round: 0,
-    regions: 0,
-  }),
+  introduction: () => ({ role: 'faults', migrationId: own.migrationId }),
   welcomed: () => {
     const reader = new FrameReader(['PAGE_SENT']);
     wanted.open();

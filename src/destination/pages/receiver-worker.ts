@@ -90,7 +90,6 @@ const dialler = new Dialler({
     return {
       role: 'pages',
       migrationId: own.migrationId,
-      welcomedBy: '',
       index: own.index,
       round: round.round,
       regions: round.regions,

@@ -19,8 +19,21 @@ import { GREETING_MS_MAX } from '../limits.js';
 /** Which process this is; a restarted one has another. */
 export const instanceId = crypto.randomUUID();
 
-/** What a caller says of itself. */
-export type Introduction = Omit<MessageOf<'HELLO'>, 'name' | 'version'>;
+/** What a caller says of itself: what its role has nothing to say about is left out. */
+export type Introduction = Pick<MessageOf<'HELLO'>, 'role' | 'migrationId'> &
+  Partial<Pick<MessageOf<'HELLO'>, 'welcomedBy' | 'index' | 'round' | 'regions'>>;
+
+/** The message that introduces a caller. */
+export function helloOf({
+  role,
+  migrationId,
+  welcomedBy = '',
+  index = 0,
+  round = 0,
+  regions = 0,
+}: Introduction): MessageOf<'HELLO'> {
+  return { name: 'HELLO', version: PROTOCOL_VERSION, role, migrationId, welcomedBy, index, round, regions };
+}
 
 /** A caller as sentences call it before it is welcome. */
 const CALLER: ConnectionNames = { own: 'the connection', peer: 'the peer' };
@@ -124,5 +137,5 @@ export function greet(
     timer.cancel();
   });
   connection.own({ names, reads: answer, lost });
-  connection.write(encodeMessage({ name: 'HELLO', version: PROTOCOL_VERSION, ...introduction }));
+  connection.write(encodeMessage(helloOf(introduction)));
 }
