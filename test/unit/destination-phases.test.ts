@@ -1,22 +1,14 @@
 // Every phase of the destination ends: by itself, or by its limit, and then with a clear word to the source.
 import { describe, expect, it } from 'vitest';
 import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
-import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
+import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { incomingLimits as limits } from '../support/incoming-limits.js';
 import { examples } from './message-examples.js';
 
-const limits: IncomingLimits = {
-  controlLostMs: 1000,
-  pagesLostMs: 500,
-  retryMs: 10,
-  placementMs: 1000,
-  farewellMs: 2000,
-  endsWithoutPages: false,
-  phases: PHASE_LIMITS,
-};
 const [prepare] = examples.PREPARE;
 const [handOver] = examples.HAND_OVER;
 const answers = [examples.RESUMED[0]];

@@ -1,23 +1,14 @@
 // A source at the destination's door: one that says nothing, and one that cannot be dialled.
 import { describe, expect, it } from 'vitest';
 import type { IncomingEvent, IncomingStep } from '../../src/destination/states/events.js';
-import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { examples } from './message-examples.js';
+import { incomingLimits as limits } from '../support/incoming-limits.js';
 import { GREETED_MS_MAX } from '../../src/shared/limits.js';
 
 const [prepare] = examples.PREPARE;
-const limits: IncomingLimits = {
-  controlLostMs: 1000,
-  pagesLostMs: 500,
-  retryMs: 10,
-  placementMs: 1000,
-  farewellMs: 2000,
-  endsWithoutPages: false,
-  phases: PHASE_LIMITS,
-};
 const step = (state: IncomingState, event: IncomingEvent): IncomingStep => stepIncoming(limits, state, event);
 const greeted = beginIncoming();
 const preparing = step(greeted, { kind: 'received', message: prepare, receivedAt: 0 }).state;

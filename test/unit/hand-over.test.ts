@@ -14,6 +14,7 @@ import type { OutgoingEvent } from '../../src/source/states/events.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
+import { incomingLimits } from '../support/incoming-limits.js';
 
 const error = new MicrostunError('CONNECTION_LOST', 'lost');
 const handOver: MessageOf<'HAND_OVER'> = {
@@ -224,12 +225,7 @@ describe('the source', () => {
 
 describe('the destination', () => {
   const limits: IncomingLimits = {
-    controlLostMs: 1000,
-    pagesLostMs: 500,
-    retryMs: 10,
-    placementMs: 1000,
-    farewellMs: 2000,
-    endsWithoutPages: false,
+    ...incomingLimits,
     phases: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
   };
   const prepare: MessageOf<'PREPARE'> = {
