@@ -10,6 +10,7 @@ const BITMAP_BYTES = PAGE_TABLE_BYTES / 8;
 const PAGE_TABLE_OFFSET = 0;
 const SUMMARY_OFFSET = PAGE_TABLE_OFFSET + PAGE_TABLE_BYTES;
 const BITMAP_OFFSET = SUMMARY_OFFSET + SUMMARY_BYTES;
+const LATE_BITMAP_OFFSET = BITMAP_OFFSET + BITMAP_BYTES;
 const PAGES_OFFSET = 2 << 20;
 
 const WASM_PAGE_BYTES = 65536;
@@ -38,6 +39,11 @@ export interface MemoryViews {
   readonly summary: Uint8Array<SharedArrayBuffer>;
   /** One bit a page (word `page >>> 5`, bit `page & 31`): what the last harvest took. */
   readonly dirtyWords: Int32Array<SharedArrayBuffer>;
+  /**
+   * As `dirtyWords`: at the source the pages that were dirtied after the bitmap went ahead, at the destination those that
+   * a guest lacks which is being handed over.
+   */
+  readonly lateWords: Int32Array<SharedArrayBuffer>;
   /** Guest memory itself. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
 }
@@ -67,6 +73,7 @@ export function allocateMemory(memoryBytes: number): MemoryHandle {
 export function viewMemory({ memory, memoryBytes }: MemoryHandle): MemoryViews {
   const { buffer } = memory;
   const pageCount = memoryBytes / PAGE_BYTES;
+  const wordCount = Math.min(BITMAP_BYTES / 4, Math.ceil(pageCount / 32));
   return {
     buffer,
     memoryBytes,
@@ -75,7 +82,8 @@ export function viewMemory({ memory, memoryBytes }: MemoryHandle): MemoryViews {
     pagesOffset: PAGES_OFFSET,
     pageTable: new Uint8Array(buffer, PAGE_TABLE_OFFSET, PAGE_TABLE_BYTES),
     summary: new Uint8Array(buffer, SUMMARY_OFFSET, SUMMARY_BYTES),
-    dirtyWords: new Int32Array(buffer, BITMAP_OFFSET, Math.min(BITMAP_BYTES / 4, Math.ceil(pageCount / 32))),
+    dirtyWords: new Int32Array(buffer, BITMAP_OFFSET, wordCount),
+    lateWords: new Int32Array(buffer, LATE_BITMAP_OFFSET, wordCount),
     bytes: new Uint8Array(buffer, PAGES_OFFSET, memoryBytes),
   };
 }

@@ -172,6 +172,7 @@ function allocateViews(pages: number): MemoryViews {
     pageTable: new Uint8Array(new SharedArrayBuffer(4 * Math.ceil(pages / 4))).fill(255, pages),
     summary: new Uint8Array(new SharedArrayBuffer(1)),
     dirtyWords: new Int32Array(new SharedArrayBuffer(4)),
+    lateWords: new Int32Array(new SharedArrayBuffer(4)),
     bytes,
   };
 }
