@@ -30,17 +30,13 @@ export const changes = [
     ['if (byte === 0 && shift > 0)', 'if (false)', 'takes a run in a longer form'],
     ['if (set === 0)', 'if (false)', 'takes an empty run'],
     ['encoded[encoded.length - 1] >>> spare !== 0', 'false', 'takes bits past the guest'],
-    [
-      'at + clearBytes + setBytes > limit',
-      'at + clearBytes + setBytes > limit + 4',
-      'writes past the raw form',
-    ],
+    ['> rawBytes * NUMBERS_PER_RAW_BYTE_MAX', '> rawBytes', 'encodes a dense bitmap'],
     [
       'encoded.length !== rawBitmapBytes(pageCount)',
       'encoded.length < rawBitmapBytes(pageCount)',
       'takes trailing bytes',
     ],
-    ['cursor = pastLast;', 'cursor = first;', 'codes runs from the wrong page'],
+    ['edge = next;', 'edge = next & ~1;', 'codes runs from the wrong page'],
   ),
   ...planted(
     'shared/memory/guest-memory.js',

@@ -81,10 +81,24 @@ describe('a bitmap on the wire', () => {
     );
   });
 
-  it('falls back to the raw form when its runs would be larger', () => {
-    const everyOther = bitmapOf(1000);
-    for (let page = 0; page < 1000; page += 2) everyOther.add(page);
-    expect(compact(everyOther)).toEqual(encodeRaw(everyOther));
+  it('is raw when its runs would be more than half as many numbers as it has bytes', () => {
+    const pageCount = 1024;
+    const runs = 128 / 2 / 2;
+    const bitmap = bitmapOf(pageCount);
+    for (let run = 0; run < runs; run++) bitmap.add(2 * run);
+    expect(bitmap.edgeCount()).toBe(128 / 2);
+    expect(compact(bitmap)[0]).toBe(RUNS);
+    bitmap.add(pageCount - 1);
+    expect(compact(bitmap)).toEqual(encodeRaw(bitmap));
+  });
+
+  it('is written in runs wherever that is half of the raw form, however long the numbers', () => {
+    fc.assert(
+      fc.property(bitmaps, (bitmap) => {
+        const rawBytes = rawBitmapBytes(bitmap.pageCount) - BITMAP_HEADER_BYTES;
+        expect(compact(bitmap)[0]).toBe(bitmap.edgeCount() <= rawBytes / 2 ? RUNS : RAW);
+      }),
+    );
   });
 
   it('has the bytes that docs/protocol.md promises', () => {
@@ -131,8 +145,8 @@ describe('a set of pages', () => {
         if (bitmap === undefined) return;
         accepted++;
         const again = format === RAW ? encodeRaw(bitmap) : compact(bitmap);
-        // Runs that are larger than the raw form are never written, but have one form all the same.
-        if (again[0] !== format) expect(bytes.length).toBeGreaterThan(rawBitmapBytes(pageCount));
+        // Runs that are denser than half of the raw form are never written, but have one form all the same.
+        if (again[0] !== format) expect(bitmap.edgeCount()).toBeGreaterThan(Math.ceil(pageCount / 8) / 2);
         else expect(Buffer.from(again)).toEqual(Buffer.from(bytes));
       }),
       { numRuns: 3000 },

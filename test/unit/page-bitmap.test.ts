@@ -50,6 +50,17 @@ describe('a page bitmap', () => {
     }
   });
 
+  it('counts its edges: the pages that differ from the one before, and the end of a last run', () => {
+    fc.assert(
+      fc.property(setsAndRegions, ({ members }) => {
+        const edges = [...members, false].filter(
+          (isMember, page) => isMember !== (members[page - 1] ?? false),
+        );
+        expect(bitmapOf(members).edgeCount()).toBe(edges.length);
+      }),
+    );
+  });
+
   it('is empty when it is made and after it was cleared', () => {
     const bitmap = new PageBitmap(1025);
     expect(bitmap.count()).toBe(0);

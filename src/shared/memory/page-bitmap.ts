@@ -34,8 +34,25 @@ export class PageBitmap {
 
   count(): number {
     let total = 0;
-    for (const word of this.words) total += bitCount32(word);
+    for (const word of this.words) {
+      if (word !== 0) total += bitCount32(word);
+    }
     return total;
+  }
+
+  /**
+   * Pages that differ from the one before them, with a clear page before the first and one after the last: twice the
+   * number of runs. Costs a word for 32 pages, whatever is set.
+   */
+  edgeCount(): number {
+    let total = 0;
+    let before = 0;
+    for (const word of this.words) {
+      const edges = word ^ ((word << 1) | before);
+      before = word >>> 31;
+      if (edges !== 0) total += bitCount32(edges);
+    }
+    return total + before;
   }
 
   /**
