@@ -201,7 +201,7 @@ export const migrationReport = fields({
   settings: settings.describe('what was asked for, besides what has a field of its own'),
   link: link.nullable().describe('the emulated network; `null`: the real one'),
   switchOverReason: text().describe(
-    '`stun within budget`, `network beyond budget`, `round limit`, `no progress`, `time limit`, `throttle not enough` or `post-copy`',
+    '`stun within budget`, `network beyond budget`, `round limit`, `local minimum`, `no progress`, `time limit`, `throttle not enough` or `post-copy`',
   ),
   rounds: list(round),
   forecastStunMs: number()

@@ -94,8 +94,9 @@ export const changes = [
     unit('convergence'),
     ['fixedMs + copyMs <= limits.stunBudgetMs', 'copyMs <= limits.stunBudgetMs', 'forgets the fixed costs'],
     ['rounds.length >= limits.roundsMax', 'rounds.length > limits.roundsMax', 'one round too many'],
-    ['rounds.length < STALLED_ROUNDS', 'rounds.length < 1', 'gives up after one round'],
-    ['const PROGRESS_SHARE = 0.9;', 'const PROGRESS_SHARE = 1.1;', 'never sees that there is no progress'],
+    ['rounds.length >= TELLING_ROUNDS', 'rounds.length >= 1', 'gives up after one round'],
+    ['const PAYING_SHARE = 0.9;', 'const PAYING_SHARE = 1.1;', 'never sees that there is no progress'],
+    ['const PAYING_SHARE_PUSHED = 0.75;', 'const PAYING_SHARE_PUSHED = 0.95;', 'pushes too late'],
     ['rounds.slice(-3)', 'rounds.slice(0, 3)', 'measures the oldest rounds'],
     [
       'stunWithoutCopyMs + (pagesFollow ? 0 : copyMs)',

@@ -108,21 +108,47 @@ describe('the judgement after a harvest', () => {
     expect(judge(rounds, 25_000, 0, two)).toMatchObject({ kind: 'switch-over', why: 'round limit' });
   });
 
-  it('is to switch over after two rounds in a row without progress (rule 3)', () => {
+  it('is to switch over when the next round would leave nearly as much as is dirty now (rule 3)', () => {
     const rounds = [round(100_000, fast), round(95_000, fast)];
     expect(judge(rounds, 91_000, 0, limits)).toMatchObject({ kind: 'switch-over', why: 'no progress' });
     expect(judge(rounds, 200_000, 0, limits)).toMatchObject({ kind: 'switch-over', why: 'no progress' });
+    // What was dirtied in the last round is dirtied in the next, which is as long, however the last one shrank.
+    const shrunk = [round(100_000, fast), round(80_000, fast)];
+    expect(judge(shrunk, 79_000, 0, limits)).toMatchObject({ kind: 'switch-over', why: 'no progress' });
   });
 
-  it('is to go on when one of the last two rounds made progress (rule 4)', () => {
-    expect(judge([round(100_000, fast), round(80_000, fast)], 79_000, 0, limits).kind).toBe('go-on');
+  it('is to go on when the next round would leave notably less (rule 4)', () => {
     expect(judge([round(100_000, fast), round(95_000, fast)], 80_000, 0, limits).kind).toBe('go-on');
-    // Leaving exactly nine tenths is progress.
-    expect(judge([round(100_000, fast), round(95_000, fast)], 85_500, 0, limits).kind).toBe('go-on');
+    expect(judge([round(100_000, fast), round(50_000, fast)], 25_000, 0, limits).kind).toBe('go-on');
   });
 
-  it('is to go on after a single round, whatever it left', () => {
+  it('is to go on after a single round of a pre-copy, whatever it left', () => {
     expect(judge([round(100_000, fast)], 100_000, 0, limits).kind).toBe('go-on');
+  });
+
+  describe('where the rest follows', () => {
+    const hybrid = { ...limits, pagesFollow: true };
+
+    it('is to switch over at the local minimum, for which more has to be saved than in a pre-copy', () => {
+      const rounds = [round(100_000, fast), round(60_000, fast)];
+      // A guest that dirties 36,000 in 60 ms and 60,000 in 100 dirties some 22,000 in 36.
+      expect(judge(rounds, 36_000, 0, hybrid).kind).toBe('go-on');
+      // And one that dirtied 50,000 in 60 ms would dirty 46,800 in the 50 of the next: in a pre-copy that is enough.
+      expect(judge(rounds, 50_000, 0, hybrid)).toMatchObject({ kind: 'switch-over', why: 'local minimum' });
+      expect(judge(rounds, 44_000, 0, hybrid)).toMatchObject({ kind: 'switch-over', why: 'local minimum' });
+      expect(judge(rounds, 44_000, 0, limits).kind).toBe('go-on');
+    });
+
+    it('is to switch over after a single round that left nearly all', () => {
+      expect(judge([round(100_000, fast)], 80_000, 0, hybrid)).toMatchObject({ why: 'local minimum' });
+      expect(judge([round(100_000, fast)], 20_000, 0, hybrid).kind).toBe('go-on');
+    });
+
+    it('is to go on after a single round of zero pages, which say nothing of the link', () => {
+      const zeros = { dirtyPages: 100_000, sentBytes: 20_000, durationMs: 100 };
+      expect(judge([zeros], 20_000, 0, hybrid).kind).toBe('go-on');
+      expect(judge([zeros, round(20_000, fast)], 19_500, 0, hybrid).kind).toBe('switch-over');
+    });
   });
 
   it('names the first rule that holds', () => {
@@ -170,6 +196,21 @@ describe('the course that is forecast', () => {
     const slow = { ...round(1000, rate), durationMs: 120 };
     const { stunMs } = forecastStun([round(10_000, rate), slow, slow], 100, 5);
     expect(stunMs).toBeCloseTo(FIXED_STUN_MS + 5 + 10 + (20 - 5), 6);
+  });
+
+  it('is to end where the judgement ends the rounds', () => {
+    for (const pagesFollow of [false, true]) {
+      const by = { ...preCopy, pagesFollow };
+      const rounds = [round(2000, rate)];
+      let left = 1400;
+      const expected = forecastCourse(rounds, left, 0, by).rounds;
+      // The guest does as it is forecast to.
+      while (judge(rounds, left, 0, by).kind === 'go-on') {
+        rounds.push(round(left, rate));
+        left = 1400 * (rounds.at(-1)!.durationMs / rounds[0]!.durationMs) ** 0.7;
+      }
+      expect(Math.abs(rounds.length - expected)).toBeLessThanOrEqual(1);
+    }
   });
 
   it('ends where the rounds stop to shrink, and where they are limited', () => {

@@ -47,13 +47,20 @@ export type SwitchOverReason =
   | 'network beyond budget'
   /** As many rounds as allowed. */
   | 'round limit'
+  /** What is left is as little as it gets: another round would leave about as much, and the push brings it anyway. */
+  | 'local minimum'
   /** The guest dirties memory as fast as it is copied; more rounds would not shorten the stun. */
   | 'no progress';
 
-/** A round that leaves more than this share of what it was given is no progress. */
-const PROGRESS_SHARE = 0.9;
-/** So many rounds in a row without progress end the copying. */
-const STALLED_ROUNDS = 2;
+/** A round that would leave more than this share of what is dirty now does not pay: its pages are in the stun. */
+const PAYING_SHARE = 0.9;
+/**
+ * The same where what is left follows: a round then saves none of the stun, only pushing and waiting for pages, and costs
+ * as long a time of tracing and copying as the push of what it brings; docs/decisions/0023-rounds-that-pay.md
+ */
+const PAYING_SHARE_PUSHED = 0.75;
+/** In a pre-copy, a guess after a single round is no reason for a long stun. */
+const TELLING_ROUNDS = 2;
 /** All but the network and the pages, and what two busy hosts add to a round trip; measured, docs/decisions/0014. */
 const FIXED_STUN_MS = 2;
 
@@ -133,7 +140,7 @@ export function pagesWithin(forecast: Forecast, roundTripMs: number, ms: number)
  * Judges after a harvest. In this order:
  * 1. the forecast stun fits the budget, or nothing but the network keeps it from fitting: switch over;
  * 2. the round limit is reached: switch over;
- * 3. the last rounds each left nearly as much as they were given: switch over, more rounds would not help;
+ * 3. the next round is forecast to leave nearly as much as is dirty now: switch over, it would not pay;
  * 4. otherwise go on.
  */
 export function judge(
@@ -146,7 +153,12 @@ export function judge(
   const why = fits(forecast.copyMs, roundTripMs, limits);
   if (why !== undefined) return { kind: 'switch-over', why, forecast };
   if (rounds.length >= limits.roundsMax) return { kind: 'switch-over', why: 'round limit', forecast };
-  if (hasStalled(rounds, remainingPages)) return { kind: 'switch-over', why: 'no progress', forecast };
+  if (!paysAnother(rounds, remainingPages, dirtyingOf(rounds, remainingPages, roundTripMs), limits))
+    return {
+      kind: 'switch-over',
+      why: limits.pagesFollow === true ? 'local minimum' : 'no progress',
+      forecast,
+    };
   return { kind: 'go-on', forecast, course: forecastCourse(rounds, remainingPages, roundTripMs, limits) };
 }
 
@@ -161,8 +173,7 @@ function fits(copyMs: number, roundTripMs: number, limits: ConvergenceLimits): S
 
 /**
  * Plays the rounds to come by the same rules: each takes its bytes at the measured bandwidth and what a round costs, and
- * meanwhile the guest dirties pages as it did: so many in so much time, and in less time less, but not in proportion,
- * because it writes some pages again and again.
+ * meanwhile the guest dirties pages as it did.
  */
 export function forecastCourse(
   rounds: readonly RoundFacts[],
@@ -170,29 +181,64 @@ export function forecastCourse(
   roundTripMs: number,
   limits: ConvergenceLimits,
 ): Course {
-  const last = rounds.at(-1);
   const link = linkOf(rounds);
-  const { bandwidthBytesPerSecond, roundCostMs } = link;
+  const dirtying = dirtyingOf(rounds, remainingPages, roundTripMs);
   const forecastOf = (pagesLeft: number): Forecast =>
     forecastOver(link, pagesLeft, roundTripMs, limits.pagesFollow ?? false);
-  const exponent = dirtyingExponent(rounds, remainingPages);
   const played = [...rounds];
   let pages = remainingPages;
   let remainingMs = 0;
   while (played.length < Math.min(limits.roundsMax, rounds.length + FORECAST_ROUNDS_MAX)) {
     const { copyMs } = forecastOf(pages);
-    if (fits(copyMs, roundTripMs, limits) !== undefined || hasStalled(played, pages)) break;
-    const sentBytes = pages * PAGE_WIRE_BYTES;
-    const durationMs = (sentBytes / bandwidthBytesPerSecond) * 1000 + Math.max(roundTripMs, roundCostMs);
-    played.push({ dirtyPages: pages, sentBytes, durationMs });
+    if (fits(copyMs, roundTripMs, limits) !== undefined) break;
+    if (!paysAnother(played, pages, dirtying, limits)) break;
+    const durationMs = dirtying.roundMs(pages);
+    played.push({ dirtyPages: pages, sentBytes: pages * PAGE_WIRE_BYTES, durationMs });
     remainingMs += durationMs;
-    pages =
-      last === undefined || last.durationMs <= 0
-        ? 0
-        : remainingPages * Math.min(1, durationMs / last.durationMs) ** exponent;
+    pages = dirtying.leftBy(pages);
   }
   const { stunMs } = forecastOf(pages);
   return { rounds: played.length, remainingMs: remainingMs + stunMs, stunMs };
+}
+
+/** What the rounds so far tell of one to come, by the pages that it has to bring. */
+interface Dirtying {
+  readonly roundMs: (pages: number) => number;
+  /** How many pages are dirty after it. */
+  readonly leftBy: (pages: number) => number;
+}
+
+/**
+ * The guest dirties so many pages in so much time as in the last round, and in less time less, but not in proportion,
+ * because it writes some pages again and again.
+ */
+function dirtyingOf(rounds: readonly RoundFacts[], remainingPages: number, roundTripMs: number): Dirtying {
+  const { bandwidthBytesPerSecond, roundCostMs } = linkOf(rounds);
+  const exponent = dirtyingExponent(rounds, remainingPages);
+  const lastMs = rounds.at(-1)?.durationMs ?? 0;
+  const roundMs = (pages: number): number =>
+    ((pages * PAGE_WIRE_BYTES) / bandwidthBytesPerSecond) * 1000 + Math.max(roundTripMs, roundCostMs);
+  return {
+    roundMs,
+    leftBy: (pages) => (lastMs > 0 ? remainingPages * Math.min(1, roundMs(pages) / lastMs) ** exponent : 0),
+  };
+}
+
+// Whether one more round is forecast to leave notably less than the `pages` that are dirty before it.
+function paysAnother(
+  rounds: readonly RoundFacts[],
+  pages: number,
+  dirtying: Dirtying,
+  { pagesFollow }: ConvergenceLimits,
+): boolean {
+  const isTelling = rounds.length >= TELLING_ROUNDS || (pagesFollow === true && rounds.some(tellsOfLink));
+  if (!isTelling) return true;
+  return dirtying.leftBy(pages) < pages * (pagesFollow === true ? PAYING_SHARE_PUSHED : PAYING_SHARE);
+}
+
+// A round of zero pages takes time and carries nothing: it says next to nothing of the bandwidth.
+function tellsOfLink({ dirtyPages, sentBytes }: RoundFacts): boolean {
+  return sentBytes > (dirtyPages * PAGE_WIRE_BYTES) / 2;
 }
 
 /** With one round known: between a guest that writes each page once and one that writes few pages over and over. */
@@ -208,13 +254,6 @@ function dirtyingExponent(rounds: readonly RoundFacts[], remainingPages: number)
   if (!(Math.abs(times) > Math.log(TELLING_RATIO))) return DIRTYING_EXPONENT;
   const exponent = Math.log(last.dirtyPages / remainingPages) / times;
   return Number.isFinite(exponent) ? Math.min(1, Math.max(0, exponent)) : DIRTYING_EXPONENT;
-}
-
-function hasStalled(rounds: readonly RoundFacts[], remainingPages: number): boolean {
-  if (rounds.length < STALLED_ROUNDS) return false;
-  const given = rounds.slice(-STALLED_ROUNDS).map((round) => round.dirtyPages);
-  const left = [...given.slice(1), remainingPages];
-  return left.every((pages, index) => pages > given[index]! * PROGRESS_SHARE);
 }
 
 function bandwidthOf({ sentBytes, durationMs }: RoundFacts): number {

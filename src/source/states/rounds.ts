@@ -60,7 +60,7 @@ export type Verdict =
  * 3. the round limit is reached: stop;
  * 4. stuck or throttled already, and a throttle is what the user wants: go on with as much of it as makes the rounds
  *    shrink, unless it has reached its limit and they are stuck still;
- * 5. no progress: stop, unless a long stun would be all that is left and the time limit is to abort instead;
+ * 5. another round would not pay: stop, unless a long stun would be all that is left and the time limit is to abort instead;
  * 6. otherwise go on.
  */
 export function judgeRounds(plan: MigrationPlan, soFar: RoundsSoFar, left: Left): Verdict {
