@@ -44,7 +44,7 @@ export function somePages(pageCount: number, ...pages: readonly number[]): PageB
 
 /** The PAGES frames of `pages` as they would cross the wire now. */
 export function regionsOf(source: MemoryViews, pages: PageBitmap, round: number, flags = 0): Buffer {
-  const writer = new RegionWriter(source, 8 << 20);
+  const writer = new RegionWriter(source);
   const parts: Uint8Array[] = [];
   for (let region = 0; region < regionCountOf(source.pageCount); region++) {
     parts.push(...(writer.frame(pages, round, region, flags)?.parts ?? []));

@@ -2,7 +2,6 @@
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Knows regions and rounds; the connection is page-line.ts's. Runs on a copier worker's thread.
 import { MicrostunError, ProtocolError } from '../../shared/errors.js';
-import { PAGES_QUEUED } from '../../shared/limits.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
@@ -66,7 +65,7 @@ export class Copier {
   ) {
     this.#views = views;
     this.#regions = regions;
-    this.#writer = new RegionWriter(views, PAGES_QUEUED.highBytes);
+    this.#writer = new RegionWriter(views);
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
     this.#line = new PageLine(bytesPerSecond, {
       received: (frame) => {

@@ -29,31 +29,19 @@ export interface RegionFrame {
   readonly pastLast: number;
 }
 
-/** Runs shorter than this are gathered into one copy: a part costs more than moving a few pages. */
-const DIRECT_RUN_PAGES = 16;
-
 const REGION_WORDS = REGION_MAP_BYTES / 4;
 
-/** A frame gathers so many bytes at the most. */
-const GATHERED_BYTES_MAX = REGION_PAGES * PAGE_BYTES;
-
 export class RegionWriter {
-  readonly #views: MemoryViews;
   readonly #words: Int32Array;
-  /** Gathered pages lie here, one frame's after the other's and round and round. */
-  readonly #ring: Buffer;
-  #ringAt = 0;
-
   /**
-   * `queuedBytesMax`: no frame is made while more than so many bytes of earlier ones wait to be sent. What a frame
-   * gathered stays as it is for that long.
+   * Guest memory as a Buffer, so that its parts are Buffers too: a stream wraps a plain view once more, and that costs as
+   * much as all else that it does with it.
    */
-  constructor(views: MemoryViews, queuedBytesMax: number) {
-    this.#views = views;
-    // Fresh memory for each frame would cost a page fault for each page. Room for what waits, for the frame that is
-    // written, for the one that is made, and for what is left at the ring's end.
-    this.#ring = Buffer.allocUnsafeSlow(queuedBytesMax + 3 * GATHERED_BYTES_MAX).fill(0);
-    this.#words = new Int32Array(views.buffer, views.pagesOffset, views.memoryBytes >>> 2);
+  readonly #bytes: Buffer;
+
+  constructor({ buffer, pagesOffset, memoryBytes }: MemoryViews) {
+    this.#bytes = Buffer.from(buffer, pagesOffset, memoryBytes);
+    this.#words = new Int32Array(buffer, pagesOffset, memoryBytes >>> 2);
   }
 
   /**
@@ -110,41 +98,11 @@ export class RegionWriter {
     return { sent, zero, sentPages, zeroPages, pastLast: REGION_PAGES };
   }
 
-  // Long runs as views of guest memory; everything between two of them in one gathered copy.
-  #pageParts(firstPage: number, sent: Int32Array): Uint8Array[] {
-    const { bytes } = this.#views;
-    const parts: Uint8Array[] = [];
-    const runs = runsOf(sent);
-    const gatheredPages = runs.reduce(
-      (total, [from, to]) => (to - from < DIRECT_RUN_PAGES ? total + to - from : total),
-      0,
+  // Nothing is gathered, not even single pages: the kernel takes a part for less than a copy of it costs.
+  #pageParts(firstPage: number, sent: Int32Array): Buffer[] {
+    return runsOf(sent).map(([from, to]) =>
+      this.#bytes.subarray((firstPage + from) * PAGE_BYTES, (firstPage + to) * PAGE_BYTES),
     );
-    const gathered = this.#takeRing(gatheredPages * PAGE_BYTES);
-    let gatheredFrom = 0;
-    let gatheredTo = 0;
-    const flush = (): void => {
-      if (gatheredTo > gatheredFrom) parts.push(gathered.subarray(gatheredFrom, gatheredTo));
-      gatheredFrom = gatheredTo;
-    };
-    for (const [from, to] of runs) {
-      const run = bytes.subarray((firstPage + from) * PAGE_BYTES, (firstPage + to) * PAGE_BYTES);
-      if (to - from < DIRECT_RUN_PAGES) {
-        gathered.set(run, gatheredTo);
-        gatheredTo += run.length;
-      } else {
-        flush();
-        parts.push(run);
-      }
-    }
-    flush();
-    return parts;
-  }
-
-  #takeRing(bytes: number): Buffer {
-    if (this.#ringAt + bytes > this.#ring.length) this.#ringAt = 0;
-    const from = this.#ringAt;
-    this.#ringAt += bytes;
-    return this.#ring.subarray(from, this.#ringAt);
   }
 
   // Most pages that are not zero differ from it in their first words.
