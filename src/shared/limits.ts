@@ -221,3 +221,14 @@ below(
   PAGES_QUEUED.highBytes - PAGES_QUEUED.lowBytes,
   'a frame of pages is ready before the last ones have left',
 );
+
+/** The same of a push: pages that a vCPU waits for leave before what is not even written yet. */
+export const PUSH_QUEUED: WaterMarks = { highBytes: 2 << 20, lowBytes: 1 << 20 };
+
+/** Pages of a push's frames: what lies between a fault and the next look at whether there is one. */
+export const PUSHED_PAGES_MAX = 128;
+below(
+  PUSHED_PAGES_MAX * 4096,
+  PUSH_QUEUED.highBytes - PUSH_QUEUED.lowBytes,
+  'a frame of the push is ready before the last ones have left',
+);

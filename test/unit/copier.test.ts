@@ -4,12 +4,13 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
 import type { PageReceiver } from '../../src/destination/pages/page-receiver.js';
+import { FaultWatch } from '../../src/shared/memory/fault-words.js';
 import type { MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
-import { Copier, type RoundProgress } from '../../src/source/pages/copier.js';
+import { Copier, type FaultsBeside, type RoundProgress } from '../../src/source/pages/copier.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
 import { examples } from './message-examples.js';
 
@@ -47,7 +48,7 @@ class FakeLink extends Duplex {
 }
 
 /** A copier, and a destination that dials again whenever a link was cut; `bytesMax` each may carry. */
-function pair(source: MemoryViews, bytesMax: () => number) {
+function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside = new FaultWatch(source)) {
   const destination = guestOf(source.pageCount);
   const order = new IncomingRound({ index: 0, receivers: 1 });
   const { receiver, frames } = receiverOver(destination, order);
@@ -58,7 +59,7 @@ function pair(source: MemoryViews, bytesMax: () => number) {
   const stuck = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, () => undefined);
+  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, () => undefined, faults);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {
       fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
@@ -153,17 +154,61 @@ describe('a link that holds', () => {
     },
   );
 
-  it('carries whole regions', async () => {
-    const { order, destination, receiver, copy } = pair(fullGuest(), () => Infinity);
-    destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
-    receiver.isGuestRunning = true;
-    const regions: number[] = [];
+  it.each([
+    ['whole regions', CHECKED, [0, 1], 2],
+    [
+      'of a push no more than a few pages at a time, and those first that were dirtied last',
+      PUSHED | CHECKED,
+      [1, 0],
+      7,
+    ],
+  ])('carries %s', async (_, flags, regions, framesMin) => {
+    const source = fullGuest();
+    const late = new PageBitmap(PAGES, source.lateWords);
+    for (let page = REGION_PAGES; page < PAGES; page++) late.add(page);
+    const { order, destination, receiver, copy } = pair(source, () => Infinity);
+    if ((flags & PUSHED) !== 0) {
+      destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
+      receiver.isGuestRunning = true;
+    }
+    const came: number[] = [];
     const note = order.notePlaced.bind(order);
     order.notePlaced = (head) => {
-      regions.push(head.region);
+      came.push(head.region);
+      note(head);
+    };
+    await copy(flags);
+    expect([...new Set(came)]).toEqual(regions);
+    expect(came.length).toBeGreaterThanOrEqual(framesMin);
+    expect(isSame(source, destination)).toBe(true);
+  });
+});
+
+describe('a push beside remote page faults', () => {
+  it('holds back before each of its frames, a few pages each, and goes on around a page that was asked for', async () => {
+    const source = fullGuest();
+    const steps: string[] = [];
+    let asked: number | undefined;
+    const faults: FaultsBeside = {
+      takeAsked: () => {
+        const page = asked;
+        asked = undefined;
+        return page;
+      },
+      holdBack: () => steps.push('look'),
+    };
+    const { order, destination, receiver, copy } = pair(source, () => Infinity, faults);
+    destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
+    receiver.isGuestRunning = true;
+    const note = order.notePlaced.bind(order);
+    order.notePlaced = (head) => {
+      steps.push(`region ${head.region}`);
+      if (steps.length === 2) asked = REGION_PAGES + 100;
       note(head);
     };
     await copy(PUSHED | CHECKED);
-    expect(regions).toEqual([0, 1]);
+    expect(isSame(source, destination)).toBe(true);
+    expect(steps.slice(0, 6)).toEqual(['look', 'region 0', 'look', 'region 1', 'look', 'region 0']);
+    expect(steps.length).toBeGreaterThan(2 * (PAGES / REGION_PAGES) * 3);
   });
 });

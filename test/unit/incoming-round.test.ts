@@ -35,7 +35,7 @@ function refusal(act: () => void): string {
 describe('a round on one connection', () => {
   const taking = (round: IncomingRound, next: RegionHead): string =>
     refusal(() => {
-      round.check(next);
+      round.check(next, false);
       round.notePlaced(next);
     });
 
@@ -62,6 +62,21 @@ describe('a round on one connection', () => {
     expect(taking(round, head(0, 2, [0, 9], [5]))).toBe('taken');
     expect(taking(round, next)).not.toBe('taken');
     expect([round.regions, round.pages]).toEqual([1, 3]);
+  });
+
+  it('takes pushed pages in any order, of its own round and connection', () => {
+    const round = new IncomingRound({ index: 0, receivers: 2 });
+    const pushed = (next: RegionHead): string =>
+      refusal(() => {
+        round.check(next, true);
+        round.notePlaced(next);
+      });
+    expect([pushed(head(0, 2, [9])), pushed(head(0, 0, [1])), pushed(head(0, 2, [3], [9]))]).toEqual(
+      Array(3).fill('taken'),
+    );
+    expect([round.regions, round.pages]).toEqual([3, 4]);
+    for (const next of [head(1, 0, [0]), head(0, 1, [0]), head(0, 0, [])])
+      expect(pushed(next)).not.toBe('taken');
   });
 
   it.each([

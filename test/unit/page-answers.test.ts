@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PageAnswers, type AnswerConnection } from '../../src/source/faults/page-answers.js';
 import { ProtocolError } from '../../src/shared/errors.js';
+import { FaultWatch } from '../../src/shared/memory/fault-words.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { FRAME_HEADER_BYTES, FrameReader } from '../../src/shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../src/shared/wire/page-frames.js';
@@ -76,6 +77,28 @@ describe('a request for a page', () => {
     expect(() => {
       answers.take(requests(PAGES, PAGES + 1));
     }).toThrow(ProtocolError);
+  });
+});
+
+describe('what is outstanding', () => {
+  it('holds back the push from the request until the kernel has its answer, and no longer than the connection lives', () => {
+    const { guest, connection, answers } = fakes();
+    const watch = new FaultWatch(guest);
+    const holdsBack = (): boolean => watch.holdBack() > 1;
+    expect(holdsBack()).toBe(false);
+    answers.take(requests(3, 5));
+    expect([holdsBack(), watch.takeAsked()]).toEqual([true, 4]);
+    connection.takes(1);
+    expect(holdsBack()).toBe(true);
+    connection.takes(1);
+    expect(holdsBack()).toBe(false);
+    answers.take(requests(6, 7));
+    connection.isOpen = false;
+    const next = new FakeConnection();
+    new PageAnswers(guest, next, () => true, undefined).take(requests(8, 9));
+    next.takes(1);
+    connection.takes(1);
+    expect(holdsBack()).toBe(false);
   });
 });
 

@@ -31,7 +31,16 @@ describe('a piece of a region', () => {
     expect(pieces.pages).toBe(20);
     pieces.noteCut(0);
     expect(pieces.pages).toBe(1);
-    pieces.noteRoundPlaced();
+    pieces.beginRound(REGION_PAGES);
     expect(pieces.pages).toBe(REGION_PAGES);
+  });
+
+  it('is no larger than its round allows, however much the connection carries', () => {
+    const pieces = new PieceSize();
+    pieces.beginRound(32);
+    for (let written = 0; written < 4 * REGION_PAGES; written += 32) pieces.noteWritten(32);
+    expect(pieces.pages).toBe(32);
+    pieces.noteCut(100 * REGION_PAGES);
+    expect(pieces.pages).toBe(32);
   });
 });

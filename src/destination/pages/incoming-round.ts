@@ -1,5 +1,5 @@
 // What one page connection has brought of the round under way, over as many sockets as that takes: rounds in order, each
-// region on the connection that it belongs to, and no page twice. Knows heads of regions and numbers only.
+// region on the connection that it belongs to; copied pages in order and none twice. Knows heads of regions and numbers only.
 import { ProtocolError } from '../../shared/errors.js';
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 
@@ -37,8 +37,11 @@ export class IncomingRound {
     return this.#pages;
   }
 
-  /** @throws ProtocolError when a region does not come next. */
-  check(head: RegionHead): void {
+  /**
+   * `isPushed`: the pages come for a guest that runs. Each is placed once whatever comes, so they may come in any order.
+   * @throws ProtocolError when a region does not come next.
+   */
+  check(head: RegionHead, isPushed: boolean): void {
     const { index, receivers } = this.#share;
     if (head.round !== this.#round)
       throw new ProtocolError(`a region of round ${head.round} came in round ${this.#round}`);
@@ -47,7 +50,7 @@ export class IncomingRound {
     }
     const first = firstPageOf(head);
     if (first === undefined) throw new ProtocolError(`region ${head.region} has no pages`);
-    if (first < this.#nextPage)
+    if (!isPushed && first < this.#nextPage)
       throw new ProtocolError(`page ${first} came in round ${head.round} after page ${this.#nextPage - 1}`);
   }
 

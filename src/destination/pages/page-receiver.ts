@@ -179,7 +179,7 @@ export class PageReceiver {
   #onRegionHead(header: FrameHeader): void {
     verifyFrame(header, this.#small.subarray(0, REGION_HEAD_BYTES));
     const head = decodeRegionHead(this.#small, header, this.#views.pageCount);
-    this.#order.check(head);
+    this.#order.check(head, (header.flags & PUSHED) !== 0);
     const runs = runsIn(head);
     const { flags } = header;
     const isChecked = (flags & CHECKED) !== 0;

@@ -1,5 +1,6 @@
 // Where guest memory, page table, region summary and bitmaps lie in the one shared buffer of a guest.
 // Knows typed arrays only; who may write which word and in what order is docs/memory-model.md.
+import { FAULT_WORDS } from './fault-words.js';
 import { PAGE_BYTES, PageState, regionCountOf } from './pages.js';
 
 /** The page table always has an entry for each page of 4 GiB, so that a gpa needs no bounds check of its own. */
@@ -12,6 +13,8 @@ const SUMMARY_OFFSET = PAGE_TABLE_OFFSET + PAGE_TABLE_BYTES;
 const BITMAP_OFFSET = SUMMARY_OFFSET + SUMMARY_BYTES;
 const LATE_BITMAP_OFFSET = BITMAP_OFFSET + BITMAP_BYTES;
 const PAGES_OFFSET = 2 << 20;
+/** Words that threads wait on lie in the last 4 KiB before the pages, away from what is scanned. */
+const FAULT_WORDS_OFFSET = PAGES_OFFSET - 4096;
 
 const WASM_PAGE_BYTES = 65536;
 
@@ -44,6 +47,8 @@ export interface MemoryViews {
    * a guest lacks which is being handed over.
    */
   readonly lateWords: Int32Array<SharedArrayBuffer>;
+  /** Of the push and the faults beside it: fault-words.ts. */
+  readonly faultWords: Int32Array<SharedArrayBuffer>;
   /** Guest memory itself. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
 }
@@ -84,6 +89,7 @@ export function viewMemory({ memory, memoryBytes }: MemoryHandle): MemoryViews {
     summary: new Uint8Array(buffer, SUMMARY_OFFSET, SUMMARY_BYTES),
     dirtyWords: new Int32Array(buffer, BITMAP_OFFSET, wordCount),
     lateWords: new Int32Array(buffer, LATE_BITMAP_OFFSET, wordCount),
+    faultWords: new Int32Array(buffer, FAULT_WORDS_OFFSET, FAULT_WORDS),
     bytes: new Uint8Array(buffer, PAGES_OFFSET, memoryBytes),
   };
 }

@@ -1,6 +1,7 @@
 // Answers the requests of one fault connection, one page each, no faster than the connection takes them.
 // Knows guest memory and one connection; who called, and what is done with an error, is the page server's worker.
 import { ProtocolError } from '../../shared/errors.js';
+import { FaultCounter } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
 import type { Connection } from '../../shared/wire/connection.js';
@@ -12,11 +13,16 @@ import { REQUESTS_MAX } from '../../shared/limits.js';
 /** What the answers need of a connection. */
 export type AnswerConnection = Pick<Connection, 'isOpen' | 'write' | 'pause' | 'resume'>;
 
+/** What the answers need of the guest's memory. */
+export type AnswerViews = Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords' | 'faultWords'>;
+
 export class PageAnswers {
-  readonly #views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>;
+  readonly #views: AnswerViews;
   readonly #connection: AnswerConnection;
   readonly #mayAsk: () => boolean;
   readonly #pacer: Pick<Pacer, 'take'> | undefined;
+  /** What is outstanding holds back the push. */
+  readonly #faults: FaultCounter;
   readonly #reader = new FrameReader(['PAGE_WANTED']);
   /** Asked for and not answered yet; at most what one read brought, since no more is read until they are. */
   readonly #wanted: PageNumber[] = [];
@@ -28,7 +34,7 @@ export class PageAnswers {
 
   /** `mayAsk`: whether the guest was handed over with pages to follow. */
   constructor(
-    views: Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords'>,
+    views: AnswerViews,
     connection: AnswerConnection,
     mayAsk: () => boolean,
     pacer: Pick<Pacer, 'take'> | undefined,
@@ -37,6 +43,7 @@ export class PageAnswers {
     this.#connection = connection;
     this.#mayAsk = mayAsk;
     this.#pacer = pacer;
+    this.#faults = new FaultCounter(views);
   }
 
   /** Bytes of a request that has begun and is not whole. */
@@ -49,8 +56,16 @@ export class PageAnswers {
    * @throws ProtocolError when they make no sense, or come before the guest was handed over.
    */
   take(chunk: Buffer): void {
-    for (const frame of this.#reader.consume(chunk)) this.#wanted.push(this.#pageOf(frame));
+    for (const frame of this.#reader.consume(chunk)) {
+      const page = this.#pageOf(frame);
+      this.#wanted.push(page);
+      this.#faults.noteAsked(page, this.#outstanding);
+    }
     this.#answer();
+  }
+
+  get #outstanding(): number {
+    return this.#wanted.length + this.#unsent;
   }
 
   #pageOf({ body }: Frame): PageNumber {
@@ -96,6 +111,9 @@ export class PageAnswers {
   // Or lost with the connection, which then asks for nothing more.
   readonly #noteSent = (): void => {
     this.#unsent--;
-    if (this.#connection.isOpen) this.#answer();
+    // The words are those of the newest connection.
+    if (!this.#connection.isOpen) return;
+    this.#faults.noteAnswered(this.#outstanding);
+    this.#answer();
   };
 }

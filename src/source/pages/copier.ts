@@ -2,15 +2,18 @@
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Knows regions and rounds; the connection is page-line.ts's. Runs on a copier worker's thread.
 import { MicrostunError, ProtocolError } from '../../shared/errors.js';
+import { PAGES_QUEUED, PUSH_QUEUED, PUSHED_PAGES_MAX, type WaterMarks } from '../../shared/limits.js';
+import { FaultWatch } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import type { Connection } from '../../shared/wire/connection.js';
 import type { Frame } from '../../shared/wire/frames.js';
-import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
+import { decodeMark, encodeMark, PUSHED } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
-import { PageLine, type ArrivedSoFar, type ConnectionBytes } from './page-line.js';
+import { CopyOrder, type CopierRegions, type FrameOrder } from './frame-order.js';
+import { PageLine, type ArrivedSoFar, type ConnectionBytes, type Line } from './page-line.js';
 import { PieceSize } from './piece-size.js';
+import { PushOrder } from './push-order.js';
 import { RegionWriter } from './region-writer.js';
 
 /** What one connection carried of a round. */
@@ -25,33 +28,32 @@ export interface RoundShare {
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
 
-/**
- * Regions `first`, `first + stride`, …: a region always travels on the same connection, so an older copy of a page never
- * overtakes a newer one.
- */
-export interface CopierRegions {
-  readonly first: number;
-  readonly stride: number;
-}
-
-/** Where a copier goes on: at a page of a region. */
-interface Place {
-  readonly region: number;
-  readonly from: number;
-}
+/** The remote page faults beside a push. */
+export type FaultsBeside = Pick<FaultWatch, 'takeAsked' | 'holdBack'>;
 
 /** A frame of the round that was written: a region, or a piece of one. */
-interface SentFrame extends Place {
+interface SentFrame {
+  readonly region: number;
   readonly sentPages: number;
   readonly zeroPages: number;
   readonly framingBytes: number;
+}
+
+/** How a round is carried. */
+interface Manner {
+  readonly order: FrameOrder;
+  /** Pages of a frame. */
+  readonly pagesMax: number;
+  readonly marks: WaterMarks;
+  /** Before each frame. */
+  readonly holdBack: () => void;
 }
 
 export class Copier {
   readonly #views: MemoryViews;
   readonly #regions: CopierRegions;
   readonly #writer: RegionWriter;
-  readonly #dirty: PageBitmap;
+  readonly #faults: FaultsBeside;
   readonly #line: PageLine;
   readonly #pieces = new PieceSize();
   #placed: ((round: number, pages: number) => void) | undefined;
@@ -62,11 +64,12 @@ export class Copier {
     regions: CopierRegions,
     bytesPerSecond: number | undefined,
     onLost: (error: MicrostunError) => void,
+    faults: FaultsBeside = new FaultWatch(views),
   ) {
     this.#views = views;
     this.#regions = regions;
     this.#writer = new RegionWriter(views);
-    this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
+    this.#faults = faults;
     this.#line = new PageLine(bytesPerSecond, {
       received: (frame) => {
         this.#receive(frame);
@@ -109,47 +112,39 @@ export class Copier {
     }
   }
 
+  // Copies a round in order and as fast as it goes. A push goes in small frames and yields to remote page faults.
+  #mannerOf(round: number, flags: number, progress: RoundProgress): Manner {
+    const views = this.#views;
+    if ((flags & PUSHED) === 0) {
+      const order = new CopyOrder(views, this.#regions, () => progress.isStopped(round));
+      return { order, pagesMax: REGION_PAGES, marks: PAGES_QUEUED, holdBack: () => undefined };
+    }
+    const faults = this.#faults;
+    const order = new PushOrder(views, this.#regions, views.lateWords, () => faults.takeAsked());
+    const holdBack = (): void => {
+      faults.holdBack();
+    };
+    return { order, pagesMax: PUSHED_PAGES_MAX, marks: PUSH_QUEUED, holdBack };
+  }
+
   async #copyWatched(round: number, flags: number, progress: RoundProgress): Promise<RoundShare> {
-    const { first, stride } = this.#regions;
     const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
-      this.#pieces.noteRoundPlaced();
       if (flags === 0) for (const { region } of sent) this.#forgetRegion(region);
       return this.#share(round, sent, moreFramingBytes);
     };
-    let next: Place = { region: first, from: 0 };
+    const manner = this.#mannerOf(round, flags, progress);
+    this.#pieces.beginRound(manner.pagesMax);
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
       const line = await this.#line.connected();
       try {
-        while (next.region < this.#views.regionCount) {
-          // A region that has begun is ended: its pages leave the dirty bitmap together.
-          if (next.from === 0 && progress.isStopped(round)) break;
-          const place: Place = next;
-          const frame = this.#writer.frame(
-            this.#dirty,
-            round,
-            place.region,
-            flags,
-            place.from,
-            this.#pieces.pages,
-          );
-          next =
-            frame === undefined || frame.pastLast === REGION_PAGES
-              ? { region: place.region + stride, from: 0 }
-              : { region: place.region, from: frame.pastLast };
-          if (frame === undefined) continue;
-          const { sentPages, zeroPages, frameBytes } = frame;
-          sent.push({ ...place, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
-          this.#pieces.noteWritten(sentPages);
-          await this.#line.write(line, frame.parts);
-          progress.count(sentPages + zeroPages, frameBytes);
-        }
+        await this.#writeFrames(line, round, flags, manner, sent, progress);
         const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
         const end = encodeMark('ROUND_END', round, pages);
         const placed = this.#awaitPlaced(round, pages);
-        await this.#line.write(line, [end]);
+        await this.#line.write(line, [end], manner.marks);
         await Promise.race([placed, line.lost]);
         return share(sentAgainFramingBytes + end.length);
       } catch (error) {
@@ -162,8 +157,7 @@ export class Copier {
           throw new ProtocolError(`${arrived} regions arrived, but ${sent.length} were sent`, {
             cause: error,
           });
-        const { region, from } = sent[arrived] ?? next;
-        next = { region, from };
+        manner.order.goBack(arrived);
         this.#pieces.noteCut(sum(sent.slice(arrivedBefore, arrived), (one) => one.sentPages));
         arrivedBefore = arrived;
         sentAgainFramingBytes += sum(sent.slice(arrived), (one) => one.framingBytes);
@@ -172,10 +166,37 @@ export class Copier {
     }
   }
 
+  async #writeFrames(
+    line: Line,
+    round: number,
+    flags: number,
+    { order, marks, holdBack }: Manner,
+    sent: SentFrame[],
+    progress: RoundProgress,
+  ): Promise<void> {
+    for (;;) {
+      holdBack();
+      const place = order.next();
+      if (place === undefined) return;
+      const { pages, region, from } = place;
+      const frame = this.#writer.frame(pages, round, region, flags, from, this.#pieces.pages);
+      if (frame === undefined) {
+        order.noteEmpty();
+        continue;
+      }
+      const { sentPages, zeroPages, frameBytes, pastLast } = frame;
+      order.noteWritten(pastLast);
+      sent.push({ region, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
+      this.#pieces.noteWritten(sentPages);
+      await this.#line.write(line, frame.parts, marks);
+      progress.count(sentPages + zeroPages, frameBytes);
+    }
+  }
+
   // Its pages are placed. A region's bits are whole words, and no other copier's.
   #forgetRegion(region: number): void {
     const firstWord = (region * REGION_PAGES) >>> 5;
-    this.#dirty.words.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
+    this.#views.dirtyWords.fill(0, firstWord, firstWord + (REGION_PAGES >>> 5));
   }
 
   #share(round: number, sent: readonly SentFrame[], moreFramingBytes: number): RoundShare {

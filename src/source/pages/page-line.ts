@@ -2,7 +2,7 @@
 // the peer allow, and counts. Knows frames and bytes; what is sent is copier.ts's.
 import { monotonicUs } from '../../shared/clock.js';
 import { MicrostunError } from '../../shared/errors.js';
-import { PAGES_QUEUED } from '../../shared/limits.js';
+import type { WaterMarks } from '../../shared/limits.js';
 import { ConnectionWatch } from '../../shared/wire/connection-watch.js';
 import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
@@ -159,17 +159,16 @@ export class PageLine {
   }
 
   /**
-   * Writes `parts` as one, when there is room for them.
+   * Writes `parts` as one, and waits until there is room for more by `marks`.
    * @throws MicrostunError CONNECTION_LOST.
    */
-  async write(line: Line, parts: readonly Uint8Array[]): Promise<void> {
+  async write(line: Line, parts: readonly Uint8Array[], marks: WaterMarks): Promise<void> {
     const { connection, lost } = line;
     // One that takes nothing any more is lost, or will be by the time it is closed.
     if (!connection.isOpen) await lost;
     if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer);
     else connection.write(parts);
-    if (connection.queuedBytes > PAGES_QUEUED.highBytes)
-      await Promise.race([lost, connection.room(PAGES_QUEUED)]);
+    if (connection.queuedBytes > marks.highBytes) await Promise.race([lost, connection.room(marks)]);
   }
 }
 

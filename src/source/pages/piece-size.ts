@@ -1,5 +1,5 @@
-// How many pages a frame brings at the most: whole regions, until connections are cut more often than they bring one.
-// Pure: it learns from what had arrived when a connection was cut.
+// How many pages a frame brings at the most: as many as its round may, until connections are cut more often than they
+// bring one. Pure: it learns from what had arrived when a connection was cut.
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 
 /** What arrived on a connection is cut into so many frames on the next: about so small a share of it is sent twice. */
@@ -9,6 +9,7 @@ const FRAMES_A_CONNECTION = 4;
 const SHRINKING = 8;
 
 export class PieceSize {
+  #pagesMax = REGION_PAGES;
   /** Of the connection under way, as it began. */
   #first = REGION_PAGES;
   #pages = REGION_PAGES;
@@ -19,9 +20,10 @@ export class PieceSize {
     return this.#pages;
   }
 
-  /** What a region was not cut for is over: a round has ended, and its connection holds. */
-  noteRoundPlaced(): void {
-    this.#begin(REGION_PAGES);
+  /** A round begins, whose frames are to be no larger; the connection has brought the one before to its end. */
+  beginRound(pagesMax: number): void {
+    this.#pagesMax = pagesMax;
+    this.#begin(pagesMax);
   }
 
   /**
@@ -32,14 +34,14 @@ export class PieceSize {
     this.#writtenPages += pages;
     if (this.#writtenPages < REGION_PAGES) return;
     this.#writtenPages = 0;
-    this.#pages = Math.min(REGION_PAGES, 2 * this.#pages);
+    this.#pages = Math.min(this.#pagesMax, 2 * this.#pages);
   }
 
   /** The connection was cut when so many pages had arrived on it, in whole frames. */
   noteCut(arrivedPages: number): void {
     this.#begin(
       arrivedPages > 0
-        ? Math.min(REGION_PAGES, Math.floor(arrivedPages / FRAMES_A_CONNECTION))
+        ? Math.min(this.#pagesMax, Math.floor(arrivedPages / FRAMES_A_CONNECTION))
         : Math.floor(this.#first / SHRINKING),
     );
   }

@@ -173,6 +173,7 @@ function allocateViews(pages: number): MemoryViews {
     summary: new Uint8Array(new SharedArrayBuffer(1)),
     dirtyWords: new Int32Array(new SharedArrayBuffer(4)),
     lateWords: new Int32Array(new SharedArrayBuffer(4)),
+    faultWords: new Int32Array(new SharedArrayBuffer(12)),
     bytes,
   };
 }
