@@ -39,6 +39,7 @@ export default defineConfig(
       'dist-bench/',
       'node_modules/',
       'scripts/',
+      'src/shared/memory/assembly/',
       'eslint.config.js',
     ],
   },

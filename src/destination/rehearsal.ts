@@ -6,6 +6,7 @@ import { allocateMachine, type SharedMachine } from '../shared/guest/shared-mach
 import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
+import { allocateMemory, viewMemory } from '../shared/memory/layout.js';
 import { markAbsent } from '../shared/memory/placement.js';
 import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames, type MessageOf } from '../shared/wire/messages.js';
@@ -34,7 +35,7 @@ export class HandOverRehearsal {
   readonly #guest: GuestSpec;
   readonly #reader = new FrameReader(messageNames);
   readonly #machine: SharedMachine;
-  readonly #pageTable: Uint8Array<SharedArrayBuffer>;
+  readonly #views = viewMemory(allocateMemory(REHEARSED_PAGES * PAGE_BYTES));
   readonly #handOvers: readonly Buffer[];
   readonly #gate = new PlacementGate(allocatePlacementGate(REHEARSED_PAGES), REHEARSED_PAGES);
   #turn = 0;
@@ -45,7 +46,6 @@ export class HandOverRehearsal {
     const guest = { ...spec, memoryBytes: pageCount * PAGE_BYTES };
     this.#guest = guest;
     this.#machine = allocateMachine({ ...guest, memoryBytes: PAGE_BYTES });
-    this.#pageTable = new Uint8Array(new SharedArrayBuffer(pageCount));
     const missing = rehearsedPages();
     const registers = Array.from({ length: guest.vcpus }, () =>
       new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
@@ -103,7 +103,7 @@ export class HandOverRehearsal {
       if (gate.shut()) checkLastRound(lacking, lacking);
       state = stepIncoming(noLimits, state, { kind: 'confirmed' }).state;
       // The views of this scratch are all that marking pages looks at.
-      markAbsent({ pageTable: this.#pageTable }, lacking);
+      markAbsent(this.#views, lacking);
       putCheckpoint(this.#machine, message, 1.5);
       const answer: MessageOf<'RESUMED'> = {
         name: 'RESUMED',

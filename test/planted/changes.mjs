@@ -3,7 +3,7 @@
 
 const unit = (...names) => names.map((name) => `unit/${name}`);
 const explored = unit('real-interleavings');
-const bitmaps = unit('page-bitmap', 'compacted-bitmap');
+const bitmaps = unit('page-bitmap', 'compacted-bitmap', 'kernels');
 const doors = unit('guest-memory', 'guest-memory-blocks', 'guest-memory-model');
 const frames = unit('frames', 'page-frames', 'messages', 'messages-nested', 'hostile-bodies', 'nesting');
 const machines = unit('hand-over', 'source-phases', 'destination-phases', 'simulation');
@@ -26,17 +26,21 @@ export const changes = [
     'shared/memory/compacted-bitmap.js',
     bitmaps,
     ['if (stated !== pageCount)', 'if (stated > pageCount)', 'takes a bitmap of another guest'],
-    ['value > pageCount - page', 'value > pageCount', 'lets a run end past the guest'],
-    ['if (byte === 0 && shift > 0)', 'if (false)', 'takes a run in a longer form'],
-    ['if (set === 0)', 'if (false)', 'takes an empty run'],
+    ['if (problem !== 0)', 'if (problem > 8)', 'takes runs that are wrong'],
+    ['encoded.length > rawBitmapBytes(pageCount)', 'false', 'takes runs that are longer than the raw form'],
     ['encoded[encoded.length - 1] >>> spare !== 0', 'false', 'takes bits past the guest'],
-    ['> rawBytes * NUMBERS_PER_RAW_BYTE_MAX', '> rawBytes', 'encodes a dense bitmap'],
+    ['rawBytes * NUMBERS_PER_RAW_BYTE_MAX', 'rawBytes', 'encodes a dense bitmap'],
     [
       'encoded.length !== rawBitmapBytes(pageCount)',
       'encoded.length < rawBitmapBytes(pageCount)',
       'takes trailing bytes',
     ],
-    ['edge = next;', 'edge = next & ~1;', 'codes runs from the wrong page'],
+  ),
+  ...planted(
+    'shared/memory/bitmap-kernels.js',
+    bitmaps,
+    ['words[from.length] = 0;', '', 'counts what was left behind the last word'],
+    ['(wordCount + 1) >>> 1', 'wordCount >>> 1', 'forgets the last word'],
   ),
   ...planted(
     'shared/memory/guest-memory.js',
@@ -54,8 +58,8 @@ export const changes = [
   ),
   ...planted(
     'shared/memory/tracing.js',
-    explored,
-    ['Atomics.exchange(pageTable, page, PageState.TRACED);', '', 'a taken page is not traced again'],
+    [...unit('kernels'), ...explored],
+    ['words.buffer !== dirtyWords.buffer', 'false', "writes into the guest's buffer for a set elsewhere"],
     [
       'Atomics.exchange(summary, region, 0) !== 0',
       'Atomics.exchange(summary, region, 0) === 0',
@@ -64,9 +68,10 @@ export const changes = [
   ),
   ...planted(
     'shared/memory/placement.js',
-    [...unit('page-receiver', 'page-receiver-pushed'), ...explored],
+    [...unit('kernels', 'page-receiver', 'page-receiver-pushed'), ...explored],
     ['Atomics.store(pageTable, page, PageState.ARRIVED);', '', 'a page that never arrives'],
     ['target.fill(0);', '', 'a zero page keeps old bytes'],
+    ['scratchWords.set(words);', '', 'marks what was marked before'],
   ),
   ...planted(
     'shared/memory/vcpu-safepoint.js',

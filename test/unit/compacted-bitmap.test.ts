@@ -202,6 +202,7 @@ describe('a hostile bitmap', () => {
     ['has a run of 2^28 - 1 pages', encoded(RUNS, 100, 0xff, 0xff, 0xff, 0x7f, 1), 100],
     ['has a run of five bytes', encoded(RUNS, 100, 0x81, 0x80, 0x80, 0x80, 1, 1), 100],
     ['has a run that never ends', encoded(RUNS, 100, ...Array<number>(64).fill(0xff)), 100],
+    ['has runs that are longer than its raw form', encoded(RUNS, 100, ...Array<number>(14).fill(1)), 100],
     ['says that its last pages are clear', encoded(RUNS, 100, 1, 1, 98), 100],
     ['sets a spare bit', encoded(RAW, 9, 0, 0b10), 9],
     ['sets the last spare bit', encoded(RAW, 9, 0, 0x80), 9],

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { Weakness } from '../support/stepping/machine.js';
 import type { TextChange } from '../support/stepping/modules.js';
 import { exploreSchedules, type Scenario } from '../support/stepping/schedules.js';
+import { withoutExchanges } from '../support/stepping/product.js';
 import { harvestScenario, placementScenario } from '../support/stepping/scenarios.js';
 
 const one = { vcpus: 1, pages: 1, stores: 2, harvests: 2, mode: 'dedicated' } as const;
@@ -65,7 +66,6 @@ interface Broken extends TextChange {
 
 const safepoints = 'shared/memory/safepoint-control.js';
 const vcpuSafepoint = 'shared/memory/vcpu-safepoint.js';
-const tracing = 'shared/memory/tracing.js';
 const placement = 'shared/memory/placement.js';
 const guestMemory = 'shared/memory/guest-memory.js';
 const tracer = 'source/tracer/tracer.js';
@@ -180,9 +180,7 @@ const broken: Broken[] = [
   },
   {
     what: 'a taken page is not traced again',
-    file: tracing,
-    from: 'Atomics.exchange(pageTable, page, PageState.TRACED);',
-    to: '',
+    ...withoutExchanges,
     where: 'harvests beside 1 vCPU that idles',
   },
   {

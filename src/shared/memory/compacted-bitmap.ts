@@ -1,5 +1,6 @@
 // The bitmap of pages as it crosses the wire: raw, or compacted to its runs. The decoder's input is hostile.
 // Knows bytes and bits only; the format is described for other implementers in docs/protocol.md.
+import { readRuns, RunsProblem, writeRuns } from './bitmap-kernels.js';
 import { PageBitmap } from './page-bitmap.js';
 
 export type BitmapFormat = 'compacted' | 'raw';
@@ -41,31 +42,12 @@ export function encodeRaw(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
  */
 export function compact(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
   const rawBytes = Math.ceil(bitmap.pageCount / 8);
-  if (bitmap.edgeCount() > rawBytes * NUMBERS_PER_RAW_BYTE_MAX) return encodeRaw(bitmap);
-  const encoded = new Uint8Array(BITMAP_HEADER_BYTES + rawBytes);
+  const runs = writeRuns(bitmap.words, rawBytes * NUMBERS_PER_RAW_BYTE_MAX);
+  if (runs === undefined) return encodeRaw(bitmap);
+  const encoded = new Uint8Array(BITMAP_HEADER_BYTES + runs.length);
   writeHeader(encoded, RUNS, bitmap.pageCount);
-  return encoded.subarray(0, writeRuns(encoded, bitmap.words));
-}
-
-// An edge is a page that differs from the one before it; the distance from edge to edge is a run's length. Nothing is
-// allocated in here: this is the stun's path, and a collection of garbage would be part of it.
-function writeRuns(encoded: Uint8Array, words: Int32Array): number {
-  let at = BITMAP_HEADER_BYTES;
-  let edge = 0;
-  let before = 0;
-  for (let index = 0; index < words.length; index++) {
-    const word = words[index]!;
-    let edges = word ^ ((word << 1) | before);
-    before = word >>> 31;
-    while (edges !== 0) {
-      const next = index * 32 + 31 - Math.clz32(edges & -edges);
-      edges &= edges - 1;
-      at = writeVarint(encoded, at, next - edge);
-      edge = next;
-    }
-  }
-  // A run to the very end of the last word has no page behind it.
-  return before === 0 ? at : writeVarint(encoded, at, words.length * 32 - edge);
+  encoded.set(runs, BITMAP_HEADER_BYTES);
+  return encoded;
 }
 
 // The words as bytes: little-endian, as WebAssembly memory is.
@@ -113,69 +95,33 @@ function expandRaw(encoded: Uint8Array, pageCount: number): PageBitmap {
 }
 
 function expandRuns(encoded: Uint8Array, pageCount: number): PageBitmap {
-  const bitmap = new PageBitmap(pageCount);
-  let at = BITMAP_HEADER_BYTES;
-  let page = 0;
-  const readRun = (): number => {
-    const start = at;
-    let value = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
-      const byte = encoded[at++];
-      if (byte === undefined) throw new BitmapError(`the run at byte ${start} is cut short`);
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        if (byte === 0 && shift > 0)
-          throw new BitmapError(`the run at byte ${start} is not in its shortest form`);
-        if (value > pageCount - page) {
-          throw new BitmapError(`the run at byte ${start} ends past page ${pageCount}`);
-        }
-        return value;
-      }
-    }
-    throw new BitmapError(`the run at byte ${start} is longer than any guest`);
-  };
-  while (at < encoded.length) {
-    const clearAt = at;
-    const clear = readRun();
-    if (clear === 0 && clearAt > BITMAP_HEADER_BYTES)
-      throw new BitmapError(`the clear run at byte ${clearAt} is empty`);
-    page += clear;
-    const setAt = at;
-    const set = readRun();
-    if (set === 0) throw new BitmapError(`the set run at byte ${setAt} is empty`);
-    addRun(bitmap.words, page, page + set);
-    page += set;
+  if (encoded.length > rawBitmapBytes(pageCount)) {
+    throw new BitmapError(`runs of ${encoded.length} bytes are longer than the raw bitmap`);
   }
+  const bitmap = new PageBitmap(pageCount);
+  const problem = readRuns(encoded.subarray(BITMAP_HEADER_BYTES), bitmap.words, pageCount);
+  if (problem !== 0) throw runsError(problem & 7, BITMAP_HEADER_BYTES + (problem >>> 3), pageCount);
   return bitmap;
 }
 
-// Sets pages [first, pastLast), a word at a time in the middle.
-function addRun(words: Int32Array, first: number, pastLast: number): void {
-  const firstWord = first >>> 5;
-  const lastWord = (pastLast - 1) >>> 5;
-  const head = -1 << (first & 31);
-  const tail = -1 >>> (31 - ((pastLast - 1) & 31));
-  if (firstWord === lastWord) {
-    words[firstWord]! |= head & tail;
-    return;
+function runsError(problem: number, at: number, pageCount: number): BitmapError {
+  switch (problem) {
+    case RunsProblem.CUT_SHORT:
+      return new BitmapError(`the run at byte ${at} is cut short`);
+    case RunsProblem.NOT_SHORTEST:
+      return new BitmapError(`the run at byte ${at} is not in its shortest form`);
+    case RunsProblem.PAST_END:
+      return new BitmapError(`the run at byte ${at} ends past page ${pageCount}`);
+    case RunsProblem.TOO_LONG:
+      return new BitmapError(`the run at byte ${at} is longer than any guest`);
+    case RunsProblem.EMPTY_CLEAR:
+      return new BitmapError(`the clear run at byte ${at} is empty`);
+    default:
+      return new BitmapError(`the set run at byte ${at} is empty`);
   }
-  words[firstWord]! |= head;
-  words.fill(-1, firstWord + 1, lastWord);
-  words[lastWord]! |= tail;
 }
 
 function writeHeader(encoded: Uint8Array, format: number, pageCount: number): void {
   encoded[0] = format;
   new DataView(encoded.buffer).setUint32(1, pageCount);
-}
-
-function writeVarint(encoded: Uint8Array, start: number, value: number): number {
-  let at = start;
-  let rest = value;
-  while (rest >= 0x80) {
-    encoded[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  encoded[at++] = rest;
-  return at;
 }

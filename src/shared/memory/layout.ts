@@ -1,6 +1,7 @@
 // Where guest memory, page table, region summary and bitmaps lie in the one shared buffer of a guest.
 // Knows typed arrays only; who may write which word and in what order is docs/memory-model.md.
 import { FAULT_WORDS } from './fault-words.js';
+import { pageKernelsOf, type PageKernels } from './page-kernels.js';
 import { PAGE_BYTES, PageState, regionCountOf } from './pages.js';
 
 /** The page table always has an entry for each page of 4 GiB, so that a gpa needs no bounds check of its own. */
@@ -12,6 +13,7 @@ const PAGE_TABLE_OFFSET = 0;
 const SUMMARY_OFFSET = PAGE_TABLE_OFFSET + PAGE_TABLE_BYTES;
 const BITMAP_OFFSET = SUMMARY_OFFSET + SUMMARY_BYTES;
 const LATE_BITMAP_OFFSET = BITMAP_OFFSET + BITMAP_BYTES;
+const SCRATCH_BITMAP_OFFSET = LATE_BITMAP_OFFSET + BITMAP_BYTES;
 const PAGES_OFFSET = 2 << 20;
 /** Words that threads wait on lie in the last 4 KiB before the pages, away from what is scanned. */
 const FAULT_WORDS_OFFSET = PAGES_OFFSET - 4096;
@@ -49,8 +51,12 @@ export interface MemoryViews {
   readonly lateWords: Int32Array<SharedArrayBuffer>;
   /** Of the push and the faults beside it: fault-words.ts. */
   readonly faultWords: Int32Array<SharedArrayBuffer>;
+  /** As `dirtyWords`: for a moment, a bitmap from elsewhere whose pages are marked absent. */
+  readonly scratchWords: Int32Array<SharedArrayBuffer>;
   /** Guest memory itself. */
   readonly bytes: Uint8Array<SharedArrayBuffer>;
+  /** What goes over all of this in place. */
+  readonly kernels: PageKernels;
 }
 
 /**
@@ -90,6 +96,8 @@ export function viewMemory({ memory, memoryBytes }: MemoryHandle): MemoryViews {
     dirtyWords: new Int32Array(buffer, BITMAP_OFFSET, wordCount),
     lateWords: new Int32Array(buffer, LATE_BITMAP_OFFSET, wordCount),
     faultWords: new Int32Array(buffer, FAULT_WORDS_OFFSET, FAULT_WORDS),
+    scratchWords: new Int32Array(buffer, SCRATCH_BITMAP_OFFSET, wordCount),
     bytes: new Uint8Array(buffer, PAGES_OFFSET, memoryBytes),
+    kernels: pageKernelsOf(memory),
   };
 }

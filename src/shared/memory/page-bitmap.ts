@@ -1,5 +1,6 @@
 // A set of pages, one bit each, over words that threads may share.
 // Plain operations: whoever writes a bitmap owns it until a message hands it on (docs/memory-model.md).
+import { countBits, countEdges } from './bitmap-kernels.js';
 import type { PageNumber } from './pages.js';
 
 /** One bit a page: page `p` is bit `p & 31` of word `p >>> 5`, so the bytes are little-endian bit order. */
@@ -33,26 +34,15 @@ export class PageBitmap {
   }
 
   count(): number {
-    let total = 0;
-    for (const word of this.words) {
-      if (word !== 0) total += bitCount32(word);
-    }
-    return total;
+    return countBits(this.words);
   }
 
   /**
    * Pages that differ from the one before them, with a clear page before the first and one after the last: twice the
-   * number of runs. Costs a word for 32 pages, whatever is set.
+   * number of runs.
    */
   edgeCount(): number {
-    let total = 0;
-    let before = 0;
-    for (const word of this.words) {
-      const edges = word ^ ((word << 1) | before);
-      before = word >>> 31;
-      if (edges !== 0) total += bitCount32(edges);
-    }
-    return total + before;
+    return countEdges(this.words);
   }
 
   /**

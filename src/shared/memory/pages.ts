@@ -28,9 +28,6 @@ export const PageState = {
   OUTSIDE: 255,
 } as const;
 
-/** Four page table entries at once, all TRACED. */
-export const FOUR_TRACED = 0x01010101;
-
 /** How many regions (the last perhaps partial) `pageCount` pages make. */
 export function regionCountOf(pageCount: number): number {
   return Math.ceil(pageCount / REGION_PAGES);

@@ -4,17 +4,14 @@ import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
 import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
 
-/** Below this a loop is quicker than the call of `fill`; most runs of a hot set are a page or two. */
-const SHORT_RUN_PAGES = 32;
-
 /** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. */
-export function markAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): void {
-  const { pageCount } = bitmap;
-  for (let first = bitmap.nextSet(0), pastLast; first < pageCount; first = bitmap.nextSet(pastLast)) {
-    pastLast = bitmap.nextClear(first);
-    if (pastLast - first > SHORT_RUN_PAGES) pageTable.fill(PageState.ABSENT, first, pastLast);
-    else for (let page = first; page < pastLast; page++) pageTable[page] = PageState.ABSENT;
-  }
+export function markAbsent(
+  { pageTable, scratchWords, kernels }: Pick<MemoryViews, 'pageTable' | 'scratchWords' | 'kernels'>,
+  { words }: PageBitmap,
+): void {
+  const isHere = words.buffer === scratchWords.buffer;
+  if (!isHere) scratchWords.set(words);
+  kernels.markAbsent(pageTable.byteOffset, (isHere ? words : scratchWords).byteOffset, words.length);
 }
 
 /**

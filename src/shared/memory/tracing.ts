@@ -2,7 +2,7 @@
 // whom, is the tracer's business. Typed arrays and Atomics only; the argument is in docs/memory-model.md.
 import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
-import { FOUR_TRACED, PageState, REGION_PAGE_SHIFT, REGION_PAGES } from './pages.js';
+import { PageState, REGION_PAGE_SHIFT, REGION_PAGES } from './pages.js';
 
 /** Work that is done while every vCPU stands still, each doing its share. */
 export const TraceWork = { INSTALL: 1, HARVEST: 2 } as const;
@@ -19,38 +19,30 @@ export function takeSummary({ summary }: MemoryViews, region: number): boolean {
  */
 export function takeRegion(
   views: MemoryViews,
-  tableWords: Int32Array,
+  _tableWords: Int32Array,
   region: number,
   dirty: PageBitmap,
 ): void {
-  const { pageTable, pageCount } = views;
   const first = region << REGION_PAGE_SHIFT;
-  const end = Math.min(first + REGION_PAGES, pageCount);
-  for (let page = first; page < end; page++) {
-    if ((page & 3) === 0 && tableWords[page >>> 2] === FOUR_TRACED) {
-      page += 3;
-      continue;
-    }
-    if (pageTable[page] !== PageState.PRESENT) continue;
-    Atomics.exchange(pageTable, page, PageState.TRACED);
-    dirty.add(page);
-  }
+  views.kernels.takeRegion(views.pageTable.byteOffset + first, bitsOf(views, dirty) + (first >>> 3));
 }
 
 /** Adds each fired page of the region to `dirty`; for a parked guest, whose pages need no new trace. */
 export function readRegion(
   views: MemoryViews,
-  tableWords: Int32Array,
+  _tableWords: Int32Array,
   region: number,
   dirty: PageBitmap,
 ): void {
-  const { pageTable, pageCount } = views;
   const first = region << REGION_PAGE_SHIFT;
-  const end = Math.min(first + REGION_PAGES, pageCount);
-  for (let page = first; page < end; page++) {
-    if ((page & 3) === 0 && tableWords[page >>> 2] === FOUR_TRACED) page += 3;
-    else if (pageTable[page] === PageState.PRESENT) dirty.add(page);
-  }
+  views.kernels.readRegion(views.pageTable.byteOffset + first, bitsOf(views, dirty) + (first >>> 3));
+}
+
+// Where a bitmap of the guest's own buffer begins. Past the guest's last page all entries are OUTSIDE, so that no word
+// past the bitmap's end is written.
+function bitsOf({ dirtyWords }: MemoryViews, { words }: PageBitmap): number {
+  if (words.buffer !== dirtyWords.buffer) throw new Error("the bitmap does not lie in the guest's buffer");
+  return words.byteOffset;
 }
 
 /**

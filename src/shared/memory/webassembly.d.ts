@@ -4,4 +4,9 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum: number; shared: true });
     readonly buffer: SharedArrayBuffer;
   }
+  const Module: new (binary: Uint8Array) => object;
+  class Instance {
+    constructor(module: object, imports?: { env: { memory: Memory } });
+    readonly exports: object;
+  }
 }

@@ -2,6 +2,7 @@
 // Pure but for reading memory; the copier owns the socket.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import type { PageKernels } from '../../shared/memory/page-kernels.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import {
   CHECKED,
@@ -33,13 +34,17 @@ const REGION_WORDS = REGION_MAP_BYTES / 4;
 
 export class RegionWriter {
   readonly #words: Int32Array;
+  readonly #kernels: PageKernels;
+  readonly #pagesOffset: number;
   /**
    * Guest memory as a Buffer, so that its parts are Buffers too: a stream wraps a plain view once more, and that costs as
    * much as all else that it does with it.
    */
   readonly #bytes: Buffer;
 
-  constructor({ buffer, pagesOffset, memoryBytes }: MemoryViews) {
+  constructor({ buffer, pagesOffset, memoryBytes, kernels }: MemoryViews) {
+    this.#kernels = kernels;
+    this.#pagesOffset = pagesOffset;
     this.#bytes = Buffer.from(buffer, pagesOffset, memoryBytes);
     this.#words = new Int32Array(buffer, pagesOffset, memoryBytes >>> 2);
   }
@@ -105,14 +110,11 @@ export class RegionWriter {
     );
   }
 
-  // Most pages that are not zero differ from it in their first words.
+  // Most pages that are not zero differ from it in their first word: then no kernel need be called.
   #isZero(page: number): boolean {
-    const words = this.#words;
-    const first = page * (PAGE_BYTES / 4);
-    const end = first + PAGE_BYTES / 4;
-    for (let index = first; index < end; index += 4) {
-      if ((words[index]! | words[index + 1]! | words[index + 2]! | words[index + 3]!) !== 0) return false;
-    }
-    return true;
+    return (
+      this.#words[page * (PAGE_BYTES / 4)] === 0 &&
+      this.#kernels.isZeroPage(this.#pagesOffset + page * PAGE_BYTES) !== 0
+    );
   }
 }

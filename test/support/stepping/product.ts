@@ -1,12 +1,21 @@
-// The built product as stepping code: its vCPU loop, safepoints, guest memory, tracer and placement, on a guest of a
-// few pages. What is replaced here is not explored: the layout of the one buffer, the clock, the bitmap's code.
+// The built product as stepping code: its vCPU loop, safepoints, guest memory, tracer, kernels and placement, on a guest
+// of a few pages. What is replaced here is not explored: the layout of the one buffer, the clock, the bitmap's code.
 import { ACKNOWLEDGED, baseOf, COMMAND, Command, EPOCH } from '../../../src/shared/memory/safepoint-words.js';
 import type { MemoryViews } from '../../../src/shared/memory/layout.js';
 import type { SharedMachine } from '../../../src/shared/guest/shared-machine.js';
 import type { GuestMemory } from '../../../src/shared/memory/guest-memory.js';
 import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
+import { PAGES_BINARY } from '../../../src/shared/memory/kernels-binary.js';
 import { steppingModules, type SteppingModules, type TextChange } from './modules.js';
 import { drain, RUNTIME, watch, type SilentSteps, type Steps, type Watched } from './steps.js';
+import { SteppingWebAssembly } from './webassembly.js';
+
+/** The change of the product that its kernels exchange nothing: they are no text. */
+export const withoutExchanges: TextChange = {
+  file: 'shared/memory/assembly/pages.ts',
+  from: 'atomic.xchg',
+  to: '',
+};
 
 const WORDS_PER_PAGE = PAGE_BYTES / 4;
 
@@ -48,7 +57,7 @@ export class SteppingProduct {
     const { modules, layout } = modulesWith(changes);
     this.#modules = modules;
     this.#layout = layout;
-    this.views = layout.current = allocateViews(pages);
+    this.views = layout.current = allocateViews(pages, changes);
     const allocateMachine = this.#function('shared/guest/shared-machine.js', 'allocateMachine');
     const spec = { program: 'replay', memoryBytes: pages * PAGE_BYTES, vcpus, seed: 1, writeRate: Infinity };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
@@ -160,21 +169,41 @@ function modulesWith(changes: readonly TextChange[]): { modules: SteppingModules
   return { modules, layout };
 }
 
-function allocateViews(pages: number): MemoryViews {
+/** Where the kernels see the bitmaps; the page table is at 0. */
+const BITMAPS_AT = 4096;
+
+function allocateViews(pages: number, changes: readonly TextChange[]): MemoryViews {
   const bytes = new Uint8Array(new SharedArrayBuffer(pages * PAGE_BYTES));
+  const pageTable = new Uint8Array(new SharedArrayBuffer(4 * Math.ceil(pages / 4))).fill(255, pages);
+  const bitmaps = new SharedArrayBuffer(BITMAPS_AT + 12);
+  const [dirtyWords, lateWords, scratchWords] = [0, 4, 8].map(
+    (offset) => new Int32Array(bitmaps, BITMAPS_AT + offset, 1),
+  ) as [Int32Array<SharedArrayBuffer>, Int32Array<SharedArrayBuffer>, Int32Array<SharedArrayBuffer>];
+  const kernels = new SteppingWebAssembly(
+    PAGES_BINARY,
+    [
+      { from: 0, array: pageTable, bytes: pages },
+      { from: BITMAPS_AT, array: new Uint8Array(bitmaps, BITMAPS_AT), bytes: 12 },
+    ],
+    changes.some(({ file }) => file === withoutExchanges.file),
+  );
   return {
     buffer: bytes.buffer,
     memoryBytes: pages * PAGE_BYTES,
     pageCount: pages,
     regionCount: 1,
     pagesOffset: 0,
-    // A whole word at least, because the table is also read four entries at a time.
-    pageTable: new Uint8Array(new SharedArrayBuffer(4 * Math.ceil(pages / 4))).fill(255, pages),
+    pageTable,
     summary: new Uint8Array(new SharedArrayBuffer(1)),
-    dirtyWords: new Int32Array(new SharedArrayBuffer(4)),
-    lateWords: new Int32Array(new SharedArrayBuffer(4)),
+    dirtyWords,
+    lateWords,
+    scratchWords,
     faultWords: new Int32Array(new SharedArrayBuffer(12)),
     bytes,
+    // What they answer is steps, as of everything here.
+    kernels: Object.fromEntries(
+      ['takeRegion', 'readRegion'].map((name) => [name, (...args: number[]) => kernels.call(name, ...args)]),
+    ) as unknown as MemoryViews['kernels'],
   };
 }
 

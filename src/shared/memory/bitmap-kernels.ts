@@ -1,0 +1,78 @@
+// Counts and run lengths of bitmaps, by the kernels of assembly/bitmaps.ts, in a small memory of this thread's own.
+// Knows words and bytes; the form on the wire, and what is wrong with one, is compacted-bitmap.ts.
+import { BITMAPS_BINARY } from './kernels-binary.js';
+
+interface BitmapKernels {
+  readonly memory: WebAssembly.Memory;
+  countBits(bits: number, longs: number): number;
+  countEdges(bits: number, longs: number): number;
+  writeRuns(bits: number, longs: number, to: number): number;
+  readRuns(from: number, end: number, bits: number, longs: number, pages: number): number;
+}
+
+/** A bit for each page of 4 GiB. */
+const WORDS_MAX = 1 << 15;
+const BITS_AT = 0;
+const RUNS_AT = 4 * WORDS_MAX;
+
+const kernels = new WebAssembly.Instance(new WebAssembly.Module(BITMAPS_BINARY))
+  .exports as unknown as BitmapKernels;
+const words = new Int32Array(kernels.memory.buffer, BITS_AT, WORDS_MAX);
+const runs = new Uint8Array(kernels.memory.buffer, RUNS_AT);
+
+// Copied in, whoever's memory the words lie in: a few microseconds for 4 GiB, and no two threads share what is here.
+function putWords(from: Int32Array): number {
+  words.set(from);
+  if ((from.length & 1) !== 0) words[from.length] = 0;
+  return longsOf(from.length);
+}
+
+function longsOf(wordCount: number): number {
+  return (wordCount + 1) >>> 1;
+}
+
+/** Set bits. */
+export function countBits(from: Int32Array): number {
+  return kernels.countBits(BITS_AT, putWords(from));
+}
+
+/** Bits that differ from the one before them, with a clear bit before the first and one after the last. */
+export function countEdges(from: Int32Array): number {
+  return kernels.countEdges(BITS_AT, putWords(from));
+}
+
+/**
+ * The distance from edge to edge as LEB128 numbers, which are good until the next call; undefined, and nothing written,
+ * when there are more than `numbersMax` of them.
+ */
+export function writeRuns(from: Int32Array, numbersMax: number): Uint8Array | undefined {
+  const longs = putWords(from);
+  if (kernels.countEdges(BITS_AT, longs) > numbersMax) return undefined;
+  return runs.subarray(0, kernels.writeRuns(BITS_AT, longs, RUNS_AT) - RUNS_AT);
+}
+
+/** What can be wrong with runs, as assembly/bitmaps.ts numbers it. */
+export const RunsProblem = {
+  CUT_SHORT: 1,
+  NOT_SHORTEST: 2,
+  PAST_END: 3,
+  TOO_LONG: 4,
+  EMPTY_CLEAR: 5,
+  EMPTY_SET: 6,
+} as const;
+
+/**
+ * Sets `into` to what `numbers` say, all of it below bit `pages`. Answers 0, or what was wrong and, times 8, at which of
+ * the numbers' bytes; then `into` is as it was.
+ */
+export function readRuns(numbers: Uint8Array, into: Int32Array, pages: number): number {
+  runs.set(numbers);
+  const problem = kernels.readRuns(RUNS_AT, RUNS_AT + numbers.length, BITS_AT, longsOf(into.length), pages);
+  if (problem === 0) into.set(words.subarray(0, into.length));
+  return problem;
+}
+
+// The first call of a function compiles it: not within a stun.
+const warm = Int32Array.of(0b1011, -1, 0);
+countBits(warm);
+readRuns(writeRuns(warm, Infinity)!.slice(), warm, 32 * warm.length);

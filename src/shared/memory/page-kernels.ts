@@ -1,0 +1,29 @@
+// The loops over a guest's page table and pages, by the kernels of assembly/pages.ts, in place.
+// Knows addresses in the guest's one buffer; what lies where is layout.ts, and why it is sound docs/memory-model.md.
+import { PAGES_BINARY } from './kernels-binary.js';
+
+/** Entries, bits and pages are byte addresses in the guest's buffer. */
+export interface PageKernels {
+  /** Takes a region of 512 entries: each PRESENT is exchanged back to TRACED, by an atomic of its own, and its bit set. */
+  takeRegion(entries: number, bits: number): void;
+  /** Sets the bit of each PRESENT of 512 entries. */
+  readRegion(entries: number, bits: number): void;
+  /** Makes the entries ABSENT whose bit is set in so many words, and touches no other. */
+  markAbsent(entries: number, bits: number, words: number): void;
+  /** 1 when a page is zero. */
+  isZeroPage(page: number): number;
+}
+
+const module = new WebAssembly.Module(PAGES_BINARY);
+
+/** The kernels of one guest, for this thread. */
+export function pageKernelsOf(memory: WebAssembly.Memory): PageKernels {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as PageKernels;
+}
+
+// The first call of a function compiles it, for all instances of this thread: not within a stun.
+const warm = pageKernelsOf(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+warm.takeRegion(0, 1024);
+warm.readRegion(0, 1024);
+warm.markAbsent(0, 1024, 16);
+warm.isZeroPage(0);

@@ -1,0 +1,182 @@
+// The kernels in WebAssembly against the same work page by page, and their binary against its source.
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BITMAP_HEADER_BYTES, compact } from '../../src/shared/memory/compacted-bitmap.js';
+import { allocateMemory, MEMORY_BYTES_MAX, viewMemory } from '../../src/shared/memory/layout.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
+import { markAbsent } from '../../src/shared/memory/placement.js';
+import { readRegion, tableWordsOf, takeRegion } from '../../src/shared/memory/tracing.js';
+
+const root = path.resolve(import.meta.dirname, '../..');
+const { PRESENT, TRACED, ARRIVED, ABSENT, PLACING, OUTSIDE } = PageState;
+
+/** Two regions, the last one partial: its end is in the middle of a word. */
+const PAGES = REGION_PAGES + 77;
+const views = viewMemory(allocateMemory(PAGES * PAGE_BYTES));
+const tableWords = tableWordsOf(views);
+
+/** A page table: mostly traced, as a harvest finds it, or of any states. */
+const tables = fc.oneof(
+  fc.array(fc.nat({ max: PAGES - 1 }), { maxLength: 40 }).map((fired) => {
+    const table = new Uint8Array(PAGES).fill(TRACED);
+    for (const page of fired) table[page] = PRESENT;
+    return table;
+  }),
+  fc
+    .array(fc.constantFrom(PRESENT, PRESENT, TRACED, ARRIVED, ABSENT, PLACING), {
+      minLength: PAGES,
+      maxLength: PAGES,
+    })
+    .map((states) => Uint8Array.from(states)),
+);
+const sets = fc.array(fc.tuple(fc.nat({ max: PAGES - 1 }), fc.integer({ min: 1, max: 100 })), {
+  maxLength: 8,
+});
+
+function setOf(runs: readonly (readonly [first: number, pages: number])[]): Set<number> {
+  return new Set(
+    runs.flatMap(([first, pages]) =>
+      Array.from({ length: Math.min(pages, PAGES - first) }, (_, nth) => first + nth),
+    ),
+  );
+}
+
+function pagesOf(bitmap: PageBitmap): number[] {
+  return Array.from({ length: bitmap.pageCount }, (_, page) => page).filter((page) => bitmap.has(page));
+}
+
+describe('the binary of the kernels', () => {
+  const compiler = path.join(root, 'scripts/kernels-compiler.mjs');
+  const isInstalled = existsSync(path.join(root, 'node_modules/assemblyscript')) && existsSync(compiler);
+  it.skipIf(!isInstalled)('is what their source compiles to: else run npm run kernels', async () => {
+    const { compileKernels, KERNELS_MODULE } = (await import(compiler)) as {
+      readonly compileKernels: (root: string) => Promise<string>;
+      readonly KERNELS_MODULE: string;
+    };
+    expect(readFileSync(path.join(root, KERNELS_MODULE), 'utf8')).toBe(await compileKernels(root));
+  });
+});
+
+describe('the kernels over a page table', () => {
+  it('take a region: what was PRESENT is in the set and TRACED, all else is as it was', () => {
+    fc.assert(
+      fc.property(tables, sets, fc.constantFrom(0, 1), (table, before, region) => {
+        const dirty = new PageBitmap(PAGES, views.lateWords);
+        dirty.clear();
+        for (const page of setOf(before)) dirty.add(page);
+        views.pageTable.set(table);
+        takeRegion(views, tableWords, region, dirty);
+        const isTaken = (page: number): boolean => page >> 9 === region && table[page] === PRESENT;
+        expect(views.pageTable.slice(0, PAGES)).toEqual(
+          table.map((state, page) => (isTaken(page) ? TRACED : state)),
+        );
+        const expected = setOf(before);
+        table.forEach((_, page) => isTaken(page) && expected.add(page));
+        expect(pagesOf(dirty)).toEqual([...expected].sort((a, b) => a - b));
+      }),
+    );
+    expect(views.pageTable[PAGES]).toBe(OUTSIDE);
+  });
+
+  it('read a region: what is PRESENT is in the set, and every state is as it was', () => {
+    fc.assert(
+      fc.property(tables, fc.constantFrom(0, 1), (table, region) => {
+        const dirty = new PageBitmap(PAGES, views.dirtyWords);
+        dirty.clear();
+        views.pageTable.set(table);
+        readRegion(views, tableWords, region, dirty);
+        expect(views.pageTable.slice(0, PAGES)).toEqual(table);
+        const expected = [...table.keys()].filter((page) => page >> 9 === region && table[page] === PRESENT);
+        expect(pagesOf(dirty)).toEqual(expected);
+      }),
+    );
+  });
+
+  it("refuse a set that does not lie in the guest's buffer", () => {
+    const elsewhere = new PageBitmap(PAGES);
+    expect(() => {
+      takeRegion(views, tableWords, 0, elsewhere);
+    }).toThrow(/does not lie/);
+    expect(() => {
+      readRegion(views, tableWords, 0, elsewhere);
+    }).toThrow(/does not lie/);
+  });
+
+  it('mark the pages of a set absent and no other, wherever its words lie', () => {
+    fc.assert(
+      fc.property(tables, sets, fc.boolean(), (table, runs, isHere) => {
+        const lacking = isHere ? new PageBitmap(PAGES, views.lateWords) : new PageBitmap(PAGES);
+        lacking.clear();
+        const pages = setOf(runs);
+        for (const page of pages) lacking.add(page);
+        views.pageTable.set(table);
+        markAbsent(views, lacking);
+        expect(views.pageTable.slice(0, PAGES)).toEqual(
+          table.map((state, page) => (pages.has(page) ? ABSENT : state)),
+        );
+      }),
+    );
+    expect(views.pageTable[PAGES]).toBe(OUTSIDE);
+  });
+});
+
+describe('the kernel over a page', () => {
+  it('sees a single bit wherever it is, and looks at no other page', () => {
+    const at = (page: number): number => views.pagesOffset + page * PAGE_BYTES;
+    views.bytes.fill(0);
+    views.bytes.fill(0xff, 0, PAGE_BYTES);
+    views.bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES);
+    expect(views.kernels.isZeroPage(at(1))).toBe(1);
+    for (let byte = 0; byte < PAGE_BYTES; byte++) {
+      views.bytes[PAGE_BYTES + byte] = 1 << (byte & 7);
+      expect(views.kernels.isZeroPage(at(1)), `byte ${byte}`).toBe(0);
+      views.bytes[PAGE_BYTES + byte] = 0;
+    }
+  });
+
+  it('looks at the last page of the largest guest, which ends at 2^32', () => {
+    const largest = viewMemory(allocateMemory(MEMORY_BYTES_MAX));
+    const last = largest.pagesOffset + MEMORY_BYTES_MAX - PAGE_BYTES;
+    expect(largest.kernels.isZeroPage(last)).toBe(1);
+    largest.bytes[MEMORY_BYTES_MAX - 1] = 1;
+    expect(largest.kernels.isZeroPage(last)).toBe(0);
+  });
+});
+
+describe('the kernels over a bitmap', () => {
+  it('write the runs that are found page by page', () => {
+    fc.assert(
+      fc.property(sets, fc.integer({ min: 1, max: PAGES }), (runs, pageCount) => {
+        const bitmap = new PageBitmap(pageCount);
+        for (const page of setOf(runs)) if (page < pageCount) bitmap.add(page);
+        fc.pre(bitmap.edgeCount() <= Math.ceil(pageCount / 8) / 2);
+        const numbers: number[] = [];
+        let before = 0;
+        for (let page = 0; page <= pageCount; page++) {
+          const isMember = page < pageCount && bitmap.has(page);
+          if (isMember !== (page > 0 && bitmap.has(page - 1))) {
+            numbers.push(...leb128(page - before));
+            before = page;
+          }
+        }
+        expect([...compact(bitmap).subarray(BITMAP_HEADER_BYTES)]).toEqual(numbers);
+      }),
+    );
+  });
+
+  it('count what is set page by page, in any number of words', () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }), { maxLength: 9 }), (words) => {
+        const bitmap = new PageBitmap(32 * words.length, Int32Array.from(words));
+        expect(bitmap.count()).toBe(pagesOf(bitmap).length);
+      }),
+    );
+  });
+});
+
+function leb128(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb128(value >>> 7)];
+}
