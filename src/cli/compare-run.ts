@@ -141,7 +141,9 @@ class Turns {
     const outcome = outcomeOf(end, run, allFlags, msMax);
     this.#remaining.ended(at, performance.now() - beganAt);
     if (outcome.kind === 'completed') {
-      this.#progress.say(`${title}: stun ${formatMs(outcome.report.stun.stunMs)}${this.#timeLeft(0)}`);
+      this.#progress.say(
+        `${title}: stood still for ${formatMs(outcome.report.stun.guestGapMs)}${this.#timeLeft(0)}`,
+      );
     } else {
       this.failures.push(outcome.failure);
       const { status, message } = outcome.failure;

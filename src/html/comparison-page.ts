@@ -19,8 +19,10 @@ import { styleOf } from './bundles.js';
 
 /** What is drawn, by the id of its row; the rest is in the table. */
 const drawn: readonly (readonly [id: string, title: string, remark: string])[] = [
-  ['stunMs', 'Stun', 'stop to answer on the source’s clock'],
-  ['guestGapMs', 'The guest’s own gap', 'last slice at the source to first at the destination'],
+  ['guestGapMs', 'The guest stood still', 'last slice at the source to first at the destination'],
+  ['recoveryMs', 'Recovery', 'from the stop to 90 % of its throughput before'],
+  ['longestStallAfterMs', 'Longest stall after the resume', 'of any vCPU, between two slices or for a page'],
+  ['stunMs', 'Stop to answer', 'on the source’s clock: an upper bound'],
   ['lostShare', 'Guest throughput lost', 'while it was copied, against the second before'],
   ['longestStallBeforeMs', 'Longest stall before the stun', 'of any vCPU, between two slices'],
   ['longestTraceStopMs', 'Longest stop to trace', 'of any vCPU'],
@@ -53,7 +55,7 @@ function head(comparison: Comparison): Markup {
       of each setting, interleaved, each in processes of its own.
     </p>
     <p class="badges">${badges(comparison)}</p>
-    ${stunTiles(comparison)}
+    ${gapTiles(comparison)}
   </header>`;
 }
 
@@ -79,14 +81,14 @@ function badges({ settings, isComplete, runs }: Comparison): Markup {
   }`;
 }
 
-function stunTiles(comparison: Comparison): Markup | undefined {
-  const found = rowOf(comparison, 'stunMs');
+function gapTiles(comparison: Comparison): Markup | undefined {
+  const found = rowOf(comparison, 'guestGapMs');
   if (found === undefined) return undefined;
   const { row, at } = found;
   return html`<dl class="tiles">
     ${row.cells.map(({ median, lowerQuartile, upperQuartile }, column) =>
       tile(
-        `Stun, ${comparison.settings[column]!.name}`,
+        `Stood still, ${comparison.settings[column]!.name}`,
         median === null
           ? MISSING
           : figure(`rows.${at}.cells.${column}.median`, median, formatValue(row.unit, median)),

@@ -5,7 +5,7 @@ import type { failureReport, migrationReport } from './report-schema.js';
 import type { Frozen } from './schema-parts.js';
 
 /** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
-export const REPORT_VERSION = 3;
+export const REPORT_VERSION = 4;
 
 /** One migration, as the source saw it; its fields are report-schema.ts's. */
 export type MigrationReport = Frozen<z.infer<typeof migrationReport>>;
@@ -18,6 +18,7 @@ export type RoundReport = MigrationReport['rounds'][number];
 export type RoundForecast = NonNullable<RoundReport['forecast']>;
 export type StunReport = MigrationReport['stun'];
 export type StunParts = StunReport['parts'];
+export type RecoveryReport = MigrationReport['recovery'];
 /** Bytes by what they were for; `total` is their sum and equals `sockets`. */
 export type ByteLedger = MigrationReport['bytes'];
 export type PostcopyReport = NonNullable<MigrationReport['postcopy']>;

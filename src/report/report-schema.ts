@@ -105,6 +105,21 @@ const stun = fields({
   }).describe('in the order in which they pass; they add up to `stunMs`'),
 });
 
+const recovery = fields({
+  verdict: exactly('recovered', 'not recovered', 'nothing to recover', 'not sampled').describe(
+    '`not recovered`: not within `watchedMs`; `nothing to recover`: it wrote nothing before',
+  ),
+  recoveryMs: number()
+    .nullable()
+    .describe(
+      'from the stop until the guest had run at 90 % of `guestCost.beforePagesPerSecond` for `windowMs`; off by a sample and `stun.clockErrorMs` at the most',
+    ),
+  windowMs: number().describe('10, or as long as each vCPU took before for ten writes, if that is longer'),
+  watchedMs: number()
+    .nullable()
+    .describe('from the stop to the last sample at the destination; `null` without samples'),
+});
+
 const trace = fields({
   mode: text(),
   installMs: number(),
@@ -132,7 +147,7 @@ const timelines = fields({
   phases: list(fields({ name: text(), fromMs: number(), toMs: number() })),
   source: timeline.describe('begins before the migration does, at negative instants; a row every 5 ms'),
   destination: timeline.describe(
-    'shifted by the measured clock offset; without an audit what was told on the way, every 50 ms, until the source was done',
+    'shifted by the measured clock offset; a row a millisecond for the first 0.2 s, then every 5 ms; without an audit what was told on the way, every 50 ms then, until the source was done',
   ),
 });
 
@@ -186,7 +201,11 @@ const guestCost = fields({
   longestStallBeforeStunMs: number().describe(
     'the longest that any vCPU stood between two slices, or waited for a page',
   ),
-  longestStallAfterStunMs: number().nullable(),
+  longestStallAfterStunMs: number()
+    .nullable()
+    .describe(
+      'the same from the resume to the audit; without one, to the last sample that was told; `null` without samples',
+    ),
 });
 
 const audit = fields({ passed: truth(), checked: count(), failed: count(), findings: list(text()) });
@@ -210,6 +229,7 @@ export const migrationReport = fields({
       'the forecast when the switch-over was decided, of the way that was taken: with the remaining pages only where the stun copies them; `null` in a post-copy',
     ),
   stun,
+  recovery: recovery.describe('when the guest ran again as it had before the migration'),
   trace,
   bitmap,
   timeline: timelines.describe(
@@ -223,7 +243,7 @@ export const migrationReport = fields({
   totalMs: number().describe('from the start until the source knew that the guest runs at the destination'),
   times: times.describe('what the time went to; the first three add up to `totalMs`'),
   gaps: fields({ before: gaps, during: gaps, after: gaps }).describe(
-    'between two slices, all vCPUs together, sleep and the stun aside: before the migration, until the stun, and after it; `null` where nothing was counted, `after` also without an audit',
+    'between two slices, all vCPUs together, the stun aside, and of a sleep only how late it ended: before the migration, until the stun, and after it; `null` where nothing was counted, `after` also without an audit',
   ),
   guestCost: guestCost.describe('what the rounds cost the guest'),
   audit: audit.nullable().describe('`null` when none was asked for'),

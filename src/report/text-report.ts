@@ -2,6 +2,7 @@
 // Pure: a report in, text out.
 import { formatBytes, formatCount, formatMs } from '../shared/units.js';
 import { forecastErrors } from './forecast-error.js';
+import { recoveryClause, recoveryRemark, recoveryValue } from './recovery-text.js';
 import { stunPartKeys, stunPartNames } from './stun-parts.js';
 import { lossText } from './throughput-loss.js';
 import {
@@ -10,6 +11,7 @@ import {
   type GapHistogram,
   type MigrationReport,
   type PostcopyReport,
+  type RoundForecast,
 } from './document.js';
 
 /** The report of a completed migration, some thirty lines. */
@@ -54,15 +56,15 @@ function emulationOf({ delayMs, cuts }: NonNullable<MigrationReport['link']>): s
 }
 
 function headline(report: MigrationReport): string {
-  const { guest, mode, stun, totalMs, times, source, destination, link, settings } = report;
+  const { guest, mode, stun, recovery, totalMs, source, destination, link, settings } = report;
   const { stunBudgetMs } = settings;
   return [
-    `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'})`,
-    ` by ${mode} in ${formatMs(totalMs)}, ${formatMs(times.preparationMs)} of it preparation.`,
-    ` Stun: ${formatMs(stun.stunMs)}${isOverBudget(report) ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
-    `\nFrom host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
-    ...(link === null ? [] : [`\n${emulationOf(link)}`]),
-  ].join('');
+    `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'}) by ${mode} in ${formatMs(totalMs)}.`,
+    `The guest stood still for ${formatMs(stun.guestGapMs)}${recoveryClause(recovery)}.`,
+    `Stop to answer: ${formatMs(stun.stunMs)}${isOverBudget(report) ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
+    `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
+    ...(link === null ? [] : [emulationOf(link)]),
+  ].join('\n');
 }
 
 type Row = readonly [label: string, value: string, note?: string];
@@ -81,16 +83,23 @@ function section(title: string, rows: readonly Row[]): string {
   return [title, ...lines].join('\n');
 }
 
-function stunLines({ stun, forecastStunMs, switchOverReason }: MigrationReport): Row[] {
+function stunLines({ stun, recovery, guestCost, forecastStunMs, switchOverReason }: MigrationReport): Row[] {
   const parts = stunPartKeys.map((key): Row => {
     const ms = stun.parts[key];
-    return [stunPartNames[key], formatMs(ms), bar(ms / stun.stunMs)];
+    return [`  ${stunPartNames[key]}`, formatMs(ms), bar(ms / stun.stunMs)];
   });
+  const { longestStallAfterStunMs } = guestCost;
   return [
+    ['guest stood still', formatMs(stun.guestGapMs), `± ${formatMs(stun.clockErrorMs)}, its own gap`],
+    ['recovered after', recoveryValue(recovery), recoveryRemark(recovery)],
+    ...(longestStallAfterStunMs === null
+      ? []
+      : ([
+          ['longest stall after', formatMs(longestStallAfterStunMs), 'of any vCPU, once it ran again'],
+        ] as const)),
     ['stop to answer', formatMs(stun.stunMs), "on the source's clock, an upper bound"],
-    ["guest's own gap", formatMs(stun.guestGapMs), `± ${formatMs(stun.clockErrorMs)}`],
     [
-      'forecast',
+      'forecast of that',
       forecastStunMs === null ? 'none' : formatMs(forecastStunMs),
       `switched over: ${switchOverReason}`,
     ],
@@ -105,7 +114,7 @@ function timeLines({ times, totalMs }: MigrationReport): Row[] {
     ['copying, the guest runs', formatMs(copyingMs)],
     ['switch-over', formatMs(switchOverMs)],
     ['total', formatMs(totalMs), 'start to resume'],
-    ...(pushMs === null ? [] : [['pages that followed', formatMs(pushMs), 'after it'] as const]),
+    ...(pushMs === null ? [] : [['push', formatMs(pushMs), 'after it: pages that followed'] as const]),
   ];
 }
 
@@ -126,8 +135,6 @@ function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
     if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
   }
   rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);
-  if (guestCost.longestStallAfterStunMs !== null)
-    rows.push(['longest stall after it', formatMs(guestCost.longestStallAfterStunMs)]);
   return rows;
 }
 
@@ -161,12 +168,13 @@ function roundLines(report: MigrationReport): Row[] {
   const [first] = forecastErrors(report);
   if (first !== undefined) {
     const { round, expected, came } = first;
-    rows.push([
-      'forecast',
-      '',
-      `before round ${round}: ${expected.rounds} rounds, ${formatMs(expected.totalMs)} in all, stun ${formatMs(expected.stunMs)}; ` +
-        `came${hasChangedPlan(report) ? ', with pages that followed after all' : ''}: ${came.rounds} rounds, ${formatMs(came.totalMs)}, stun ${formatMs(came.stunMs)}`,
-    ]);
+    const change = hasChangedPlan(report) ? ', with pages that followed after all' : '';
+    const told = ({ rounds: count, totalMs, stunMs }: RoundForecast): string =>
+      `${count} rounds, ${formatMs(totalMs)} in all, stop to answer ${formatMs(stunMs)}`;
+    rows.push(
+      ['forecast', '', `${told(expected)}, before round ${round}`],
+      ['came', '', `${told(came)}${change}`],
+    );
   }
   return rows;
 }

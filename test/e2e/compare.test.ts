@@ -49,9 +49,9 @@ describe('two settings compared', () => {
   });
 
   it('are shown as a table, with progress on standard error', () => {
-    expect(ended.stderr).toMatch(/run 1 of 4, a: stun .+ left\n/);
-    expect(ended.stderr).toMatch(/run 4 of 4, b: stun|run 4 of 4, a: stun/);
-    expect(ended.stdout).toMatch(/^stun +[\d.]+ [mµ]?s +[\d.]+ [mµ]?s ×[\d.]+$/m);
+    expect(ended.stderr).toMatch(/run 1 of 4, a: stood still for .+ left\n/);
+    expect(ended.stderr).toMatch(/run 4 of 4, [ab]: stood still for /);
+    expect(ended.stdout).toMatch(/^guest stood still +[\d.]+ [mµ]?s +[\d.]+ [mµ]?s ×[\d.]+$/m);
     expect(ended.stdout).toMatch(/^audits that passed +2 of 2 +2 of 2$/m);
     expect(ended.stdout).toContain('a  --mode pre-copy --bitmap raw');
     expect(ended.status).toBe(0);

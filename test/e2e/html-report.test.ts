@@ -142,7 +142,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
       expect(figures.length).toBeGreaterThan(40);
       for (const [field, value] of figures) expect(Number(value), field).toBe(fieldOf(fixtureReport, field));
       expect(await page.textContent('h1')).toBe(
-        `The guest stood still for ${formatMs(fixtureReport.stun.stunMs)}`,
+        `The guest stood still for ${formatMs(fixtureReport.stun.guestGapMs)}`,
       );
 
       // Every chart has ink on it, in the colours of this scheme.

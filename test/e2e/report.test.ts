@@ -208,7 +208,7 @@ describe('what is printed', () => {
     const { status, stdout, stderr } = await runCli('demo', ...small());
     expect(status).toBe(0);
     expect(stdout).toMatch(/^Migrated guest "hot-set".* by hybrid in .*\n/);
-    expect(stdout).toMatch(/Stun: \d/);
+    expect(stdout).toMatch(/\nThe guest stood still for \d.*\nStop to answer: \d/);
     expect(stdout).toMatch(
       /\nAudit: passed, 2,049 pages checked at the destination\. The guest stood still for it; no figure above counts that\.\n$/,
     );

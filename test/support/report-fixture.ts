@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/report/document.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 3,
+  version: 4,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -75,6 +75,7 @@ export const fixtureReport: MigrationReport = {
       resumeMs: 2.96,
     },
   },
+  recovery: { verdict: 'recovered', recoveryMs: 25.75, windowMs: 10, watchedMs: 214.5 },
   trace: {
     mode: 'dedicated',
     installMs: 0.143,

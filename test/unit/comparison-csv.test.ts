@@ -21,8 +21,11 @@ describe('a comparison as CSV', () => {
       compareRuns(settings, 2, [[completedRun(1.5), completedRun(2.5)], [completedRun(7)]]),
     );
     const [header, ...rows] = rowsOf(csv);
-    expect(header!.slice(0, 7)).toEqual(['setting', 'flags', 'run', 'outcome', 'status', 'error', 'stunMs']);
-    expect(rows.map((row) => row.slice(0, 7))).toEqual([
+    expect(header!.slice(0, 8)).toEqual([
+      ...['setting', 'flags', 'run', 'outcome', 'status', 'error', 'guestGapMs', 'recoveryMs'],
+    ]);
+    const stunAt = header!.indexOf('stunMs');
+    expect(rows.map((row) => [...row.slice(0, 6), row[stunAt]])).toEqual([
       ['a', '--mode hybrid', '1', 'completed', '0', '', '1.5'],
       ['a', '--mode hybrid', '2', 'completed', '0', '', '2.5'],
       ['b', '', '1', 'completed', '0', '', '7'],

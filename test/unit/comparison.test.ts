@@ -164,7 +164,7 @@ describe('the table in the terminal', () => {
         [failedRun(0, 'the first'), failedRun(1, 'the second')],
       ]),
     );
-    expect(text).toMatch(/^stun +13\.0 ms +–$/m);
+    expect(text).toMatch(/^stop to answer +13\.0 ms +–$/m);
     expect(text).toMatch(/^ +12\.5–13\.5 ms$/m);
     expect(text).toMatch(/^audits that passed +2 of 2 +–$/m);
     expect(text).toMatch(/^runs that failed +0 +2 of 2$/m);
@@ -175,7 +175,7 @@ describe('the table in the terminal', () => {
 
   it('shows a comparison without any run', () => {
     const text = renderComparison(compareRuns(two, 3, []));
-    expect(text).toMatch(/^stun +– +–$/m);
+    expect(text).toMatch(/^guest stood still +– +–$/m);
     expect(text).toContain('interrupted after 0, 0');
     expect(text).not.toMatch(/NaN|undefined|null|Infinity/);
   });

@@ -1,5 +1,6 @@
 // The report in the terminal: what its lines say.
 import { describe, expect, it } from 'vitest';
+import type { RecoveryReport } from '../../src/report/document.js';
 import { renderReport } from '../../src/report/text-report.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
@@ -12,11 +13,35 @@ describe('the report in the terminal', () => {
     expect(within).toMatch(/^ {2}round 2 .* in the stun: [\d,]+ pages/m);
   });
 
-  it('says a missed budget in its first line, and nothing of one that was kept', () => {
+  it('says at once how long the guest stood still, and of stop to answer whether it kept to the budget', () => {
     const stun = { ...fixtureReport.stun, stunMs: 23.2 };
     expect(renderReport({ ...fixtureReport, stun })).toMatch(
-      /^Migrated .* Stun: 23\.2 ms, over its budget of 10\.0 ms\.$/m,
+      /^Stop to answer: 23\.2 ms, over its budget of 10\.0 ms\.$/m,
     );
-    expect(renderReport(fixtureReport)).toMatch(/^Migrated .* Stun: 7\.88 ms\.$/m);
+    const [, second, third] = renderReport(fixtureReport).split('\n');
+    expect(second).toBe('The guest stood still for 4.83 ms and had recovered after 25.8 ms.');
+    expect(third).toBe('Stop to answer: 7.88 ms.');
+  });
+
+  it('says of a guest that it did not recover, that it had nothing to recover, or that nobody looked', () => {
+    const reportOf = (verdict: RecoveryReport['verdict'], watchedMs: number | null): string[] =>
+      renderReport({ ...fixtureReport, recovery: { verdict, recoveryMs: null, windowMs: 10, watchedMs } })
+        .split('\n')
+        .filter((line) => /stood still for 4|recovered after/.test(line));
+    expect(reportOf('not recovered', 214.5)).toEqual([
+      'The guest stood still for 4.83 ms and had not recovered within 215 ms.',
+      expect.stringMatching(/^ {2}recovered after +not within 215 ms {2}stop to 90/),
+    ]);
+    expect(reportOf('nothing to recover', 214.5)).toEqual([
+      'The guest stood still for 4.83 ms.',
+      expect.stringMatching(/^ {2}recovered after +nothing to recover {2}/),
+    ]);
+    expect(reportOf('not sampled', null)[1]).toMatch(/^ {2}recovered after +not sampled {2}/);
+  });
+
+  it('fits a terminal of 80 columns with what it says of the stun and the time', () => {
+    const [head, stun, time] = renderReport(fixtureReport).split('\n\n');
+    const lines = [head, stun, time].join('\n').split('\n');
+    expect(lines.filter(({ length }) => length > 80).join('')).toBe('');
   });
 });

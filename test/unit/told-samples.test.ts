@@ -32,6 +32,27 @@ describe('samples that are told while a guest runs', () => {
     expect(all.filter((_, at) => at % stride === 2).indexOf(777)).toBe(3);
   });
 
+  it('are all of those just after a resume, soon and in order, and some of the others', () => {
+    for (const vcpus of [1, VCPUS_MAX]) {
+      const stride = sampleStride(vcpus);
+      const teller = new SampleTeller(vcpus, 50);
+      const told: number[] = [];
+      const after = [
+        ...Array.from({ length: 50 }, (_, ms) => ms),
+        ...Array.from({ length: 400 }, (_, at) => 50 + 5 * at),
+      ];
+      for (const ms of after) {
+        const batch = teller.note(new Float64Array(stride).fill(1000 * ms));
+        if (batch === undefined) continue;
+        expect(batch.length).toBeLessThanOrEqual(TOLD_DOUBLES_MAX);
+        told.push(...batch.filter((_, at) => at % stride === 0));
+        if (ms < 50) expect(told.at(-1)).toBe(1000 * ms);
+      }
+      expect(told.slice(0, 50)).toEqual(Array.from({ length: 50 }, (_, ms) => 1000 * ms));
+      expect(told.slice(50, 53)).toEqual([99_000 + 1000, 150_000, 200_000]);
+    }
+  });
+
   it('fit a message for as many vCPUs as there may be', () => {
     expect(TOLD_ROWS * sampleStride(VCPUS_MAX)).toBeLessThanOrEqual(TOLD_DOUBLES_MAX);
   });
@@ -61,6 +82,14 @@ describe('samples that a peer tells', () => {
     told.note(row(1, 10, 0));
     expect(told.note(samples)).toBe(false);
     expect(told.all).toEqual(row(1, 10, 0));
+  });
+
+  it('keep every one of the first, however long a peer tells', () => {
+    const told = new ToldSamples(1, 300);
+    for (let ms = 1; ms <= 10_000; ms++) told.note(row(ms, ms, 0));
+    const first = told.all.slice(0, 3 * 50).filter((_, at) => at % 3 === 0);
+    expect([...first]).toEqual(Array.from({ length: 50 }, (_, at) => 1000 * (at + 1)));
+    expect(areSensible(told.all, 1)).toBe(true);
   });
 
   it('take no more than their place, however long a peer tells, and keep the longest stall', () => {

@@ -1,20 +1,23 @@
-// The head of the page: how long the guest stood still, and what became of it.
+// The head of the page: how long the guest stood still, when it had recovered, and what became of it.
 // Knows the report.
 import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
 import {
   isOverBudget,
   type AuditReport,
   type MigrationReport,
+  type RecoveryReport,
   type TimesReport,
 } from '../../report/document.js';
+import { recoveryRemark, recoveryValue } from '../../report/recovery-text.js';
 import { figure, html, type Insert, type Markup } from '../markup.js';
 import { tile } from './section.js';
 
 export function headline(report: MigrationReport): Markup {
-  const { guest, mode, stun, totalMs, forecastStunMs, bytes, source, destination, times } = report;
+  const { guest, mode, stun, recovery, totalMs, forecastStunMs, bytes, source, destination, times } = report;
+  const { longestStallAfterStunMs } = report.guestCost;
   return html`<header>
     <p class="eyebrow"><b>microstun</b> migration report</p>
-    <h1>The guest stood still for <em>${formatMs(stun.stunMs)}</em></h1>
+    <h1>The guest stood still for <em>${formatMs(stun.guestGapMs)}</em></h1>
     <p class="subtitle">
       Guest <q>${guest.program}</q> with ${formatBytes(guest.memoryBytes)} and ${formatCount(guest.vcpus)}
       ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from host ${source.host}, process ${String(source.pid)},
@@ -26,21 +29,33 @@ export function headline(report: MigrationReport): Markup {
     </p>
     <dl class="tiles">
       ${tile(
-        'Stun',
-        figure('stun.stunMs', stun.stunMs, formatMs(stun.stunMs)),
-        'stop to answer on the source’s clock: an upper bound',
-        'is-main',
-      )}
-      ${tile(
-        'The guest’s own gap',
+        'The guest stood still',
         html`${figure('stun.guestGapMs', stun.guestGapMs, formatMs(stun.guestGapMs))}
           <small
             >±&nbsp;${figure('stun.clockErrorMs', stun.clockErrorMs, formatMs(stun.clockErrorMs))}</small
           >`,
-        'last slice at the source to first at the destination, ± clock error',
+        'its own gap: last slice at the source to first at the destination, ± clock error',
+        'is-main',
+      )}
+      ${tile('Recovery', recoveryFigure(recovery), recoveryRemark(recovery))}
+      ${tile(
+        'Longest stall after',
+        longestStallAfterStunMs === null
+          ? 'not sampled'
+          : figure(
+              'guestCost.longestStallAfterStunMs',
+              longestStallAfterStunMs,
+              formatMs(longestStallAfterStunMs),
+            ),
+        'of any vCPU, once the guest ran again',
+      )}
+      ${tile(
+        'Stop to answer',
+        figure('stun.stunMs', stun.stunMs, formatMs(stun.stunMs)),
+        'on the source’s clock: an upper bound',
       )}
       ${tile('Total time', figure('totalMs', totalMs, formatMs(totalMs)), timesRemark(times))}
-      ${tile('Forecast stun', forecast(forecastStunMs), `switched over: ${report.switchOverReason}`)}
+      ${tile('Forecast', forecast(forecastStunMs), `of stop to answer; switched over: ${report.switchOverReason}`)}
       ${tile(
         'On the wire',
         figure('bytes.total', bytes.total, formatBytes(bytes.total)),
@@ -55,7 +70,14 @@ function timesRemark(times: TimesReport): Markup {
   const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
   return html`start to resume: preparation ${time('preparationMs', preparationMs)}, copying
   ${time('copyingMs', copyingMs)}, switch-over
-  ${time('switchOverMs', switchOverMs)}${pushMs === null ? '' : html`; the last pages came ${time('pushMs', pushMs)} later`}`;
+  ${time('switchOverMs', switchOverMs)}${pushMs === null ? '' : html`; the push after it ${time('pushMs', pushMs)}`}`;
+}
+
+/** A time, or why there is none. */
+export function recoveryFigure(recovery: RecoveryReport): Insert {
+  const { recoveryMs } = recovery;
+  const value = recoveryValue(recovery);
+  return recoveryMs === null ? value : figure('recovery.recoveryMs', recoveryMs, value);
 }
 
 function forecast(forecastStunMs: number | null): Insert {

@@ -1,7 +1,8 @@
-// The stun in its parts: one stacked bar, the guest's own gap below it on the same scale, every part with its value.
+// The stun: how long the guest stood still, and on the same scale stop to answer in its parts, every part with its value.
 // Knows the report; plain HTML, drawn without a script.
 import { formatMs } from '../../shared/units.js';
 import type { MigrationReport, StunParts } from '../../report/document.js';
+import { recoveryValue } from '../../report/recovery-text.js';
 import { stunPartKeys, stunPartNames } from '../../report/stun-parts.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, percent } from './section.js';
@@ -21,8 +22,8 @@ const places: Readonly<Record<keyof StunParts, 'source' | 'wire' | 'destination'
 /** Parts that miss this share of the stun are worth a word. */
 const UNEXPLAINED_SHARE = 0.01;
 
-export function stunSection({ stun }: MigrationReport): Markup {
-  const { parts, stunMs, guestGapMs, clockErrorMs } = stun;
+export function stunSection(report: MigrationReport): Markup {
+  const { parts, stunMs, guestGapMs, clockErrorMs } = report.stun;
   const sumMs = stunPartKeys.reduce((sum, key) => sum + parts[key], 0);
   const scaleMs = Math.max(stunMs, sumMs, guestGapMs + clockErrorMs);
   const gapFrom = Math.max(0, guestGapMs - clockErrorMs);
@@ -33,9 +34,17 @@ export function stunSection({ stun }: MigrationReport): Markup {
       <div
         class="bars"
         role="img"
-        aria-label="The parts of the stun as one bar, the gap of the guest below it"
+        aria-label="How long the guest stood still as one bar, the parts of stop to answer below it"
       >
-        <span class="bar-name">stun</span>
+        <span class="bar-name">stood still</span>
+        <div class="stack is-thin">
+          <i class="gap" style="width:${percent(guestGapMs, scaleMs)}"></i>
+          <b
+            class="whisker"
+            style="left:${percent(gapFrom, scaleMs)};width:${percent(guestGapMs + clockErrorMs - gapFrom, scaleMs)}"
+          ></b>
+        </div>
+        <span class="bar-name">stop to answer</span>
         <div class="stack">
           ${stunPartKeys.map(
             (key) =>
@@ -45,14 +54,6 @@ export function stunSection({ stun }: MigrationReport): Markup {
                 title="${stunPartNames[key]}: ${formatMs(parts[key])}"
               ></i>`,
           )}
-        </div>
-        <span class="bar-name">gap</span>
-        <div class="stack is-thin">
-          <i class="gap" style="width:${percent(guestGapMs, scaleMs)}"></i>
-          <b
-            class="whisker"
-            style="left:${percent(gapFrom, scaleMs)};width:${percent(guestGapMs + clockErrorMs - gapFrom, scaleMs)}"
-          ></b>
         </div>
       </div>
       <table class="parts">
@@ -69,21 +70,39 @@ export function stunSection({ stun }: MigrationReport): Markup {
           ${unexplainedRow(stunMs - sumMs, stunMs)}
         </tbody>
         <tfoot>
-          <tr>
-            <th scope="row"><i class="swatch is-empty"></i>stun</th>
-            <td></td>
-            <td>${formatMs(stunMs)}</td>
-            <td></td>
-          </tr>
-          <tr>
-            <th scope="row"><i class="swatch gap"></i>the guest’s gap</th>
-            <td></td>
-            <td>${formatMs(guestGapMs)}</td>
-            <td>±&nbsp;${formatMs(clockErrorMs)}</td>
-          </tr>
+          ${totalRows(report)}
         </tfoot>
       </table>`,
   );
+}
+
+// What stands below the parts: what they add up to, and what the guest felt.
+function totalRows({ stun, recovery, guestCost }: MigrationReport): readonly Markup[] {
+  const { longestStallAfterStunMs } = guestCost;
+  return [
+    totalRow('is-empty', 'stop to answer', formatMs(stun.stunMs)),
+    totalRow(
+      'gap',
+      'the guest stood still',
+      formatMs(stun.guestGapMs),
+      `±\u00a0${formatMs(stun.clockErrorMs)}`,
+    ),
+    totalRow('is-empty', 'recovered after', recoveryValue(recovery)),
+    totalRow(
+      'is-empty',
+      'longest stall after',
+      longestStallAfterStunMs === null ? 'not sampled' : formatMs(longestStallAfterStunMs),
+    ),
+  ];
+}
+
+function totalRow(swatch: string, name: string, value: string, remark = ''): Markup {
+  return html`<tr>
+    <th scope="row"><i class="swatch ${swatch}"></i>${name}</th>
+    <td></td>
+    <td>${value}</td>
+    <td>${remark}</td>
+  </tr>`;
 }
 
 function partRow(key: keyof StunParts, ms: number, stunMs: number): Markup {
@@ -111,6 +130,6 @@ function share(ms: number, stunMs: number): string {
 
 function largestPart(parts: StunParts, sumMs: number): Markup {
   const largest = stunPartKeys.reduce((one, other) => (parts[other] > parts[one] ? other : one));
-  return html`Stop to answer, on the source’s clock. The largest part: ${stunPartNames[largest]},
+  return html`From the stop to the answer, on the source’s clock. The largest part: ${stunPartNames[largest]},
   ${share(parts[largest], sumMs)} of it.`;
 }

@@ -42,10 +42,17 @@ const part = (id: string, name: string, of: (report: MigrationReport) => number)
 
 /** In the order in which they are shown. */
 export const metrics: readonly Metric[] = [
-  whole('stunMs', 'stun', 'ms', ({ stun }) => stun.stunMs),
+  whole('guestGapMs', 'guest stood still', 'ms', ({ stun }) => stun.guestGapMs),
+  whole('recoveryMs', 'recovery', 'ms', ({ recovery }) => recovery.recoveryMs),
+  whole(
+    'longestStallAfterMs',
+    'longest stall after',
+    'ms',
+    ({ guestCost }) => guestCost.longestStallAfterStunMs,
+  ),
+  whole('stunMs', 'stop to answer', 'ms', ({ stun }) => stun.stunMs),
   ...stunPartKeys.map((key) => part(key, stunPartNames[key], ({ stun }) => stun.parts[key])),
   part('ownMs', 'all but network and place', ownStunMs),
-  whole('guestGapMs', "guest's own gap", 'ms', ({ stun }) => stun.guestGapMs),
   whole('installMs', 'install traces', 'ms', ({ trace }) => trace.installMs),
   whole('longestTraceStopMs', 'longest stop to trace', 'ms', ({ trace }) => trace.longestStopMs),
   whole(
@@ -59,12 +66,6 @@ export const metrics: readonly Metric[] = [
     'longest stall before stun',
     'ms',
     ({ guestCost }) => guestCost.longestStallBeforeStunMs,
-  ),
-  whole(
-    'longestStallAfterMs',
-    'longest stall after stun',
-    'ms',
-    ({ guestCost }) => guestCost.longestStallAfterStunMs,
   ),
   whole('lostShare', 'guest throughput lost', 'share', ({ guestCost }) => measurableLoss(guestCost)),
   whole('throttledMs', 'throttled, all vCPUs', 'ms', ({ trace }) => trace.throttledMs),
@@ -81,5 +82,5 @@ export const metrics: readonly Metric[] = [
   part('preparationMs', 'preparation', ({ times }) => times.preparationMs),
   part('copyingMs', 'copying', ({ times }) => times.copyingMs),
   part('switchOverMs', 'switch-over', ({ times }) => times.switchOverMs),
-  whole('pushMs', 'pages that follow, after it', 'ms', ({ times }) => times.pushMs),
+  whole('pushMs', 'push, after it', 'ms', ({ times }) => times.pushMs),
 ];

@@ -3,7 +3,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../clock.js';
 import { assert } from '../errors.js';
-import { SamplerCommand, sampleStride } from './samples.js';
+import { RESUME_INTERVAL_MS, resumeRowsOf, SamplerCommand, sampleStride } from './samples.js';
 import { SampleTeller } from './told-samples.js';
 import { Counter, countersOf, MachineSettings, type SharedMachine } from './shared-machine.js';
 
@@ -11,7 +11,7 @@ export interface SamplerWorkerData {
   readonly machine: SharedMachine;
   readonly intervalMs: number;
   readonly doublesMax: number;
-  /** Whether to tell of the samples while they are taken (told-samples.ts). */
+  /** The guest resumes here: its first samples are taken faster, and samples are told while they are taken (told-samples.ts). */
   readonly tells: boolean;
   /** One word: a SamplerCommand. */
   readonly command: SharedArrayBuffer;
@@ -31,7 +31,8 @@ const settings = new MachineSettings(machine);
 const stride = sampleStride(vcpus);
 const rowsMax = Math.floor(doublesMax / stride / 2) * 2;
 const samples = new Float64Array(rowsMax * stride);
-const teller = tells ? new SampleTeller(vcpus) : undefined;
+const resumeRows = tells ? resumeRowsOf(vcpus, doublesMax) : 0;
+const teller = tells ? new SampleTeller(vcpus, resumeRows) : undefined;
 let rows = 0;
 let interval = intervalMs;
 Atomics.wait(commandWord, 0, SamplerCommand.WAIT);
@@ -45,7 +46,7 @@ while (Atomics.load(commandWord, 0) === SamplerCommand.SAMPLE) {
   rows++;
   const told = teller?.note(row);
   if (told !== undefined) parentPort.postMessage({ kind: 'told', samples: told } satisfies SamplerMessage);
-  Atomics.wait(commandWord, 0, SamplerCommand.SAMPLE, interval);
+  Atomics.wait(commandWord, 0, SamplerCommand.SAMPLE, rows < resumeRows ? RESUME_INTERVAL_MS : interval);
 }
 parentPort.postMessage({ kind: 'all', samples: samples.slice(0, rows * stride) } satisfies SamplerMessage);
 
@@ -62,15 +63,16 @@ function takeRow(row: Float64Array): void {
   }
 }
 
-// Full: keeps every other row, with the longer stall of the two, so that any length fits.
+// Full: keeps those just after the resume and every other of the rest, with the longer stall of the two, so that any
+// length fits.
 function thin(): void {
-  for (let row = 0; row < rowsMax / 2; row++) {
-    const kept = (2 * row + 1) * stride;
-    for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-      const stall = kept + 2 + 2 * vcpu;
+  let kept = resumeRows;
+  for (let at = resumeRows + 1; at < rowsMax; at += 2) {
+    const row = at * stride;
+    for (let stall = row + 2; stall < row + stride; stall += 2)
       samples[stall] = Math.max(samples[stall]!, samples[stall - stride]!);
-    }
-    samples.copyWithin(row * stride, kept, kept + stride);
+    samples.copyWithin(kept * stride, row, row + stride);
+    kept++;
   }
-  rows = rowsMax / 2;
+  rows = kept;
 }

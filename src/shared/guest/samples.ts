@@ -7,6 +7,12 @@ export const SamplerCommand = { WAIT: 0, SAMPLE: 1, STOP: 2 } as const;
 /** Between two samples, to begin with. */
 export const SAMPLE_INTERVAL_MS = 5;
 
+/** The same just after a resume: a tenth of the stretch over which a guest is said to have recovered (recovery.ts). */
+export const RESUME_INTERVAL_MS = 1;
+
+/** So many samples are taken at that pace: ten times the recovery that is aimed at. They are never thinned. */
+export const RESUME_SAMPLES = 200;
+
 /** Doubles that a sampler's buffer holds; when it is full every other row is dropped and the pace halves. */
 export const SAMPLE_DOUBLES_MAX = 1 << 19;
 
@@ -19,6 +25,11 @@ export const TOLD_DOUBLES_MAX = 1 << 11;
 /** Doubles in a row. */
 export function sampleStride(vcpus: number): number {
   return 1 + 2 * vcpus;
+}
+
+/** Rows of which a place for `doublesMax` doubles keeps every one, however long it is sampled: the first after a resume. */
+export function resumeRowsOf(vcpus: number, doublesMax: number): number {
+  return Math.min(RESUME_SAMPLES, 2 * Math.floor(doublesMax / sampleStride(vcpus) / 4));
 }
 
 /** A guest on one host, in columns of the same length; one list a vCPU. */

@@ -1,6 +1,6 @@
 // Samples that are told while a guest runs: fewer than are taken, a few at a time; and the other end, which keeps them.
 // Pure. Rows are as samples.ts says; what a peer tells is looked at before it is kept.
-import { SENT_SAMPLE_DOUBLES_MAX, sampleStride } from './samples.js';
+import { resumeRowsOf, SENT_SAMPLE_DOUBLES_MAX, sampleStride, TOLD_DOUBLES_MAX } from './samples.js';
 
 /** Between two rows that are told: finer than anybody looks, and 64 vCPUs take no more than 21 KB a second. */
 export const TOLD_INTERVAL_MS = 50;
@@ -8,45 +8,65 @@ export const TOLD_INTERVAL_MS = 50;
 /** So many rows are told at once. */
 export const TOLD_ROWS = 4;
 
-/** Picks the rows to tell out of those that are taken: each has the longest stall of all since the one before. */
+/** So many of those just after a resume, as far as they fit: a few messages, and soon. */
+const TOLD_RESUME_ROWS = 20;
+
+/**
+ * Picks the rows to tell out of those that are taken: all of those just after the resume, then some; each has the longest
+ * stall of all since the one before.
+ */
 export class SampleTeller {
   readonly #stride: number;
+  #resumeRowsLeft: number;
   #row: Float64Array | undefined;
   #toldAtUs = -Infinity;
   #batch: number[] = [];
 
-  constructor(vcpus: number) {
+  /** `resumeRows`: so many rows are told whole, at the beginning. */
+  constructor(vcpus: number, resumeRows = 0) {
     this.#stride = sampleStride(vcpus);
+    this.#resumeRowsLeft = resumeRows;
   }
 
   /** Takes a row; answers rows to be told when there are enough of them. */
   note(row: Float64Array): Float64Array | undefined {
     const next = row.slice();
+    if (this.#resumeRowsLeft > 0) {
+      this.#resumeRowsLeft--;
+      const atOnce = Math.min(TOLD_RESUME_ROWS, Math.floor(TOLD_DOUBLES_MAX / this.#stride));
+      return this.#tell(next, this.#resumeRowsLeft === 0 ? 1 : atOnce);
+    }
     if (this.#row !== undefined) keepLongerStalls(next, this.#row);
     if (next[0]! - this.#toldAtUs < TOLD_INTERVAL_MS * 1000) {
       this.#row = next;
       return undefined;
     }
     this.#row = undefined;
-    this.#toldAtUs = next[0]!;
-    this.#batch.push(...next);
-    if (this.#batch.length < TOLD_ROWS * this.#stride) return undefined;
+    return this.#tell(next, TOLD_ROWS);
+  }
+
+  #tell(row: Float64Array, atOnce: number): Float64Array | undefined {
+    this.#toldAtUs = row[0]!;
+    this.#batch.push(...row);
+    if (this.#batch.length < atOnce * this.#stride) return undefined;
     const told = Float64Array.from(this.#batch);
     this.#batch = [];
     return told;
   }
 }
 
-/** Rows that a peer told, in order; when there are too many every other one is dropped. */
+/** Rows that a peer told, in order; when there are too many every other one is dropped, but for the first. */
 export class ToldSamples {
   readonly #stride: number;
   readonly #rowsMax: number;
+  readonly #resumeRows: number;
   #rows: Float64Array[] = [];
   #fresh: Float64Array[] = [];
 
   constructor(vcpus: number, doublesMax = SENT_SAMPLE_DOUBLES_MAX) {
     this.#stride = sampleStride(vcpus);
     this.#rowsMax = Math.floor(doublesMax / this.#stride / 2) * 2;
+    this.#resumeRows = resumeRowsOf(vcpus, doublesMax);
   }
 
   /** Keeps `samples`, or nothing of them when they make no sense after what was told before; answers whether it did. */
@@ -79,6 +99,7 @@ export class ToldSamples {
     this.#fresh = [...this.#fresh, row].slice(-FRESH_ROWS_MAX);
     if (this.#rows.length < this.#rowsMax) return;
     this.#rows = this.#rows.filter((one, at) => {
+      if (at < this.#resumeRows) return true;
       const before = this.#rows[at - 1];
       if (at % 2 === 1 && before !== undefined) keepLongerStalls(one, before);
       return at % 2 === 1;

@@ -1,12 +1,13 @@
 // What a migration cost the guest, on both hosts: its throughput over time, its gaps between slices, what it lost.
 // Pure.
 import { countsOf } from '../../shared/guest/gap-buckets.js';
-import { timelineOf } from '../../shared/guest/samples.js';
+import { sampleStride, timelineOf } from '../../shared/guest/samples.js';
 import { areSensible } from '../../shared/guest/told-samples.js';
-import type { GapsReport, GuestCostReport, TimelineReport } from '../../report/document.js';
+import type { GapsReport, GuestCostReport, RecoveryReport, TimelineReport } from '../../report/document.js';
 import { countsSince, gapHistogramOf } from '../../report/gap-histogram.js';
 import { lossOf } from '../../report/throughput-loss.js';
 import type { Measured } from './measurement.js';
+import { recoveryOf } from './recovery.js';
 
 /** The guest's throughput before the migration is the mean of so long. */
 const BEFORE_MS = 1000;
@@ -43,10 +44,8 @@ export function gapsReportOf({ atBeginning, resumed, audit }: Measured): GapsRep
   };
 }
 
-export function guestCostReportOf(
-  { stopped, audit }: Measured,
-  { phases, source }: TimelineReport,
-): GuestCostReport {
+export function guestCostReportOf(measured: Measured, { phases, source }: TimelineReport): GuestCostReport {
+  const { stopped, audit } = measured;
   const tracedMs = phases.find(({ name }) => name === 'installing-traces')?.fromMs;
   const stoppedMs = phases.find(({ name }) => name === 'stopping')?.fromMs ?? 0;
   return {
@@ -56,6 +55,34 @@ export function guestCostReportOf(
       tracedMs === undefined ? undefined : { fromMs: tracedMs, toMs: stoppedMs },
     ),
     longestStallBeforeStunMs: stopped.before.longestGapUs / 1000,
-    longestStallAfterStunMs: audit === undefined ? null : audit.longestStallUs / 1000,
+    longestStallAfterStunMs:
+      audit === undefined
+        ? longestStallMsOf(measured.toldSamples, measured.guest.vcpus)
+        : audit.longestStallUs / 1000,
   };
+}
+
+// By what was told of it.
+function longestStallMsOf(samples: Float64Array, vcpus: number): number | null {
+  if (samples.length === 0) return null;
+  const isStall = (at: number): boolean => {
+    const column = at % sampleStride(vcpus);
+    return column > 0 && column % 2 === 0;
+  };
+  return samples.reduce((longest, value, at) => (isStall(at) ? Math.max(longest, value) : longest), 0) / 1000;
+}
+
+export function recoveryReportOf(
+  measured: Measured,
+  { beforePagesPerSecond }: Pick<GuestCostReport, 'beforePagesPerSecond'>,
+): RecoveryReport {
+  const { guest, stopped, resumed, clock } = measured;
+  return recoveryOf({
+    beforePagesPerSecond,
+    vcpus: guest.vcpus,
+    stopAtUs: stopped.stopAt,
+    firstSliceAtUs: resumed.message.firstSliceAt,
+    aheadUs: clock.offsetUs,
+    samples: destinationSamplesOf(measured),
+  });
 }

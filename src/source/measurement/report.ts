@@ -16,7 +16,7 @@ import {
   type SettingsReport,
   type StunReport,
 } from '../../report/document.js';
-import { gapsReportOf, guestCostReportOf, timelineReportOf } from './guest-report.js';
+import { gapsReportOf, guestCostReportOf, recoveryReportOf, timelineReportOf } from './guest-report.js';
 import type { Measured } from './measurement.js';
 import { timesOf } from './phase-times.js';
 import { stunOf } from './stun.js';
@@ -29,6 +29,7 @@ export function reportOf(measured: Measured): MigrationReport {
   const { settings, guest, beganAt, phases, stopped, resumed, audit, bytes } = measured;
   const { emulation } = settings;
   const timeline = timelineReportOf(measured);
+  const guestCost = guestCostReportOf(measured, timeline);
   return {
     version: REPORT_VERSION,
     outcome: 'completed',
@@ -49,6 +50,7 @@ export function reportOf(measured: Measured): MigrationReport {
     rounds: measured.rounds,
     forecastStunMs: measured.forecastStunMs,
     stun: stunReportOf(measured),
+    recovery: recoveryReportOf(measured, guestCost),
     trace: traceReportOf(measured),
     bitmap: {
       format: settings.bitmapFormat,
@@ -63,7 +65,7 @@ export function reportOf(measured: Measured): MigrationReport {
     totalMs: (resumed.receivedAt - beganAt) / 1000,
     times: timesOf(phases, beganAt, resumed.receivedAt),
     gaps: gapsReportOf(measured),
-    guestCost: guestCostReportOf(measured, timeline),
+    guestCost,
     audit:
       audit === undefined
         ? null
