@@ -61,13 +61,7 @@ export function parseCuts(text: string): CutScript {
 }
 
 export function parseMemory(text: string): number {
-  const bytes = parseSize(text);
-  if (bytes % PAGE_BYTES !== 0) {
-    throw new MicrostunError(
-      'USAGE',
-      `--memory ${text} is no whole number of ${PAGE_BYTES}-byte pages; try ${Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES}`,
-    );
-  }
+  const bytes = parsePages('--memory', text);
   if (bytes > MEMORY_BYTES_MAX) {
     throw new MicrostunError(
       'USAGE',
@@ -75,6 +69,24 @@ export function parseMemory(text: string): number {
     );
   }
   return bytes;
+}
+
+/** `--hot-set`: at least a page. */
+export function parseHotSet(text: string): number {
+  const bytes = parsePages('--hot-set', text);
+  if (bytes === 0) throw new MicrostunError('USAGE', `--hot-set ${text} is nothing; leave it out`);
+  return bytes;
+}
+
+// A size in whole pages.
+function parsePages(flag: string, text: string): number {
+  const bytes = parseSize(text);
+  if (bytes % PAGE_BYTES === 0) return bytes;
+  const next = Math.ceil(bytes / PAGE_BYTES) * PAGE_BYTES;
+  throw new MicrostunError(
+    'USAGE',
+    `${flag} ${text} is no whole number of ${PAGE_BYTES}-byte pages; try ${next}`,
+  );
 }
 
 /** Refuses flags that were given more than once and take one value, whatever their kind. */

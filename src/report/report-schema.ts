@@ -40,6 +40,7 @@ const guest = fields({
   vcpus: count(),
   seed: count(),
   writeRate: numberOr('max').describe('pages a second, or `max`'),
+  hotSetBytes: count().describe('`--hot-set`: all that is written; 0: what the guest does by itself'),
 });
 
 const settings = fields({

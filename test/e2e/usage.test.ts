@@ -38,6 +38,18 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
     ['fast', 'max'],
   ],
   [
+    ['demo', '--hot-set', '5000'],
+    ['5000', '8192'],
+  ],
+  [
+    ['demo', '--memory', '4MiB', '--hot-set', '8MiB'],
+    ['--hot-set', '4194304'],
+  ],
+  [
+    ['demo', '--guest', 'zipf', '--hot-set', '1MiB'],
+    ['--hot-set', 'zipf'],
+  ],
+  [
     ['demo', '--vcpus', '0'],
     ['--vcpus 0', '1 to 64'],
   ],

@@ -33,7 +33,7 @@ async function startGuest(
   writeRate = Infinity,
 ): Promise<GuestMachine> {
   const failures: Error[] = [];
-  const spec = { program, memoryBytes: MEMORY_BYTES, vcpus, seed, writeRate };
+  const spec = { program, memoryBytes: MEMORY_BYTES, vcpus, seed, writeRate, hotSetBytes: 0 };
   const machine = new GuestMachine(spec, { failed: (error) => failures.push(error) });
   await machine.start(true);
   closers.push(async () => {
@@ -202,7 +202,14 @@ describe('a test notices', () => {
   const heldUp = { gpa: PAGE_BYTES * 8 + 16, value: 88 };
 
   async function copyAcrossHeldStore(skips: readonly string[]): Promise<number[]> {
-    const spec = { program: 'replay', memoryBytes: MEMORY_BYTES, vcpus: 1, seed: 1, writeRate: Infinity };
+    const spec = {
+      program: 'replay',
+      memoryBytes: MEMORY_BYTES,
+      vcpus: 1,
+      seed: 1,
+      writeRate: Infinity,
+      hotSetBytes: 0,
+    };
     const machine = allocateMachine(spec);
     const control = new SafepointControl(machine.safepointWords);
     const gate = sharedWords(TRACER_GATE_WORDS);

@@ -12,6 +12,7 @@ export const fixtureReport: MigrationReport = {
     vcpus: 2,
     seed: 7,
     writeRate: 100_000,
+    hotSetBytes: 0,
   },
   connections: 2,
   settings: {

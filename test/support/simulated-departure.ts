@@ -130,7 +130,14 @@ export class SimulatedDeparture {
     const { process, record, witness } = this.#site;
     const isStopped = (): boolean => this.#isStopped;
     return {
-      spec: { program: 'simulated', memoryBytes: SIMULATED_MEMORY_BYTES, vcpus: 1, seed: 0, writeRate: 0 },
+      spec: {
+        program: 'simulated',
+        memoryBytes: SIMULATED_MEMORY_BYTES,
+        vcpus: 1,
+        seed: 0,
+        writeRate: 0,
+        hotSetBytes: 0,
+      },
       safepoints: { throttle: () => undefined, endTraceWork: () => undefined },
       isFailed: false,
       get isStopped() {

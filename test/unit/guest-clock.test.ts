@@ -12,7 +12,14 @@ import {
 import { SliceGap } from '../../src/shared/guest/slice-gap.js';
 
 function machineOf(vcpus: number): SharedMachine {
-  return allocateMachine({ program: 'uniform', memoryBytes: 4096, vcpus, seed: 1, writeRate: 0 });
+  return allocateMachine({
+    program: 'uniform',
+    memoryBytes: 4096,
+    vcpus,
+    seed: 1,
+    writeRate: 0,
+    hotSetBytes: 0,
+  });
 }
 
 const readAt = (machine: SharedMachine, us: number): number =>

@@ -15,6 +15,7 @@ const guest: GuestSpec = {
   vcpus: 2,
   seed: 1,
   writeRate: 1,
+  hotSetBytes: 0,
 };
 
 function bitmapOf(pageCount: number, ...pages: number[]): Uint8Array<ArrayBuffer> {

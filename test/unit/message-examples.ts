@@ -21,6 +21,7 @@ const guest = {
   vcpus: 4,
   seed: 0xffff_ffff,
   writeRate: 0.5,
+  hotSetBytes: 0,
 };
 
 /** The first of each kind fills every list with something; the others go to the limits of what is allowed. */
@@ -77,7 +78,14 @@ export const examples: Examples = {
     },
     {
       name: 'PREPARE',
-      guest: { program: '/opt/guest.js', memoryBytes: 4096, vcpus: 64, seed: 0, writeRate: Infinity },
+      guest: {
+        program: '/opt/guest.js',
+        memoryBytes: 4096,
+        vcpus: 64,
+        seed: 0,
+        writeRate: Infinity,
+        hotSetBytes: 0,
+      },
       pagePorts: Array<number>(16).fill(65_535),
       faultPort: 1,
       audits: false,
@@ -85,7 +93,7 @@ export const examples: Examples = {
     },
     {
       name: 'PREPARE',
-      guest: { ...guest, writeRate: 0 },
+      guest: { ...guest, writeRate: 0, hotSetBytes: 0 },
       pagePorts: [],
       faultPort: 2,
       audits: false,

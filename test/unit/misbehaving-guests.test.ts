@@ -22,6 +22,7 @@ describe('a guest that misbehaves while it is traced', () => {
       vcpus: 2,
       seed: 1,
       writeRate: Infinity,
+      hotSetBytes: 0,
     });
     const gate = sharedWords(3);
     const control = new SafepointControl(machine.safepointWords);

@@ -12,6 +12,8 @@ export interface GuestSpec {
   readonly seed: number;
   /** Pages written a second by all vCPUs together; Infinity is flat out. */
   readonly writeRate: number;
+  /** All that a guest with a hot set writes, in one piece; 0: what the program does by itself. */
+  readonly hotSetBytes: number;
 }
 
 /** Registers of one vCPU: doubles, saved with the checkpoint. */

@@ -79,6 +79,7 @@ const guestSpec = record({
   vcpus: integer(1, VCPUS_MAX),
   seed: u32,
   writeRate: rate,
+  hotSetBytes: integer(0, MEMORY_BYTES_MAX),
 });
 
 const bodies = {

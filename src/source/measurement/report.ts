@@ -41,6 +41,7 @@ export function reportOf(measured: Measured): MigrationReport {
       vcpus: guest.vcpus,
       seed: guest.seed,
       writeRate: guest.writeRate === Infinity ? 'max' : guest.writeRate,
+      hotSetBytes: guest.hotSetBytes,
     },
     connections: settings.connections,
     settings: settingsReportOf(measured),

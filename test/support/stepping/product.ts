@@ -59,7 +59,14 @@ export class SteppingProduct {
     this.#layout = layout;
     this.views = layout.current = allocateViews(pages, changes);
     const allocateMachine = this.#function('shared/guest/shared-machine.js', 'allocateMachine');
-    const spec = { program: 'replay', memoryBytes: pages * PAGE_BYTES, vcpus, seed: 1, writeRate: Infinity };
+    const spec = {
+      program: 'replay',
+      memoryBytes: pages * PAGE_BYTES,
+      vcpus,
+      seed: 1,
+      writeRate: Infinity,
+      hotSetBytes: 0,
+    };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
     this.#words = new Int32Array(this.#machine.safepointWords);
     this.guestWords = new Int32Array(this.views.bytes.buffer);

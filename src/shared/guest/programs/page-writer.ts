@@ -124,9 +124,14 @@ export const uniform: GuestFactory = (spec) => {
   return pageWriter(spec, pageCount, (random) => below(random, pageCount));
 };
 
-/** Nine writes in ten go to a tenth of memory, in one piece. */
+/** Nine writes in ten go to a tenth of memory, in one piece; or all of them to as much as the spec says. */
 export const hotSet: GuestFactory = (spec) => {
   const pageCount = spec.memoryBytes / 4096;
+  const told = Math.min(pageCount, spec.hotSetBytes / 4096);
+  if (told > 0) {
+    const first = Math.floor((pageCount - told) / 3);
+    return pageWriter(spec, pageCount, (random) => first + below(mix32(random), told));
+  }
   const hotPages = Math.max(1, Math.floor(pageCount / 10));
   const firstHot = Math.floor((pageCount - hotPages) / 3);
   return pageWriter(spec, pageCount, (random) => {
