@@ -30,9 +30,10 @@ function wayOptions<T>(yargs: Argv<T>) {
         'Who installs traces: a tracer while the vCPUs run (vSphere 7), or all vCPUs, stopped (before)',
     })
     .option('bitmap', {
-      choices: ['compacted', 'raw'] as const,
-      default: 'compacted' as const,
-      describe: 'How the bitmap crosses the wire',
+      choices: ['ahead', 'compacted', 'raw'] as const,
+      default: 'ahead' as const,
+      describe:
+        'How the bitmap crosses the wire: ahead of the stun but for what was dirtied since, or within it by its runs (vSphere 7) or whole (before)',
     })
     .option('max-rounds', {
       type: 'string',

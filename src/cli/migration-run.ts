@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import { MicrostunError, messageOf } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from './logger.js';
-import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
 import { reportText, REPORT_VERSION, type FailureReport, type MigrationReport } from '../report/document.js';
 import { renderFailure, renderReport } from '../report/text-report.js';
 import type { Emulation } from '../lab/emulated-link.js';
@@ -15,7 +14,7 @@ import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { hostHands } from '../source/hands.js';
 import { OutgoingMigration, type MigrationResult } from '../source/outgoing.js';
 import { phaseLimits } from '../source/states/phase-limits.js';
-import type { TraceMode } from '../source/tracer/tracer.js';
+import type { BitmapLogic, TraceMode } from '../source/tracer/tracer.js';
 import type { CutScript } from './flag-values.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
@@ -32,7 +31,7 @@ import {
 export interface MigrationArguments {
   readonly mode: MigrationMode;
   readonly trace: TraceMode;
-  readonly bitmap: BitmapFormat;
+  readonly bitmap: BitmapLogic;
   readonly connections: number;
   readonly bandwidth: number | undefined;
   readonly faultBandwidth: number | undefined;
@@ -78,7 +77,7 @@ export function planMigration(
     bytesPerSecond: args.bandwidth,
     faultBytesPerSecond: args.faultBandwidth,
     emulation: emulationOf(args),
-    bitmapFormat: bitmap,
+    bitmapLogic: bitmap,
     trace,
     auditAfterMs: args.auditAfter,
     logger,

@@ -6,10 +6,9 @@ import { GuestMachine } from '../shared/guest/machine.js';
 import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
-import { Fetcher, type FetcherEvents } from './faults/fetcher.js';
+import { Fetcher, type FetcherEvents, type GuestPlace } from './faults/fetcher.js';
 import { ArrivingPages } from './pages/arriving-pages.js';
 import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
-import { HandOverRehearsal } from './rehearsal.js';
 import { stepIncoming } from './states/step.js';
 
 /** The machine of a guest that comes. */
@@ -20,8 +19,7 @@ export interface IncomingMachine extends Pick<
   | 'prepareSampling'
   | 'startSampling'
   | 'stopSampling'
-  | 'assertParked'
-  | 'restore'
+  | 'begun'
   | 'resume'
   | 'stop'
   | 'park'
@@ -35,22 +33,19 @@ export interface IncomingMachine extends Pick<
   >;
 }
 
-export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | 'handOver' | 'missing'>;
+export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | 'missing'>;
 
 export type IncomingReceivers = Pick<
   ReceiverPool,
-  'start' | 'shut' | 'checkedPages' | 'receivedBytes' | 'reconnect' | 'redial' | 'close'
+  'start' | 'count' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'redial' | 'close'
 >;
 
-export type IncomingFetcher = Pick<Fetcher, 'settle' | 'reconnect' | 'redial' | 'close'>;
-
-export type Rehearsal = Pick<HandOverRehearsal, 'rehearse' | 'refresh'>;
+export type IncomingFetcher = Pick<Fetcher, 'roundPlaced' | 'settle' | 'reconnect' | 'redial' | 'close'>;
 
 export interface IncomingHands<Machine extends IncomingMachine> {
   readonly time: Time;
   /** What decides. */
   readonly step: typeof stepIncoming;
-  rehearsal(spec: GuestSpec): Rehearsal;
   machine(spec: GuestSpec, failed: (error: MicrostunError) => void): Machine;
   pages(machine: Machine): IncomingPages;
   receivers(
@@ -60,15 +55,20 @@ export interface IncomingHands<Machine extends IncomingMachine> {
     id: string,
     events: ReceiverEvents,
   ): IncomingReceivers;
-  fetcher(machine: Machine, host: string, port: number, id: string, events: FetcherEvents): IncomingFetcher;
+  fetcher(
+    place: Omit<GuestPlace, 'machine'> & { readonly machine: Machine },
+    host: string,
+    port: number,
+    id: string,
+    events: FetcherEvents,
+  ): IncomingFetcher;
 }
 
 export const hostHands: IncomingHands<GuestMachine> = {
   time: hostTime,
   step: stepIncoming,
-  rehearsal: (spec) => new HandOverRehearsal(spec),
   machine: (spec, failed) => new GuestMachine(spec, { failed }),
   pages: (machine) => new ArrivingPages(machine),
   receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
-  fetcher: (machine, host, port, id, events) => new Fetcher(machine, { host, port }, id, events),
+  fetcher: (place, host, port, id, events) => new Fetcher(place, { host, port }, id, events),
 };

@@ -4,13 +4,14 @@ import type { Logger } from 'pino';
 import { assert, asMicrostunError, type MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
+import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
 import type { Cancellable } from '../shared/time.js';
 import { Timers } from '../shared/timers.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { FarewellWatch } from './farewell-watch.js';
 import { GuestAudit } from './guest-audit.js';
-import type { IncomingHands, IncomingMachine, Rehearsal } from './hands.js';
+import type { IncomingHands, IncomingMachine } from './hands.js';
 import { describeAbsence } from './missing-pages.js';
 import { pageNews } from './page-news.js';
 import { Preparation, type Place } from './preparation.js';
@@ -19,13 +20,13 @@ import { checkPrepare } from './prepare-check.js';
 import { resultOf, type IncomingResult } from './result.js';
 import type { Room } from './room.js';
 import { SourceConnection } from './source-connection.js';
-import type { IncomingEffect, IncomingEvent, TimerName } from './states/events.js';
+import type { IncomingEffect, IncomingEvent, IncomingStep, TimerName } from './states/events.js';
 import type { IncomingLimits } from './states/limits.js';
 import { lastMessages } from './states/outcome.js';
 import { isMissed } from './states/lacking.js';
-import { isHandedOver, isRefusable, type IncomingState, type Outcome } from './states/states.js';
+import { isAtGate, isHandedOver, isRefusable, type IncomingState, type Outcome } from './states/states.js';
 import { beginIncoming } from './states/step.js';
-import { confirm, settledEvent, takeOver, validate } from './take-over.js';
+import { resumed, settledEvent, unknownTakeOver } from './resumed.js';
 
 export interface IncomingOptions {
   readonly limits: IncomingLimits;
@@ -54,13 +55,16 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
       this.#events.push({ kind: 'control-lost', error });
     },
   });
+  /** Stands before the take-over. */
+  readonly #gate: HandOverGate;
   readonly #preparation: Preparation<Machine>;
   readonly #audit = new GuestAudit();
-  #rehearsal: Rehearsal | undefined;
   #place: Place<Machine> | undefined;
   #farewell: FarewellWatch | undefined;
   #stallWatch: Cancellable | undefined;
   #outcome: Outcome | undefined;
+  /** Events that came when the guest had been taken over, and this was not told of yet. */
+  readonly #deferred: IncomingEvent[] = [];
   #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
 
@@ -69,7 +73,9 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     this.#options = options;
     this.#hands = hands;
     this.#logger = options.logger.child({ migration: id });
-    this.#preparation = this.#newPreparation(hands);
+    const gate = allocateHandOverGate();
+    this.#gate = new HandOverGate(gate);
+    this.#preparation = this.#newPreparation(hands, gate);
     this.#timers = new Timers(hands.time, (timer) => {
       const isHeard = timer === 'farewell' && this.#isSourceHeard();
       this.#events.push(isHeard ? { kind: 'source-heard' } : { kind: 'timer', timer });
@@ -121,14 +127,30 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   async run(): Promise<IncomingResult<Machine>> {
     while (this.#outcome === undefined) {
       const event = await this.#events.next();
-      const before = this.#state.name;
-      const step = this.#hands.step(this.#options.limits, this.#state, event);
-      this.#state = step.state;
-      if (step.state.name !== before)
-        this.#logger.debug({ phase: step.state.name, event: event.kind }, 'phase');
-      for (const effect of step.effects) this.#perform(effect);
+      // It means something else once it is known that the guest is here, and that comes next.
+      if (!this.#handle(event)) this.#deferred.push(event);
     }
     return this.#finish(this.#outcome);
+  }
+
+  // Once the gate is passed nothing counts until the take-over is told of; until then what refuses the guest counts only if
+  // the gate can be shut before it. Answers whether the event counted.
+  #handle(event: IncomingEvent): boolean {
+    const isGuarded = isAtGate(this.#state) && event.kind !== 'taken-over';
+    if (isGuarded && this.#gate.isPassed) return false;
+    const step = this.#hands.step(this.#options.limits, this.#state, event);
+    if (isGuarded && !isAtGate(step.state) && !this.#gate.shut()) return false;
+    this.#take(step, event);
+    return true;
+  }
+
+  #take({ state, effects }: IncomingStep, event: IncomingEvent): void {
+    const before = this.#state.name;
+    this.#state = state;
+    if (isAtGate(state)) this.#gate.open();
+    if (state.name !== before) this.#logger.debug({ phase: state.name, event: event.kind }, 'phase');
+    for (const effect of effects) this.#perform(effect);
+    if (event.kind === 'taken-over') for (const deferred of this.#deferred.splice(0)) this.#events.push(deferred);
   }
 
   async #finish(outcome: Outcome): Promise<IncomingResult<Machine>> {
@@ -154,14 +176,11 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
       case 'prepare':
         this.#start(this.#prepare(effect.prepare));
         return;
-      case 'validate':
-        this.#check(() => validate(this.#placeOfGuest(), effect, time));
+      case 'await-slices':
+        this.#start(resumed(this.#placeOfGuest(), effect.facts));
         return;
-      case 'confirm':
-        this.#check(() => confirm(this.#placeOfGuest(), effect));
-        return;
-      case 'resume':
-        this.#start(takeOver(this.#placeOfGuest(), effect, time));
+      case 'redial-faults':
+        this.#placeOfGuest().fetcher.redial();
         return;
       case 'watch':
         this.#watch(effect.arePagesLacking);
@@ -210,17 +229,6 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     );
   }
 
-  // A check of what the source said: what is wrong breaks the protocol, unless the guest has failed.
-  #check(check: () => IncomingEvent): void {
-    try {
-      this.#events.push(check());
-    } catch (error) {
-      const ours = asMicrostunError(error, 'PROTOCOL');
-      const code = ours.code === 'GUEST_FAILED' ? ours.code : 'PROTOCOL';
-      this.#events.push({ kind: 'declined', code, error: ours });
-    }
-  }
-
   #placeOfGuest(): Place<Machine> {
     assert(this.#place !== undefined, `a place is made before the guest is ${this.#state.name}`);
     return this.#place;
@@ -228,24 +236,23 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
     checkPrepare(prepare, this.#options.room());
-    this.#rehearsal = this.#hands.rehearsal(prepare.guest);
-    this.#rehearsal.rehearse();
     this.#place = await this.#preparation.run(prepare, this.#source.host, this.id);
     return { kind: 'prepared' };
   }
 
-  #newPreparation(hands: IncomingHands<Machine>): Preparation<Machine> {
+  #newPreparation(hands: IncomingHands<Machine>, gate: SharedArrayBuffer): Preparation<Machine> {
     const news = pageNews({
       happened: (event) => {
         this.#events.push(event);
-        // The hand-over may come next; until then there is nothing to do here.
-        if (event.kind === 'round-placed' && this.#state.name === 'receiving') this.#rehearsal?.refresh();
+        // A hand-over may wait for it.
+        if (event.kind === 'round-placed') this.#place?.fetcher.roundPlaced();
       },
       settled: (fetchedPages) => {
         this.#events.push(settledEvent(this.#placeOfGuest(), fetchedPages, hands.time));
       },
       failed: (error) => {
         this.#logger.warn(error.message);
+        this.#noteTakenOver();
         this.#events.push({ kind: 'helper-failed', error });
       },
     });
@@ -267,7 +274,14 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
         },
       },
       hands,
+      gate,
     );
+  }
+
+  // A fetcher that fails with the guest taken over cannot tell of it any more: it may run.
+  #noteTakenOver(): void {
+    if (!this.#gate.isPassed || !isAtGate(this.#state)) return;
+    this.#events.push({ kind: 'taken-over', facts: unknownTakeOver(this.#placeOfGuest(), this.#hands.time) });
   }
 
   #watch(arePagesLacking: boolean): void {

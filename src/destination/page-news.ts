@@ -52,6 +52,15 @@ export function pageNews(events: PageNewsEvents): {
       },
     },
     fetcher: {
+      placing: () => {
+        happened({ kind: 'placing' });
+      },
+      takenOver: (facts) => {
+        happened({ kind: 'taken-over', facts });
+      },
+      declined: (error) => {
+        happened({ kind: 'declined', code: error.code === 'GUEST_FAILED' ? error.code : 'PROTOCOL', error });
+      },
       allArrived,
       settled: (fetchedPages) => {
         events.settled(fetchedPages);

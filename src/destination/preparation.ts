@@ -41,6 +41,7 @@ export interface Place<Machine extends IncomingMachine> {
 export class Preparation<Machine extends IncomingMachine> {
   readonly #makers: PlaceMakers<Machine>;
   readonly #events: PreparationEvents;
+  readonly #gate: SharedArrayBuffer;
   /** All but the machine: a guest that came goes on without them. */
   readonly #helpers = new Belongings();
   readonly #guest = new Belongings();
@@ -48,7 +49,9 @@ export class Preparation<Machine extends IncomingMachine> {
   #receivers: IncomingReceivers | undefined;
   #fetcher: IncomingFetcher | undefined;
 
-  constructor(events: PreparationEvents, makers: PlaceMakers<Machine>) {
+  /** `gate`: the shared word of the gate that stands before the take-over. */
+  constructor(events: PreparationEvents, makers: PlaceMakers<Machine>, gate: SharedArrayBuffer) {
+    this.#gate = gate;
     this.#events = events;
     this.#makers = makers;
   }
@@ -91,7 +94,7 @@ export class Preparation<Machine extends IncomingMachine> {
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
     const receivers = await this.#makeReceivers(machine, sourceHost, pagePorts, id);
-    const fetcher = await this.#makeFetcher(machine, sourceHost, faultPort, id);
+    const fetcher = await this.#makeFetcher({ machine, gate: this.#gate, receivers }, sourceHost, faultPort, id);
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
@@ -120,13 +123,18 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   /** Resolves once it is connected: a guest that ran before its faults can be answered would wait for the push. */
-  async #makeFetcher(machine: Machine, host: string, port: number, id: string): Promise<IncomingFetcher> {
+  async #makeFetcher(
+    place: { readonly machine: Machine; readonly gate: SharedArrayBuffer; readonly receivers: IncomingReceivers },
+    host: string,
+    port: number,
+    id: string,
+  ): Promise<IncomingFetcher> {
     const { fetcher: events } = this.#events;
     let connected = (): void => undefined;
     const isReady = new Promise<void>((resolve) => {
       connected = resolve;
     });
-    const made = this.#makers.fetcher(machine, host, port, id, {
+    const made = this.#makers.fetcher(place, host, port, id, {
       ...events,
       connected: () => {
         events.connected();

@@ -1,87 +1,187 @@
-// The hand-over as the destination does it, in the stun: the message is checked, the pages are compared, the guest resumes.
-// Nothing here waits but for the guest's first slices; when each step is due is states/hand-over.ts's to say.
+// The taking over of a guest, on the fetcher's thread alone: what is announced is marked, the hand-over is read, checked,
+// marked, restored and answered, and the vCPUs are told to run. Nothing else runs in between, and nothing is waited for.
+// Whether the guest may be taken over is the gate's to say; the main thread hears of it after.
+import { monotonicUs } from '../shared/clock.js';
 import { ProtocolError } from '../shared/errors.js';
-import { quantileOf } from '../shared/guest/fault-latency.js';
-import type { Time } from '../shared/time.js';
-import type { IncomingMachine } from './hands.js';
-import type { Place } from './preparation.js';
-import type { IncomingEffect, IncomingEvent } from './states/events.js';
-import { checkHandOver, checkLastRound } from './states/hand-over-check.js';
+import { putCheckpoint } from '../shared/guest/checkpoint.js';
+import { assertAllParked } from '../shared/guest/safepoint-trouble.js';
+import type { SharedMachine } from '../shared/guest/shared-machine.js';
+import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
+import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
+import { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { markAbsent, markMoreAbsent, unmarkAbsent } from '../shared/memory/placement.js';
+import type { SafepointControl } from '../shared/memory/safepoint-control.js';
+import { Command } from '../shared/memory/safepoint-words.js';
+import { encodeMark } from '../shared/wire/page-frames.js';
+import { decodeAnnouncement, decodeHandOver, type HandOver } from '../shared/wire/switch-over-frames.js';
+import { checkLastRound, expandBitmap } from './hand-over-check.js';
+import type { PlacementGate } from './pages/placement-gate.js';
 
-type Effect<Kind extends IncomingEffect['kind']> = Extract<IncomingEffect, { kind: Kind }>;
-
-/**
- * Checks all of the message, before anything of it is used.
- * @throws ProtocolError what is wrong with it; MicrostunError GUEST_FAILED when the guest cannot be resumed.
- */
-export function validate(
-  { machine }: Place<IncomingMachine>,
-  { prepare, handOver, receivedAt }: Effect<'validate'>,
-  time: Time,
-): IncomingEvent {
-  const { lacking, lackingPages } = checkHandOver(prepare.guest, handOver);
-  machine.assertParked();
-  return { kind: 'validated', validated: { lacking, lackingPages, receivedAt, validatedAt: time.nowUs() } };
+/** The guest is this side's. Instants are `monotonicUs`. */
+export interface TakenOver {
+  readonly pagesFollow: boolean;
+  /** Pages that it lacks. */
+  readonly lackingPages: number;
+  readonly receivedAt: number;
+  readonly validatedAt: number;
+  /** What it lacks is marked. */
+  readonly markedAt: number;
+  /** The answer is given to the connection; the vCPUs are told to run right after. */
+  readonly answeredAt: number;
 }
 
-/**
- * From here on nobody overwrites a page, so what came stays as it is compared.
- * @throws ProtocolError when a page is on its way still, or others came than were promised.
- */
-export function confirm(
-  { receivers }: Place<IncomingMachine>,
-  { pagesFollow, lacking }: Effect<'confirm'>,
-): IncomingEvent {
-  if (!receivers.shut())
-    throw new ProtocolError('a region of pages was on its way when the guest was handed over');
-  if (!pagesFollow) checkLastRound(lacking, receivers.checkedPages);
-  return { kind: 'confirmed' };
+export interface TakeOverParts {
+  readonly machine: SharedMachine;
+  readonly safepoints: Pick<
+    SafepointControl,
+    'handOver' | 'command' | 'areAllParked' | 'state' | 'vcpus' | 'lackingPages'
+  >;
+  readonly placement: Pick<PlacementGate, 'shut' | 'checkedPages' | 'placedRound'>;
+  readonly gate: Pick<HandOverGate, 'isOpen' | 'isPassed' | 'pass'>;
+  /** Answers on the connection in use, if there is one. */
+  answer(frame: Uint8Array): void;
+  /** A hand-over came, and its last pages did not yet. */
+  placing(): void;
+  takenOver(facts: TakenOver): void;
+  /** What the source said is wrong, or the guest cannot be resumed. */
+  declined(error: unknown): void;
 }
 
-/** The guest is this side's, and runs. Answers once each vCPU has begun a slice. */
-export async function takeOver(
-  { machine, pages }: Place<IncomingMachine>,
-  { handOver, validated, lackingPages }: Effect<'resume'>,
-  time: Time,
-): Promise<IncomingEvent> {
-  const { lacking, receivedAt, validatedAt } = validated;
-  pages.handOver(lacking, lackingPages);
-  const resumedAt = time.nowUs();
-  machine.restore(handOver);
-  await machine.resume();
-  const answeredAt = time.nowUs();
-  return {
-    kind: 'resumed',
-    resumedAt,
-    answer: {
-      name: 'RESUMED',
-      receivedAt,
-      validationMs: (validatedAt - receivedAt) / 1000,
-      placementMs: (resumedAt - validatedAt) / 1000,
-      resumeMs: (answeredAt - resumedAt) / 1000,
-      answeredAt,
-      firstSliceAt: [...machine.counters().firstSliceAt],
-    },
-  };
+const NOTHING = { number: 0, pages: 0 };
+
+/** A hand-over that waits for its last pages. */
+interface Waiting {
+  readonly handOver: HandOver;
+  readonly late: PageBitmap;
+  readonly receivedAt: number;
+  readonly validatedAt: number;
 }
 
-/** Every page is here and PRESENT; what remote page faults have cost the guest until now. */
-export function settledEvent(
-  { machine }: Place<IncomingMachine>,
-  fetchedPages: number,
-  time: Time,
-): IncomingEvent {
-  const { remoteFaults, faultBuckets, longestFaultUs } = machine.counters();
-  return {
-    kind: 'settled',
-    settledAt: time.nowUs(),
-    fetchedPages,
-    faults: {
-      remotePageFaults: remoteFaults,
-      latencyP50Us: Math.min(longestFaultUs, quantileOf(faultBuckets, 0.5)),
-      latencyP99Us: Math.min(longestFaultUs, quantileOf(faultBuckets, 0.99)),
-      latencyMaxUs: longestFaultUs,
-      latencyBuckets: [...faultBuckets],
-    },
-  };
+export class TakeOver {
+  readonly #parts: TakeOverParts;
+  readonly #views: MemoryViews;
+  #announced: { readonly number: number; readonly pages: number; readonly bitmap?: PageBitmap } = NOTHING;
+  #waiting: Waiting | undefined;
+  #finalRound = 0;
+
+  constructor(parts: TakeOverParts) {
+    this.#parts = parts;
+    this.#views = viewMemory(parts.machine.memory);
+  }
+
+  /**
+   * Marks what the source announces, in place of what it announced before. Said again after a cut, it is answered again.
+   * @throws ProtocolError when it makes no sense.
+   */
+  announce(body: Buffer): void {
+    // A guest that runs here, or is refused, needs no announcement: it is one that came late.
+    if (!this.#parts.gate.isOpen || this.#waiting !== undefined) return;
+    const { number, bitmap } = decodeAnnouncement(body);
+    const pages = expandBitmap(bitmap, this.#views.pageCount);
+    if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap);
+    markAbsent(this.#views, pages);
+    this.#announced = { number, pages: pages.count(), bitmap: pages };
+    this.#parts.answer(encodeMark('ANNOUNCED', number, this.#announced.pages));
+  }
+
+  /** Takes the guest over, or waits for its last pages; a hand-over that was answered is answered again. */
+  handOver(body: Buffer): void {
+    const receivedAt = monotonicUs();
+    const { gate } = this.#parts;
+    if (gate.isPassed) this.#answer();
+    // It is said again while the last pages are on their way, or to whom has refused it.
+    else if (gate.isOpen && this.#waiting === undefined) this.#attempt(() => this.#receive(body, receivedAt));
+  }
+
+  /** A round is placed: it may be the one that a hand-over waits for. */
+  roundPlaced(): void {
+    const waiting = this.#waiting;
+    if (waiting !== undefined) this.#attempt(() => this.#proceed(waiting));
+  }
+
+  #attempt(take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.#waiting = undefined;
+      this.#parts.declined(error);
+    }
+  }
+
+  #receive(body: Buffer, receivedAt: number): void {
+    const { machine, safepoints } = this.#parts;
+    const { spec } = machine;
+    const handOver = decodeHandOver(body, spec.vcpus);
+    if (handOver.announcement !== 0 && handOver.announcement !== this.#announced.number)
+      throw new ProtocolError(
+        `the hand-over builds on announcement ${handOver.announcement}, and the last that came was ${this.#announced.number}`,
+      );
+    const late = expandBitmap(handOver.bitmap, this.#views.pageCount);
+    assertAllParked(safepoints, spec.program);
+    this.#proceed({ handOver, late, receivedAt, validatedAt: monotonicUs() });
+  }
+
+  // No page may be on its way when the guest is taken over: the last round before that is placed on every connection.
+  #proceed(waiting: Waiting): void {
+    const { placement, placing } = this.#parts;
+    const { pagesFollow, finalRound } = waiting.handOver;
+    const lastRound = pagesFollow ? finalRound - 1 : finalRound;
+    const placed = placement.placedRound(lastRound);
+    if (placed === 'earlier' && !pagesFollow) {
+      if (this.#waiting === undefined) placing();
+      this.#waiting = waiting;
+      return;
+    }
+    if (placed !== 'whole')
+      throw new ProtocolError(`the hand-over says that round ${lastRound} was the last before it; it was not`);
+    if (!placement.shut())
+      throw new ProtocolError('a region of pages was on its way when the guest was handed over');
+    if (!pagesFollow) this.#checkLast(waiting);
+    this.#take(waiting);
+  }
+
+  // What the last round of a pre-copy brought is what was announced and what was dirtied since.
+  #checkLast({ handOver, late }: Waiting): void {
+    const { bitmap } = this.#announced;
+    const lacking = new PageBitmap(late.pageCount, late.words.slice());
+    if (handOver.announcement !== 0 && bitmap !== undefined)
+      bitmap.words.forEach((word, index) => (lacking.words[index]! |= word));
+    const lackingPages = lacking.count();
+    if (handOver.finalPages !== lackingPages)
+      throw new ProtocolError(
+        `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
+      );
+    checkLastRound(lacking, this.#parts.placement.checkedPages);
+  }
+
+  // The guest is this side's once the gate is passed. The answer goes before the vCPUs take the cores.
+  #take({ handOver, late, receivedAt, validatedAt }: Waiting): void {
+    const { machine, safepoints, gate } = this.#parts;
+    if (!gate.pass()) return;
+    this.#waiting = undefined;
+    const lackingPages = this.#mark(handOver, late);
+    safepoints.handOver(lackingPages);
+    const markedAt = monotonicUs();
+    putCheckpoint(machine, handOver, markedAt);
+    this.#finalRound = handOver.finalRound;
+    const answeredAt = monotonicUs();
+    this.#answer();
+    safepoints.command(Command.RUN);
+    const { pagesFollow } = handOver;
+    this.#parts.takenOver({ pagesFollow, lackingPages, receivedAt, validatedAt, markedAt, answeredAt });
+  }
+
+  // Answers how many pages are lacking.
+  #mark({ announcement, pagesFollow }: HandOver, late: PageBitmap): number {
+    const { bitmap, pages } = this.#announced;
+    if (bitmap !== undefined && (announcement === 0 || !pagesFollow)) unmarkAbsent(this.#views, bitmap);
+    if (!pagesFollow) return 0;
+    if (announcement !== 0) return pages + markMoreAbsent(this.#views, late);
+    markAbsent(this.#views, late);
+    return late.count();
+  }
+
+  #answer(): void {
+    this.#parts.answer(encodeMark('TAKEN_OVER', this.#finalRound, this.#parts.safepoints.lackingPages));
+  }
 }

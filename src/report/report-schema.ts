@@ -136,9 +136,20 @@ const trace = fields({
 });
 
 const bitmap = fields({
-  format: exactly('compacted', 'raw'),
+  format: exactly('ahead', 'compacted', 'raw').describe(
+    '`ahead`: what was known before the stun went ahead of it, compacted, and only what was dirtied since crossed in it',
+  ),
   rawBytes: count(),
-  sentBytes: count(),
+  sentBytes: count().describe('of the bitmap that crossed within the stun'),
+  ahead: fields({
+    pages: count().describe('pages that were announced'),
+    bytes: count().describe('of their bitmap'),
+    durationMs: number().describe(
+      'from its encoding until the destination had marked them; the guest ran meanwhile',
+    ),
+  })
+    .nullable()
+    .describe('`null` where nothing went ahead'),
   dirtyPerRegion: list(count()).describe(
     'dirty pages in each 2 MiB, as the bitmap had them at the switch-over',
   ),

@@ -188,7 +188,6 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   PREPARED: 1024,
   PING: 64,
   PONG: 64,
-  HAND_OVER: 512 * 1024,
   RESUMED: 16 * 1024,
   ARRIVED: 16 * 1024,
   AUDITED: 320 * 1024,
@@ -200,6 +199,10 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   ROUND_PLACED: 64,
   PAGE_WANTED: 64,
   PAGE_SENT: 4104,
+  ANNOUNCEMENT: 512 * 1024,
+  ANNOUNCED: 64,
+  HAND_OVER: 512 * 1024,
+  TAKEN_OVER: 64,
 };
 
 /** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */

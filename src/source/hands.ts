@@ -2,7 +2,6 @@
 // use, so that a simulation can stand in for it. Knows no state.
 import { randomUUID } from 'node:crypto';
 import { EmulatedLink, type EmulatedLinkEvents, type Emulation } from '../lab/emulated-link.js';
-import type { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
@@ -10,13 +9,10 @@ import { unclaimed } from '../shared/wire/message-connection.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
 import { dialConnection } from '../shared/wire/connection.js';
 import type { Address } from '../shared/wire/sockets.js';
-import { PageServer, type PageServerEvents } from './faults/page-server.js';
 import { Copiers, type CopierEvents } from './pages/copiers.js';
-import { SwitchOverRehearsal } from './rehearsal.js';
 import type { LeavingGuest } from './release.js';
-import type { MigrationPlan } from './states/plan.js';
 import { stepOutgoing } from './states/step.js';
-import { TracerThread } from './tracer/tracer-thread.js';
+import { TracerThread, type TracerEvents } from './tracer/tracer-thread.js';
 import type { TraceMode } from './tracer/tracer.js';
 
 /** The guest as its migration has it: who runs it is not the migration. */
@@ -27,24 +23,27 @@ export type MovedGuest = LeavingGuest &
     | 'counters'
     | 'gapCounts'
     | 'watchGaps'
-    | 'lastSliceEndAt'
-    | 'stop'
-    | 'checkpoint'
     | 'prepareSampling'
     | 'startSampling'
     | 'stopSampling'
   >;
 
-export type Tracer = Pick<TracerThread, 'installTraces' | 'harvest' | 'takeLast' | 'removeTraces' | 'close'>;
+export type Tracer = Pick<
+  TracerThread,
+  | 'listen'
+  | 'installTraces'
+  | 'harvest'
+  | 'switchOver'
+  | 'removeTraces'
+  | 'movedBytes'
+  | 'bytes'
+  | 'close'
+>;
 
 export type PageCopiers = Pick<
   Copiers,
   'start' | 'copyRound' | 'stopRound' | 'isCopying' | 'progress' | 'movedBytes' | 'bytes' | 'close'
 >;
-
-export type FaultServer = Pick<PageServer, 'start' | 'noteHandedOver' | 'movedBytes' | 'bytes' | 'close'>;
-
-export type Rehearsal = Pick<SwitchOverRehearsal, 'rehearse' | 'refresh'>;
 
 export interface OutgoingHands {
   readonly time: Time;
@@ -54,26 +53,23 @@ export interface OutgoingHands {
   /** Different from all others, wherever they were made. */
   newId(): string;
   dial(to: Address, timeoutMs: number): Promise<UnclaimedConnection>;
-  tracer(mode: TraceMode, failed: (error: MicrostunError) => void): Tracer;
+  /** `gate`: the shared word of the gate that stands before the hand-over. */
+  tracer(mode: TraceMode, gate: SharedArrayBuffer, events: TracerEvents): Tracer;
   copiers(events: CopierEvents): PageCopiers;
-  pageServer(events: PageServerEvents): FaultServer;
-  rehearsal(plan: MigrationPlan): Rehearsal;
   emulatedLink(emulation: Emulation, events: EmulatedLinkEvents): EmulatedLink;
 }
 
 /** This host's, for a guest that runs on it. */
 export function hostHands(machine: GuestMachine): OutgoingHands {
-  const { shared, spec } = machine;
+  const { shared } = machine;
   return {
     time: hostTime,
     guest: machine,
     step: stepOutgoing,
     newId: randomUUID,
     dial: async (to, timeoutMs) => unclaimed(await dialConnection(to, timeoutMs)),
-    tracer: (mode, failed) => new TracerThread(shared, mode, failed),
+    tracer: (mode, gate, events) => new TracerThread(shared, mode, gate, events),
     copiers: (events) => new Copiers(shared, events),
-    pageServer: (events) => new PageServer(shared, events),
-    rehearsal: (plan) => new SwitchOverRehearsal(plan, spec),
     emulatedLink: (emulation, events) => new EmulatedLink(emulation, events),
   };
 }

@@ -2,7 +2,7 @@
 // Knows addresses only.
 import type { EmulatedLink, EmulatedLinkEvents, Emulation } from '../lab/emulated-link.js';
 import type { Address } from '../shared/wire/sockets.js';
-import type { FaultServer, OutgoingHands, PageCopiers } from './hands.js';
+import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 
 export interface ListenOptions {
   /** The destination. */
@@ -37,14 +37,14 @@ export async function listenForPages(
   migrationId: string,
   options: ListenOptions,
   copiers: PageCopiers,
-  pageServer: FaultServer,
+  tracer: Pick<Tracer, 'listen'>,
   hands: Pick<OutgoingHands, 'emulatedLink'>,
   linkEvents: EmulatedLinkEvents,
 ): Promise<Listening> {
   const { connections, listen, emulation, bytesPerSecond, faultBytesPerSecond, to } = options;
   const own = emulation === undefined ? listen : BEHIND_THE_LINK;
   const pagePorts = await copiers.start({ connections, listen: own, migrationId, bytesPerSecond });
-  const faultPort = await pageServer.start({
+  const faultPort = await tracer.listen({
     listen: { host: own.host, port: portAt(own.port, connections) },
     migrationId,
     bytesPerSecond: faultBytesPerSecond,

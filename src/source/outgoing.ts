@@ -14,6 +14,7 @@ import { Measurement } from './measurement/measurement.js';
 import { reportOf } from './measurement/report.js';
 import { Performer } from './performer.js';
 import { snapshotOf, type MigrationSnapshot } from './snapshot.js';
+import type { OutgoingStep } from './states/effects.js';
 import type { OutgoingEvent, TimerName } from './states/events.js';
 import { wantsHeartbeat } from './states/heartbeat.js';
 import type { Outcome, OutgoingState } from './states/states.js';
@@ -43,6 +44,8 @@ export class OutgoingMigration {
   #state: OutgoingState;
   /** When the stop was decided. */
   #stoppingFrom = 0;
+  /** Events that came when the guest had been handed over, and this was not told of yet. */
+  readonly #deferred: OutgoingEvent[] = [];
 
   constructor(hands: OutgoingHands, options: MigrateOptions) {
     const { plan } = options;
@@ -102,7 +105,6 @@ export class OutgoingMigration {
   async run(): Promise<MigrationResult> {
     let listening: Listening;
     try {
-      this.#work.rehearse();
       listening = await this.#listen();
     } catch (error) {
       await this.#work.close();
@@ -142,8 +144,8 @@ export class OutgoingMigration {
   }
 
   #listen(): Promise<Listening> {
-    const { copiers, pageServer } = this.#work;
-    return listenForPages(this.id, this.#options, copiers, pageServer, this.#hands, {
+    const { copiers, tracer } = this.#work;
+    return listenForPages(this.id, this.#options, copiers, tracer, this.#hands, {
       cut: (cut) => {
         this.#measurement.noteScriptedCut(cut);
         this.#logger.info(cut, 'the emulated link is cut');
@@ -163,19 +165,44 @@ export class OutgoingMigration {
     await performer.perform(beginOutgoing(plan).effects);
     for (;;) {
       const event = await this.#events.next();
-      this.#note(event);
-      const before = this.#state.phase.name;
-      const step = this.#hands.step(plan, this.#state, event);
-      this.#state = step.state;
-      const after = step.state.phase.name;
-      if (after !== before) {
-        this.#measurement.notePhase(after);
-        if (after === 'stopping') this.#stoppingFrom = this.#hands.time.nowUs();
-        this.#logger.debug({ phase: after, event: event.kind }, 'phase');
+      const step = this.#stepOf(event);
+      if (step === undefined) {
+        // It means something else once it is known that the guest has been handed over, and that comes next.
+        this.#deferred.push(event);
+        continue;
       }
-      const outcome = await performer.perform(step.effects);
+      const outcome = await this.#take(step, event, performer);
       if (outcome !== undefined) return outcome;
     }
+  }
+
+  // Once the gate is passed nothing counts until the hand-over is told of; until then what keeps the guest here counts only
+  // if the gate can be shut before it.
+  #stepOf(event: OutgoingEvent): OutgoingStep | undefined {
+    const { gate } = this.#work;
+    const isGuarded = this.#state.phase.name === 'stopping' && event.kind !== 'handed-over';
+    if (isGuarded && gate.isPassed) return undefined;
+    const step = this.#hands.step(this.#options.plan, this.#state, event);
+    if (isGuarded && step.state.phase.name !== 'stopping' && !gate.shut()) return undefined;
+    return step;
+  }
+
+  async #take(
+    { state, effects }: OutgoingStep,
+    event: OutgoingEvent,
+    performer: Performer,
+  ): Promise<Outcome | undefined> {
+    this.#note(event);
+    const before = this.#state.phase.name;
+    this.#state = state;
+    const after = state.phase.name;
+    if (after !== before) {
+      this.#measurement.notePhase(after);
+      if (after === 'stopping') this.#stoppingFrom = this.#hands.time.nowUs();
+      this.#logger.debug({ phase: after, event: event.kind }, 'phase');
+    }
+    if (event.kind === 'handed-over') for (const deferred of this.#deferred.splice(0)) this.#events.push(deferred);
+    return performer.perform(effects);
   }
 
   #wantsHeartbeat(): boolean {
@@ -191,14 +218,16 @@ export class OutgoingMigration {
 
   #result(outcome: Outcome, samples: Float64Array): MigrationResult {
     if (outcome.kind === 'failed') return outcome;
-    const { copiers } = this.#work;
+    const { copiers, tracer } = this.#work;
     const control = this.#control.bytes;
     const pages = copiers.bytes;
-    const faults = this.#work.pageServer.bytes;
+    const faults = tracer.bytes;
     try {
       const measured = this.#measurement.measured(samples, {
         control: control.control + pages.control + faults.control,
         faults: faults.faults,
+        bitmap: faults.bitmap,
+        checkpoint: faults.checkpoint,
         sockets: control.socket + pages.socket + faults.socket,
         // A push that was never acknowledged lost a connection, whether or not that was noticed.
         cuts: pages.cuts + faults.cuts + control.cuts + (copiers.isCopying ? 1 : 0),

@@ -92,20 +92,16 @@ export class Performer {
         this.#work.stopRound(effect.round);
         return;
       case 'harvest':
-        this.#work.harvest(effect.keepsRest, () => {
-          this.ping();
-        });
+        this.#work.harvest(effect.keepsRest);
         return;
       case 'throttle':
         this.#work.throttle(effect.share);
         return;
-      case 'stop-guest':
-        this.#work.stopGuest(effect);
+      case 'switch-over':
+        this.#work.switchOver(effect);
         return;
-      case 'hand-over':
-        this.#work.handOver(effect, () => {
-          this.#send(effect.handOver);
-        });
+      case 'copy-rest':
+        this.#work.copyRest(effect.round);
         return;
       case 'push':
         this.#work.push(effect.round);
@@ -124,6 +120,7 @@ export class Performer {
         return;
       case 'note-clock':
       case 'note-forecast':
+      case 'note-taken-over':
       case 'note-resumed':
       case 'note-arrived':
       case 'note-samples':
@@ -152,6 +149,9 @@ export class Performer {
       case 'note-forecast':
         this.#measurement.noteForecast(effect.forecast, effect.course);
         return;
+      case 'note-taken-over':
+        this.#measurement.noteTakenOver(effect.receivedAt);
+        return;
       case 'note-resumed':
         this.#work.noteResumed(effect.message, effect.receivedAt);
         return;
@@ -176,9 +176,7 @@ export class Performer {
   // ---- What is said ----------------------------------------------------------------------------------------------
 
   #send(message: Message): void {
-    const { sentAt, bytes } = this.#control.send(message);
-    // However often, and whenever there is a connection to send it on.
-    if (message.name === 'HAND_OVER') this.#measurement.noteHandedOver(sentAt, bytes, message.bitmap);
+    this.#control.send(message);
   }
 
   /** Asks for a sign of life, and compares the clocks. */
@@ -206,5 +204,11 @@ export class Performer {
 
 /** What is only measured. */
 type NotedEffect = EffectOf<
-  'note-clock' | 'note-forecast' | 'note-resumed' | 'note-arrived' | 'note-samples' | 'note-audit'
+  | 'note-clock'
+  | 'note-forecast'
+  | 'note-taken-over'
+  | 'note-resumed'
+  | 'note-arrived'
+  | 'note-samples'
+  | 'note-audit'
 >;

@@ -1,87 +1,88 @@
-// Runs the code of a switch-over before it counts: cold code would lengthen the stun by milliseconds.
-// Pure, or on scratch of its own; what it makes is thrown away.
-import { takeCheckpoint } from '../shared/guest/checkpoint.js';
+// Walks the way of a switch-over before it counts, on scratch memory: cold code would lengthen the stun by milliseconds.
+// Runs on the tracer's thread, through the same code; what it makes is thrown away.
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { allocateMachine, type SharedMachine } from '../shared/guest/shared-machine.js';
-import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
-import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
+import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
+import { PAGE_BYTES, PageState, REGION_PAGE_SHIFT } from '../shared/memory/pages.js';
+import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
+import { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { FrameReader } from '../shared/wire/frames.js';
-import {
-  decodeMessage,
-  encodeMessage,
-  messageNames,
-  type Message,
-  type MessageOf,
-} from '../shared/wire/messages.js';
-import type { MigrationPlan } from './states/plan.js';
-import type { OutgoingState } from './states/states.js';
-import { stepOutgoing } from './states/step.js';
+import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
+import { Departure, type DepartureLine } from './tracer/departure.js';
+import { bitmapLogics, Tracer, type BitmapLogic } from './tracer/tracer.js';
 
 /** Enough for the engine to compile all of it well. */
-const FULL_TURNS = 400;
+const FULL_TURNS = 200;
 /** Between rounds, to keep it so: well under a millisecond. */
-const REFRESHING_TURNS = 3;
+const REFRESHING_TURNS = 2;
 
 export class SwitchOverRehearsal {
-  readonly #plan: MigrationPlan;
-  readonly #reader = new FrameReader(messageNames);
   readonly #machine: SharedMachine;
-  readonly #bitmap: Uint8Array<ArrayBuffer>;
-  readonly #answer: Buffer;
+  readonly #views: MemoryViews;
+  readonly #safepoints: SafepointControl;
+  readonly #tracer: Tracer;
+  readonly #pages = rehearsedPages();
+  readonly #line: DepartureLine = { isUp: true, areFaultsServed: false, write: (frame) => frame.length };
 
-  constructor(plan: MigrationPlan, guest: GuestSpec) {
-    this.#plan = plan;
-    this.#machine = allocateMachine({ ...guest, memoryBytes: PAGE_BYTES });
-    this.#bitmap = encodeBitmap(new PageBitmap(guest.memoryBytes / PAGE_BYTES), 'compacted');
-    const answer: Message = {
-      name: 'RESUMED',
-      receivedAt: 1.5,
-      validationMs: 0.5,
-      placementMs: 0.5,
-      resumeMs: 0.5,
-      answeredAt: 2.5,
-      firstSliceAt: Array.from({ length: guest.vcpus }, () => 1.5),
-    };
-    this.#answer = Buffer.concat(encodeMessage(answer));
+  /** `spec`: of the guest that leaves, but for its memory. */
+  constructor(spec: GuestSpec) {
+    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES });
+    this.#views = viewMemory(this.#machine.memory);
+    // Its vCPUs never run, so nothing waits.
+    this.#safepoints = new SafepointControl(this.#machine.safepointWords);
+    this.#tracer = new Tracer(this.#machine.memory, this.#safepoints);
   }
 
   /** All of it; some tens of milliseconds. */
   rehearse(): void {
-    for (let turn = 0; turn < FULL_TURNS; turn++) this.#switchOver();
+    this.#tracer.installTraces();
+    for (let turn = 0; turn < FULL_TURNS; turn++)
+      this.#switchOver(turn % 8 === 0 ? bitmapLogics[turn % 2]! : 'ahead');
   }
 
-  /** A little of it, while there is nothing else to do. */
+  /** A little of it, before a harvest. */
   refresh(): void {
-    for (let turn = 0; turn < REFRESHING_TURNS; turn++) this.#switchOver();
+    for (let turn = 0; turn < REFRESHING_TURNS; turn++) this.#switchOver('ahead');
   }
 
-  #switchOver(): void {
-    const plan = this.#plan;
-    const rounds = [{ dirtyPages: 1000, sentBytes: 4_104_000, durationMs: 4 }];
-    let state: OutgoingState = {
-      control: { name: 'up', instanceId: '' },
-      phase: {
-        name: 'harvesting',
-        soFar: { rounds, roundTripMs: 0.1, isOvertime: false, throttledShare: 0 },
-        keptPages: 0,
+  #switchOver(logic: BitmapLogic): void {
+    const gate = new HandOverGate(allocateHandOverGate());
+    gate.open();
+    const departure = new Departure({
+      machine: this.#machine,
+      safepoints: this.#safepoints,
+      tracer: this.#tracer,
+      gate,
+      line: this.#line,
+      departed: () => undefined,
+      stayed: (error) => {
+        throw error;
       },
-    };
-    state = stepOutgoing(plan, state, { kind: 'harvested', dirtyPages: 1 }).state;
-    const { registers, guestClockUs } = takeCheckpoint(this.#machine);
-    const handOver: MessageOf<'HAND_OVER'> = {
-      name: 'HAND_OVER',
-      registers: [...registers],
-      guestClockUs,
-      pagesFollow: true,
-      finalRound: 1,
-      finalPages: 0,
-      bitmap: this.#bitmap,
-    };
-    state = stepOutgoing(plan, state, { kind: 'taken', handOver }).state;
-    encodeMessage(handOver);
-    for (const frame of this.#reader.consume(this.#answer)) {
-      stepOutgoing(plan, state, { kind: 'received', message: decodeMessage(frame), receivedAt: 1.5 });
+    });
+    this.#dirtyPages(0);
+    this.#tracer.harvest();
+    departure.begin({ round: 1, pagesFollow: true, pagesMax: Infinity, logic, everything: false });
+    // What the guest dirties while the bitmap is on its way.
+    this.#dirtyPages(REHEARSED_PAGES / 2);
+    this.#answer('ANNOUNCED', (number) => {
+      departure.announced(number);
+    });
+    this.#answer('TAKEN_OVER', () => {
+      departure.takenOver();
+    });
+  }
+
+  #answer(name: 'ANNOUNCED' | 'TAKEN_OVER', answered: (number: number) => void): void {
+    const reader = new FrameReader(['PAGE_WANTED', 'ANNOUNCED', 'TAKEN_OVER']);
+    for (const { body } of reader.consume(encodeMark(name, 1, 0))) answered(decodeMark(body)[0]);
+  }
+
+  #dirtyPages(from: number): void {
+    const { pageTable, summary } = this.#views;
+    for (let page = this.#pages.nextSet(from); page < REHEARSED_PAGES; page = this.#pages.nextSet(page + 1)) {
+      pageTable[page] = PageState.PRESENT;
+      summary[page >>> REGION_PAGE_SHIFT] = 1;
     }
   }
 }

@@ -22,11 +22,12 @@ export async function releaseGuest(
 ): Promise<Release> {
   machine.safepoints.throttle(0);
   machine.safepoints.endTraceWork();
-  // A guest that was never stopped is not stopped for this: its traces go while it runs.
-  const isStopped = machine.isStopped;
+  // First: the tracer may be about to stop the guest, and stops it no more after this. The traces go while it runs, or
+  // while it is parked.
+  await tracer.removeTraces();
+  const { isStopped } = machine;
   // One that cannot be parked is told to run all the same; its clock is then left alone.
   if (isStopped) await machine.park().catch(() => undefined);
-  await tracer.removeTraces();
   if (machine.isFailed) return { kind: 'failed' };
   return isStopped ? { kind: 'runs on', stoodStillMs: await machine.resume() } : { kind: 'never stopped' };
 }

@@ -3,23 +3,23 @@
 import type { Logger } from 'pino';
 import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
-import type { BitmapFormat } from '../shared/memory/compacted-bitmap.js';
+import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
-import type { FaultServer, OutgoingHands, PageCopiers, Rehearsal, Tracer } from './hands.js';
+import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 import type { Measurement } from './measurement/measurement.js';
 import type { RoundTotal } from './pages/copiers.js';
 import { releaseGuest } from './release.js';
 import type { EffectOf } from './states/effects.js';
-import type { EventOf, Helper, OutgoingEvent } from './states/events.js';
+import type { Helper, OutgoingEvent } from './states/events.js';
 import type { MigrationPlan } from './states/plan.js';
-import type { TraceMode } from './tracer/tracer.js';
+import type { BitmapLogic, TraceMode } from './tracer/tracer.js';
 
 export interface WorkOptions {
   readonly plan: MigrationPlan;
   readonly trace: TraceMode;
-  readonly bitmapFormat: BitmapFormat;
+  readonly bitmapLogic: BitmapLogic;
 }
 
 /** How far it is, for whoever shows progress. */
@@ -35,14 +35,14 @@ export interface WorkProgress {
 
 export class Work {
   readonly copiers: PageCopiers;
-  readonly pageServer: FaultServer;
+  readonly tracer: Tracer;
+  /** Stands before the hand-over. */
+  readonly gate: HandOverGate;
   readonly #hands: OutgoingHands;
   readonly #options: WorkOptions;
   readonly #measurement: Measurement;
   readonly #events: EventQueue<OutgoingEvent>;
   readonly #logger: Logger;
-  readonly #tracer: Tracer;
-  readonly #rehearsal: Rehearsal;
   /** What the last harvest found. */
   #dirtyPages = 0;
   /** What is carried, or was last. */
@@ -75,7 +75,18 @@ export class Work {
       (error: MicrostunError): void => {
         events.push({ kind: 'failed', error, who });
       };
-    this.#tracer = hands.tracer(options.trace, failedAs('tracer'));
+    const gate = allocateHandOverGate();
+    this.gate = new HandOverGate(gate);
+    this.tracer = hands.tracer(options.trace, gate, {
+      takenOver: (receivedAt) => {
+        events.push({ kind: 'taken-over', receivedAt });
+      },
+      lost: (error) => {
+        // A destination that needs no more pages hangs up; that is how a good migration ends.
+        logger[this.#isOver ? 'debug' : 'warn'](error.message);
+      },
+      failed: failedAs('tracer'),
+    });
     this.copiers = hands.copiers({
       connected: () => {
         events.push({ kind: 'pages-connected' });
@@ -88,14 +99,6 @@ export class Work {
       },
       failed: failedAs('copiers'),
     });
-    this.pageServer = hands.pageServer({
-      lost: (error) => {
-        // A destination that needs no more pages hangs up; that is how a good migration ends.
-        logger[this.#isOver ? 'debug' : 'warn'](error.message);
-      },
-      failed: failedAs('page server'),
-    });
-    this.#rehearsal = hands.rehearsal(options.plan);
   }
 
   // ---- Before the stop -------------------------------------------------------------------------------------------
@@ -107,7 +110,7 @@ export class Work {
   }
 
   async #installTraces(): Promise<OutgoingEvent> {
-    this.#measurement.installMs = await this.#tracer.installTraces();
+    this.#measurement.installMs = await this.tracer.installTraces();
     this.#dirtyPages = this.#hands.guest.spec.memoryBytes / PAGE_BYTES;
     return { kind: 'traces-installed' };
   }
@@ -120,16 +123,12 @@ export class Work {
     this.copiers.stopRound(round);
   }
 
-  /** Here and at the destination the way that a switch-over takes is walked meanwhile, once asked to: it may come next. */
-  harvest(keepsRest: boolean, askDestination: () => void): void {
-    this.#start(this.#harvest(keepsRest, askDestination));
+  harvest(keepsRest: boolean): void {
+    this.#start(this.#harvest(keepsRest));
   }
 
-  async #harvest(keepsRest: boolean, askDestination: () => void): Promise<OutgoingEvent> {
-    const harvested = this.#tracer.harvest(keepsRest);
-    askDestination();
-    this.#rehearsal.refresh();
-    const { dirtyPages } = await harvested;
+  async #harvest(keepsRest: boolean): Promise<OutgoingEvent> {
+    const { dirtyPages } = await this.tracer.harvest(keepsRest);
     this.#dirtyPages = dirtyPages;
     return { kind: 'harvested', dirtyPages };
   }
@@ -141,49 +140,39 @@ export class Work {
 
   // ---- The stun and what follows ---------------------------------------------------------------------------------
 
-  stopGuest(how: EffectOf<'stop-guest'>): void {
-    this.#start(this.#stopGuest(how));
+  switchOver(how: EffectOf<'switch-over'>): void {
+    this.gate.open();
+    this.#start(this.#switchOver(how));
   }
 
-  async #stopGuest({ round, why, ...how }: EffectOf<'stop-guest'>): Promise<EventOf<'taken'>> {
-    const { guest, time } = this.#hands;
+  async #switchOver({ round, why, pagesFollow, pagesMax }: EffectOf<'switch-over'>): Promise<OutgoingEvent> {
+    const { guest } = this.#hands;
     const before = guest.counters();
-    const { bitmapFormat, plan } = this.#options;
-    const stopAt = time.nowUs();
-    // The vCPUs are told before the tracer is asked, so that both wake at the same time.
-    guest.stop();
-    const last = await this.#tracer.takeLast(bitmapFormat, plan.mode === 'post-copy');
-    const { registers, guestClockUs } = guest.checkpoint();
-    this.#dirtyPages = last.dirtyPages;
-    const isTooMuch = last.dirtyPages > how.pagesMax;
-    const pagesFollow = how.pagesFollow || isTooMuch;
-    this.#measurement.noteStopped({
-      stopAt,
-      why: isTooMuch ? 'throttle not enough' : why,
-      pagesFollow,
-      before,
-      last,
-      lastSliceEndAt: guest.lastSliceEndAt(),
-    });
-    const handOver: MessageOf<'HAND_OVER'> = {
-      name: 'HAND_OVER',
-      registers: [...registers],
-      guestClockUs,
-      pagesFollow,
-      finalRound: round,
-      finalPages: pagesFollow ? 0 : last.dirtyPages,
-      bitmap: last.bitmap,
-    };
-    return { kind: 'taken', handOver };
+    const { bitmapLogic, plan } = this.#options;
+    const everything = plan.mode === 'post-copy';
+    const handOver = { vcpus: guest.spec.vcpus, round, pagesFollow };
+    try {
+      const departed = await this.tracer.switchOver({
+        round,
+        pagesFollow,
+        pagesMax,
+        logic: bitmapLogic,
+        everything,
+      });
+      this.#dirtyPages = departed.last.dirtyPages;
+      const isTooMuch = departed.pagesFollow && !pagesFollow;
+      this.#measurement.noteStopped({ ...departed, why: isTooMuch ? 'throttle not enough' : why, before });
+      return { kind: 'handed-over', handOver: { ...handOver, pagesFollow: departed.pagesFollow } };
+    } catch (error) {
+      // The tracer has failed with the hand-over on its way, and cannot tell of it: it is handed over all the same.
+      if (this.gate.isPassed) return { kind: 'handed-over', handOver };
+      throw error;
+    }
   }
 
-  /** `send`: gives the hand-over to a connection, if there is one. */
-  handOver({ handOver, copiesRest }: EffectOf<'hand-over'>, send: () => void): void {
-    // Before it is sent: the destination may ask for pages as soon as it has it.
-    this.pageServer.noteHandedOver(handOver.pagesFollow);
-    send();
-    // The guest is parked, so its pages can be checked on their way.
-    if (copiesRest) this.#carry(handOver.finalRound, CHECKED);
+  /** The guest is parked, so its pages can be checked on their way. */
+  copyRest(round: number): void {
+    this.#carry(round, CHECKED);
   }
 
   push(round: number): void {
@@ -200,8 +189,7 @@ export class Work {
   /** The guest stays here, and nothing of it may be asked for any more. */
   async releaseGuest(): Promise<void> {
     this.#isOver = true;
-    this.pageServer.noteHandedOver(false);
-    const release = await releaseGuest(this.#hands.guest, this.#tracer);
+    const release = await releaseGuest(this.#hands.guest, this.tracer);
     this.#logger.info(release, 'the guest stays here');
   }
 
@@ -240,7 +228,7 @@ export class Work {
   }
 
   get #allMovedBytes(): number {
-    return this.copiers.movedBytes + this.pageServer.movedBytes;
+    return this.copiers.movedBytes + this.tracer.movedBytes;
   }
 
   get progress(): WorkProgress {
@@ -267,13 +255,8 @@ export class Work {
     );
   }
 
-  /** Walks the way of a switch-over before it counts: cold code would lengthen the stun. */
-  rehearse(): void {
-    this.#rehearsal.rehearse();
-  }
-
   async close(): Promise<void> {
     this.#isOver = true;
-    await Promise.all([this.#tracer.close(), this.copiers.close(), this.pageServer.close()]);
+    await Promise.all([this.tracer.close(), this.copiers.close()]);
   }
 }

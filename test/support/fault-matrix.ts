@@ -6,7 +6,7 @@ import type { WireFault } from './wire-faults.js';
 export type Side = 'source' | 'destination';
 
 /** How the two processes are started, so that the message occurs. */
-export type SituationName = 'hybrid' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
+export type SituationName = 'hybrid' | 'compacted' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
 
 export interface Situation {
   readonly sourceFlags: readonly string[];
@@ -19,6 +19,8 @@ export interface Situation {
 
 export const situations: Readonly<Record<SituationName, Situation>> = {
   hybrid: { sourceFlags: [], destinationFlags: [], completes: true },
+  // Nothing goes ahead of the hand-over.
+  compacted: { sourceFlags: ['--bitmap', 'compacted'], destinationFlags: [], completes: true },
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
@@ -63,9 +65,19 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   PREPARED: [{ sender: 'destination', situation: 'hybrid' }],
   PING: [{ sender: 'source', situation: 'hybrid' }],
   PONG: [{ sender: 'destination', situation: 'hybrid' }],
-  HAND_OVER: [
+  ANNOUNCEMENT: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'pre-copy' },
+  ],
+  ANNOUNCED: [{ sender: 'destination', situation: 'hybrid' }],
+  HAND_OVER: [
+    { sender: 'source', situation: 'hybrid' },
+    { sender: 'source', situation: 'compacted' },
+    { sender: 'source', situation: 'pre-copy' },
+  ],
+  TAKEN_OVER: [
+    { sender: 'destination', situation: 'hybrid' },
+    { sender: 'destination', situation: 'pre-copy' },
   ],
   RESUMED: [
     { sender: 'destination', situation: 'hybrid' },

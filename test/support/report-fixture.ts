@@ -90,6 +90,7 @@ export const fixtureReport: MigrationReport = {
     format: 'compacted',
     rawBytes: 8197,
     sentBytes: 2153,
+    ahead: null,
     dirtyPerRegion: Array.from({ length: 128 }, (_, region) =>
       region >= 40 && region < 52 ? 90 : region % 3 === 0 ? 2 : 0,
     ),

@@ -1,21 +1,18 @@
 // What a simulation's outgoing migration has its hands on: a guest without vCPUs, a tracer that takes its time, and one
 // fake line that brings pages. Decides nothing, except what chance lets go wrong; the witness hears what becomes of the guest.
 import { MicrostunError } from '../../src/shared/errors.js';
-import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
-import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
-import type { Message } from '../../src/shared/wire/messages.js';
 import type { UnclaimedConnection } from '../../src/shared/wire/control.js';
-import type { FaultServer, MovedGuest, OutgoingHands, PageCopiers, Tracer } from '../../src/source/hands.js';
-import type { PageServerEvents } from '../../src/source/faults/page-server.js';
+import type { MovedGuest, OutgoingHands, PageCopiers } from '../../src/source/hands.js';
 import type { CopierEvents } from '../../src/source/pages/copiers.js';
+import type { TracerEvents } from '../../src/source/tracer/tracer-thread.js';
 import { unclaimedEnd } from './simulated-control.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
-import { firstPages, SIMULATED_MEMORY_BYTES, SIMULATED_PAGES } from './simulated-pages.js';
+import { SIMULATED_MEMORY_BYTES, SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
+import { SimulatedTracer } from './simulated-tracer.js';
 import type { Process } from './simulated-world.js';
 import type { MigrationRecord, Witness } from './simulated-witness.js';
 
-const WORK_MS_MAX = 60;
 const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
 const FAILED = new MicrostunError('WORKER_FAILED', 'a worker failed');
 const NO_DOUBLES = new Float64Array(0);
@@ -38,8 +35,7 @@ export class SimulatedDeparture {
   readonly #failures: ((error: MicrostunError) => void)[] = [];
   #copiers: CopierEvents | undefined;
   #isStopped = false;
-  #isReleased = false;
-  #areFaultsServed = false;
+  #tracer: SimulatedTracer | undefined;
   #isCopying = false;
   /** Pages that the next copy carries, and those of a round that was stopped and did not send them. */
   #dirtyPages = SIMULATED_PAGES;
@@ -50,11 +46,15 @@ export class SimulatedDeparture {
     this.#site = site;
     const { network, process, record } = site;
     this.#line = new PageLine(network, process, {
-      connected: () => this.#copiers?.connected(),
+      connected: () => {
+        this.#copiers?.connected();
+        this.#tracer?.connected();
+      },
       lost: () => this.#copiers?.lost(LOST),
       placed: (round) => {
         this.#onPlaced(round);
       },
+      said: (frames) => this.#tracer?.said(frames),
     });
     network.lines.set(record.id, this.#line);
   }
@@ -67,10 +67,8 @@ export class SimulatedDeparture {
       step,
       newId: () => record.id,
       dial: () => this.#dial(),
-      tracer: (_, failed) => this.#tracer(failed),
+      tracer: (_, gate, events) => this.#makeTracer(gate, events),
       copiers: (events) => this.#makeCopiers(events),
-      pageServer: (events) => this.#pageServer(events),
-      rehearsal: () => ({ rehearse: () => undefined, refresh: () => undefined }),
       emulatedLink: () => {
         throw new Error('a simulation needs no emulated link');
       },
@@ -97,33 +95,12 @@ export class SimulatedDeparture {
     return new Promise((resolve, reject) => {
       const connected = (end: End): void => {
         this.#ends.push(end);
-        const unowned = unclaimedEnd(end);
-        resolve({
-          ...unowned,
-          claim: (events) => {
-            const control = unowned.claim(events);
-            const send = control.send.bind(control);
-            return Object.defineProperty(control, 'send', {
-              value: (message: Message) => {
-                if (process.isAlive) this.#hear(message);
-                return send(message);
-              },
-            });
-          },
-        });
+        resolve(unclaimedEnd(end));
       };
       network.dial(process, connected, () => {
         reject(LOST);
       });
     });
-  }
-
-  #hear(message: Message): void {
-    if (message.name !== 'HAND_OVER') return;
-    const { process, record, witness } = this.#site;
-    witness.sendsHandOver(record);
-    if (message.pagesFollow && !this.#areFaultsServed)
-      process.world.violate(`${record.id}: HAND_OVER is sent before its pages may be asked for`);
   }
 
   #guest(): MovedGuest {
@@ -146,16 +123,11 @@ export class SimulatedDeparture {
       counters: () => NO_COUNTERS,
       gapCounts: () => NO_DOUBLES,
       watchGaps: () => undefined,
-      lastSliceEndAt: () => [0],
-      stop: () => {
-        this.#isStopped = true;
-      },
       park: () => Promise.resolve(),
-      checkpoint: () => ({ registers: REGISTERS, guestClockUs: 0 }),
       resume: () => {
         this.#isStopped = false;
         if (process.isAlive) witness.releases(record);
-        if (this.#areFaultsServed)
+        if (this.#tracer?.areFaultsServed === true)
           process.world.violate(`${record.id}: pages of a guest that runs here may be asked for`);
         return Promise.resolve(0);
       },
@@ -165,51 +137,32 @@ export class SimulatedDeparture {
     };
   }
 
-  #tracer(failed: (error: MicrostunError) => void): Tracer {
-    this.#failures.push(failed);
-    const { process, record } = this.#site;
-    const { chance } = process.world;
-    return {
-      installTraces: () => this.#work(() => 1),
-      harvest: () => {
-        this.#dirtyPages = chance.between(0, 3000) + this.#keptPages;
-        this.#keptPages = 0;
-        const dirtyPages = this.#dirtyPages;
-        return this.#work(() => ({ dirtyPages, durationMs: 1 }));
+  #makeTracer(gate: SharedArrayBuffer, events: TracerEvents): SimulatedTracer {
+    const { chance } = this.#site.process.world;
+    const tracer = new SimulatedTracer(
+      {
+        ...this.#site,
+        line: this.#line,
+        harvested: () => {
+          const dirtyPages = chance.between(0, 3000) + this.#keptPages;
+          this.#keptPages = 0;
+          return dirtyPages;
+        },
+        stopped: () => {
+          this.#isStopped = true;
+        },
+        left: (pages) => {
+          this.#dirtyPages = pages;
+        },
       },
-      takeLast: async (format, everything) => {
-        await new Promise<void>((resolve) => {
-          process.after(chance.delay(WORK_MS_MAX), resolve);
-        });
-        // Its vCPUs are parked from here on, unless they were told to run again meanwhile.
-        if (this.#isReleased) throw FAILED;
-        record.guest.runsAtSource = false;
-        if (everything) this.#dirtyPages = 100;
-        else this.#dirtyPages = chance.isTrue(0.3) ? 0 : chance.between(1, 300);
-        const dirtyPages = this.#dirtyPages;
-        return this.#work(() => {
-          const nowUs = process.world.clock.now * 1000;
-          const bitmap = encodeBitmap(firstPages(dirtyPages), format);
-          return { parkedAt: nowUs, harvestedAt: nowUs, compactedAt: nowUs, dirtyPages, bitmap };
-        });
-      },
-      removeTraces: () => {
-        this.#isReleased = true;
-        return Promise.resolve();
-      },
-      close: () => Promise.resolve(),
-    };
-  }
-
-  #work<T>(done: () => T): Promise<T> {
-    const { process, failureShare } = this.#site;
-    const { chance } = process.world;
-    return new Promise((resolve, reject) => {
-      process.after(chance.delay(WORK_MS_MAX), () => {
-        if (chance.isTrue(failureShare)) reject(FAILED);
-        else resolve(done());
-      });
+      gate,
+      events,
+    );
+    this.#tracer = tracer;
+    this.#failures.push(() => {
+      tracer.fail();
     });
+    return tracer;
   }
 
   #makeCopiers(events: CopierEvents): PageCopiers {
@@ -255,24 +208,7 @@ export class SimulatedDeparture {
     this.#sentPages += sentPages;
     this.#copiers?.roundPlaced({ round, sentPages, zeroPages: 0, framingBytes: 0 });
   }
-
-  #pageServer(events: PageServerEvents): FaultServer {
-    this.#failures.push((error) => {
-      events.failed(error);
-    });
-    return {
-      start: () => Promise.resolve(2),
-      noteHandedOver: (isHandedOver) => {
-        this.#areFaultsServed = isHandedOver;
-      },
-      movedBytes: 0,
-      bytes: { faults: 0, control: 0, socket: 0, cuts: 0 },
-      close: () => Promise.resolve(),
-    };
-  }
 }
-
-const REGISTERS: readonly Float64Array[] = [new Float64Array(REGISTERS_PER_VCPU)];
 
 const NO_COUNTERS: ReturnType<MovedGuest['counters']> = {
   slices: 0,

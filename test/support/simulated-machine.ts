@@ -30,7 +30,6 @@ export class SimulatedMachine implements IncomingMachine {
   readonly #site: SimulatedSite;
   readonly #failed: (error: MicrostunError) => void;
   #tell: ((samples: Float64Array) => void) | undefined;
-  #hasResumed = false;
   #resumedAt = 0;
   isStopped = true;
 
@@ -74,28 +73,30 @@ export class SimulatedMachine implements IncomingMachine {
     return Promise.resolve(new Float64Array(0));
   }
 
-  assertParked(): void {
-    if (!this.#isFailing()) return;
-    // It is found out, or it says so itself meanwhile.
-    if (this.#site.process.world.chance.isTrue(0.5)) throw FAILED;
+  /** Whether it cannot be resumed; it may say so itself meanwhile. */
+  get isBroken(): boolean {
+    if (!this.#isFailing()) return false;
+    if (this.#site.process.world.chance.isTrue(0.5)) return true;
     this.fail();
+    return false;
   }
 
-  restore(): void {
-    // There is nothing of it.
-  }
-
-  // Its vCPUs run from here on, whenever that is known.
-  async resume(): Promise<number> {
-    const { process, record, witness } = this.#site;
+  /** It was told to run, here and now. */
+  run(): void {
     this.isStopped = false;
-    if (!this.#hasResumed && process.isAlive) witness.resumes(record, process.name);
-    this.#resumedAt = process.world.clock.now * 1000;
-    this.#hasResumed = true;
-    // A vCPU that cannot go on says so by itself, and is not waited for.
+    this.#resumedAt = this.#site.process.world.clock.now * 1000;
+  }
+
+  // A vCPU that cannot go on says so by itself, and is not waited for.
+  async begun(): Promise<void> {
     await this.#work().catch(() => {
       this.fail();
     });
+  }
+
+  async resume(): Promise<number> {
+    this.isStopped = false;
+    await this.begun();
     return 0;
   }
 

@@ -93,6 +93,8 @@ export interface PageEvents {
   lost(): void;
   /** A round is placed; at the destination when it came, at the source when that is known. */
   placed(round: number, pages: number): void;
+  /** Bytes came on the fault connection. */
+  said(frames: Buffer): void;
 }
 
 interface Transfer {
@@ -110,6 +112,7 @@ export class PageLine {
   #destination: { readonly process: Process; readonly events: PageEvents } | undefined;
   #connection = 0;
   #isListening = true;
+  readonly #arrivalAt = { source: 0, destination: 0 };
   #transfer: Transfer | undefined;
   isUp = false;
   /** How often anything came through. */
@@ -147,6 +150,22 @@ export class PageLine {
   copy(round: number, pages: number): void {
     this.#transfer = { round, pages, isPlaced: false };
     this.#carry();
+  }
+
+  /** Says something on the fault connection, in order, unless it is cut before it arrives. */
+  say(to: 'source' | 'destination', parts: readonly Uint8Array[]): void {
+    const destination = this.#destination;
+    if (!this.isUp || destination === undefined) return;
+    const connection = this.#connection;
+    const [process, events] =
+      to === 'source' ? [this.#source, this.#atSource] : [destination.process, destination.events];
+    const { clock, chance } = this.#world;
+    const arrivalAt = Math.max(this.#arrivalAt[to], clock.now + chance.delay(DELAY_MS_MAX));
+    this.#arrivalAt[to] = arrivalAt;
+    const frames = Buffer.concat(parts);
+    process.after(arrivalAt - clock.now, () => {
+      if (this.isUp && this.#connection === connection) events.said(frames);
+    });
   }
 
   cut(): void {

@@ -1,21 +1,17 @@
 // What a simulation's incoming migration has its hands on: a machine without vCPUs, and one fake line that brings pages.
 // Decides nothing, except what chance lets go wrong.
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
-import type {
-  IncomingFetcher,
-  IncomingHands,
-  IncomingPages,
-  IncomingReceivers,
-} from '../../src/destination/hands.js';
+import type { IncomingHands, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
 import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { MicrostunError } from '../../src/shared/errors.js';
-import type { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { SimulatedFetcher } from './simulated-fetcher.js';
 import { SimulatedMachine, workMs, type SimulatedSite } from './simulated-machine.js';
 import type { PageLine } from './simulated-network.js';
 import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
 
 const FAULTS_MS_MAX = 120;
+const NO_WORDS = new SharedArrayBuffer(0);
 const LOST = new MicrostunError('CONNECTION_LOST', 'the connection was lost');
 
 export type StepIncoming = IncomingHands<SimulatedMachine>['step'];
@@ -28,7 +24,8 @@ export class SimulatedPlace {
   #receivers: ReceiverEvents | undefined;
   #fetcher: FetcherEvents | undefined;
   #state: 'dialling' | 'up' | 'lost' = 'lost';
-  #placedPages = 0;
+  readonly #placed = { round: -1, pages: 0 };
+  #thread: SimulatedFetcher | undefined;
   machine: SimulatedMachine | undefined;
 
   constructor(site: SimulatedSite, line: PageLine) {
@@ -40,14 +37,13 @@ export class SimulatedPlace {
     return {
       time: timeOf(this.#site.process),
       step,
-      rehearsal: () => ({ rehearse: () => undefined, refresh: () => undefined }),
       machine: (_, failed) => {
         this.machine = new SimulatedMachine(this.#site, failed);
         return this.machine;
       },
       pages: () => this.#pagesHand(),
       receivers: (...[, , , , events]) => this.#makeReceivers(events),
-      fetcher: (...[, , , , events]) => this.#makeFetcher(events),
+      fetcher: ({ machine, gate }, ...[, , , events]) => this.#makeFetcher(machine, gate, events),
     };
   }
 
@@ -57,8 +53,6 @@ export class SimulatedPlace {
   }
 
   #pagesHand(): IncomingPages {
-    const { process } = this.#site;
-    const { chance } = process.world;
     const pages = this.#pages;
     return {
       pageCount: SIMULATED_PAGES,
@@ -66,22 +60,24 @@ export class SimulatedPlace {
         return pages.lackingPages;
       },
       missing: () => firstPages(pages.lackingPages),
-      handOver: (_: PageBitmap, lackingPages: number) => {
-        pages.lackingPages = lackingPages;
-        if (lackingPages === 0) this.#site.record.isWhole = process.isAlive;
-        // Remote page faults may fetch them all.
-        else if (chance.isTrue(0.4))
-          process.after(chance.delay(FAULTS_MS_MAX), () => {
-            if (this.#line.isUp) this.#allArrived('faults');
-          });
-      },
     };
+  }
+
+  #handedOver(lackingPages: number): void {
+    const { process, record } = this.#site;
+    const { chance } = process.world;
+    this.#pages.lackingPages = lackingPages;
+    if (lackingPages === 0) record.isWhole = process.isAlive;
+    // Remote page faults may fetch them all.
+    else if (chance.isTrue(0.4))
+      process.after(chance.delay(FAULTS_MS_MAX), () => {
+        if (this.#line.isUp) this.#allArrived('faults');
+      });
   }
 
   #makeReceivers(events: ReceiverEvents): IncomingReceivers {
     const { process } = this.#site;
     this.#receivers = events;
-    const placedPages = (): PageBitmap => firstPages(this.#placedPages);
     const movesOf = (): number => this.#line.moves;
     return {
       start: () => {
@@ -90,10 +86,8 @@ export class SimulatedPlace {
           events.touched();
         });
       },
-      shut: () => true,
-      get checkedPages() {
-        return placedPages();
-      },
+      count: 1,
+      placementGate: NO_WORDS,
       get receivedBytes() {
         return movesOf();
       },
@@ -111,23 +105,30 @@ export class SimulatedPlace {
   }
 
   // It shares the receivers' line.
-  #makeFetcher(events: FetcherEvents): IncomingFetcher {
+  #makeFetcher(machine: SimulatedMachine, gate: SharedArrayBuffer, events: FetcherEvents): SimulatedFetcher {
     const { process } = this.#site;
     this.#fetcher = events;
     if (this.#state === 'up')
       process.after(0, () => {
         if (this.#state === 'up') events.connected();
       });
-    return {
-      settle: () => {
-        process.after(workMs(process), () => {
-          events.settled(0);
-        });
+    this.#thread = new SimulatedFetcher(
+      {
+        ...this.#site,
+        line: this.#line,
+        machine,
+        placed: this.#placed,
+        handedOver: (lackingPages) => {
+          this.#handedOver(lackingPages);
+        },
+        dial: () => {
+          this.#dial();
+        },
       },
-      reconnect: () => undefined,
-      redial: () => undefined,
-      close: () => Promise.resolve(),
-    };
+      gate,
+      events,
+    );
+    return this.#thread;
   }
 
   #dial(): void {
@@ -146,11 +147,12 @@ export class SimulatedPlace {
         this.#fetcher?.lost(LOST);
       },
       placed: (round, pages) => {
-        this.#placedPages = pages;
+        Object.assign(this.#placed, { round, pages });
         this.#receivers?.moved();
         if (record.resumedBy === process.name) this.#allArrived('receivers');
         this.#receivers?.roundPlaced(round, pages);
       },
+      said: (frames) => this.#thread?.said(frames),
     });
   }
 

@@ -6,6 +6,7 @@ import type { Message } from '../../src/shared/wire/messages.js';
 import type { OutgoingMigration, MigrateOptions, MigrationResult } from '../../src/source/outgoing.js';
 import type { OutgoingHands } from '../../src/source/hands.js';
 import type { OutgoingStep } from '../../src/source/states/effects.js';
+import type { BitmapLogic } from '../../src/source/tracer/tracer.js';
 import type { OutgoingEvent, TimerName } from '../../src/source/states/events.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState } from '../../src/source/states/states.js';
@@ -22,6 +23,7 @@ export interface SourceOptions {
   readonly id: string;
   readonly plan: MigrationPlan;
   readonly auditAfterMs: number;
+  readonly bitmapLogic: BitmapLogic;
   /** How likely each piece of the workers' work fails. */
   readonly failureShare: number;
   readonly step: StepMigration;
@@ -70,7 +72,7 @@ export class SimulatedMigration {
       emulation: undefined,
       plan,
       trace: 'dedicated',
-      bitmapFormat: 'compacted',
+      bitmapLogic: options.bitmapLogic,
       auditAfterMs,
       logger: NO_LOGGER,
     });
@@ -149,7 +151,6 @@ export class SimulatedMigration {
         effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
     );
     for (const effect of effects) {
-      if (effect.kind === 'hand-over') this.#witness.sendsHandOver(this.record);
       if (effect.kind === 'report-doubt') this.record.isDoubtReported = true;
       if (effect.kind === 'end' && effect.outcome.kind === 'failed' && event.kind === 'timer')
         this.#checkGivingUp(before, event.timer);

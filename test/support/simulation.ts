@@ -5,6 +5,7 @@ import { stepIncoming } from '../../src/destination/states/step.js';
 import { helloOf } from '../../src/shared/wire/greeting.js';
 import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
 import { OutgoingMigration } from '../../src/source/outgoing.js';
+import { bitmapLogics } from '../../src/source/tracer/tracer.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { SimulatedDestination, type BeginIncoming } from './simulated-destination.js';
@@ -94,6 +95,7 @@ const strangersPages: PageEvents = {
   connected: () => undefined,
   lost: () => undefined,
   placed: () => undefined,
+  said: () => undefined,
 };
 
 class Scenario {
@@ -246,6 +248,7 @@ class Scenario {
       id,
       plan: this.#plan,
       auditAfterMs: chance.between(1, 100),
+      bitmapLogic: chance.pick(bitmapLogics),
       failureShare: this.#failureShare,
       step: this.#machines.stepOutgoing,
       begin: this.#machines.beginOutgoing,

@@ -1,22 +1,30 @@
-// Entry of the fetcher's worker: asks the source for the pages that vCPUs wait for, and places them.
-// Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
+// Entry of the fetcher's worker: takes the guest over, then asks the source for the pages that vCPUs wait for, and places
+// them. Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { assert, type MicrostunError } from '../../shared/errors.js';
-import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
+import { assert, asMicrostunError, MicrostunError, ProtocolError } from '../../shared/errors.js';
+import type { SharedMachine } from '../../shared/guest/shared-machine.js';
+import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import { viewMemory } from '../../shared/memory/layout.js';
 import { PageState } from '../../shared/memory/pages.js';
 import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js';
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Dialler } from '../../shared/wire/dialler.js';
-import { FrameReader } from '../../shared/wire/frames.js';
+import { FrameReader, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
+import { PlacementGate } from '../pages/placement-gate.js';
+import { TakeOverRehearsal } from '../rehearsal.js';
+import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
 import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
 
 export interface FetcherWorkerData {
-  readonly memory: MemoryHandle;
-  readonly safepointWords: SharedArrayBuffer;
+  readonly machine: SharedMachine;
+  /** The gate that stands before the take-over, and the receivers'. */
+  readonly gate: SharedArrayBuffer;
+  readonly placementGate: SharedArrayBuffer;
+  readonly receivers: number;
   readonly source: Address;
   readonly migrationId: string;
   /** One a vCPU: the numbers of pages that it waits for. */
@@ -24,6 +32,8 @@ export interface FetcherWorkerData {
 }
 
 export type FetcherRequest =
+  /** The receivers have placed a round; and there is a moment to keep code warm. */
+  | { readonly kind: 'round-placed' }
   /** Every page has arrived: give the fast path to them all. */
   | { readonly kind: 'settle' }
   /** Gives up what is up or being dialled, and dials. */
@@ -31,7 +41,12 @@ export type FetcherRequest =
   | { readonly kind: 'exit' };
 
 export type FetcherMessage =
+  /** It can take a guest over from now on. */
   | { readonly kind: 'connected' }
+  /** A hand-over came, and its last pages did not yet. */
+  | { readonly kind: 'placing' }
+  | { readonly kind: 'taken-over'; readonly facts: TakenOver }
+  | { readonly kind: 'declined'; readonly code: MicrostunError['code']; readonly reason: string }
   | { readonly kind: 'all-arrived' }
   | { readonly kind: 'settled'; readonly fetchedPages: number }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
@@ -39,8 +54,9 @@ export type FetcherMessage =
 const port = parentPort;
 assert(port !== null, 'fetcher-worker.ts runs as a worker');
 const own = workerData as FetcherWorkerData;
-const views = viewMemory(own.memory);
-const safepoints = new SafepointControl(own.safepointWords);
+const { machine } = own;
+const views = viewMemory(machine.memory);
+const safepoints = new SafepointControl(machine.safepointWords);
 const wanted = new WantedPages(isAbsent, (page) => {
   dialler.connection?.write([encodeMark('PAGE_WANTED', page, 0)]);
 });
@@ -57,6 +73,29 @@ for (const faults of own.faults) {
   });
 }
 
+const takeOver = new TakeOver({
+  machine,
+  safepoints,
+  placement: new PlacementGate(own.placementGate, views.pageCount, own.receivers),
+  gate: new HandOverGate(own.gate),
+  answer: (frame) => {
+    dialler.connection?.write([frame]);
+  },
+  placing: () => {
+    tell({ kind: 'placing' });
+  },
+  takenOver: (facts) => {
+    tell({ kind: 'taken-over', facts });
+  },
+  declined: (thrown) => {
+    const { code, message } = asMicrostunError(thrown, 'PROTOCOL');
+    tell({ kind: 'declined', code, reason: message });
+  },
+});
+
+const rehearsal = new TakeOverRehearsal(machine.spec);
+rehearsal.rehearse();
+
 const dialler = new Dialler({
   names: { own: 'the fault connection', peer: 'the source' },
   to: own.source,
@@ -65,16 +104,12 @@ const dialler = new Dialler({
   isReadInPlace: false,
   introduction: () => ({ role: 'faults', migrationId: own.migrationId }),
   welcomed: () => {
-    const reader = new FrameReader(['PAGE_SENT']);
+    const reader = new FrameReader(['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER']);
     wanted.open();
     tell({ kind: 'connected' });
     return {
       take: (chunk) => {
-        for (const { body } of reader.consume(chunk)) {
-          const { page, bytes } = decodePageSent(body, views.pageCount);
-          wanted.noteSent(page);
-          place(page, bytes);
-        }
+        for (const frame of reader.consume(chunk)) take(frame);
       },
     };
   },
@@ -86,6 +121,11 @@ const dialler = new Dialler({
 
 port.on('message', (request: FetcherRequest) => {
   switch (request.kind) {
+    case 'round-placed':
+      takeOver.roundPlaced();
+      // The hand-over may come next.
+      if (!safepoints.isHandedOver) rehearsal.refresh();
+      return;
     case 'settle':
       try {
         settleArrived(views, () => {
@@ -109,6 +149,25 @@ port.on('message', (request: FetcherRequest) => {
 });
 
 dialler.dial();
+
+function take({ header, body }: Frame): void {
+  switch (header.name) {
+    case 'ANNOUNCEMENT':
+      takeOver.announce(body);
+      return;
+    case 'HAND_OVER':
+      takeOver.handOver(body);
+      return;
+    case 'PAGE_SENT': {
+      const { page, bytes } = decodePageSent(body, views.pageCount);
+      wanted.noteSent(page);
+      place(page, bytes);
+      return;
+    }
+    default:
+      throw new ProtocolError(`the source sent ${header.name} on the fault connection`);
+  }
+}
 
 function place(page: number, bytes: Uint8Array): void {
   const isPlaced = placeAbsentPage(views, page, bytes);

@@ -4,10 +4,18 @@ import { MicrostunError } from '../../shared/errors.js';
 import type { GuestMachine } from '../../shared/guest/machine.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
+import type { ReceiverPool } from '../pages/receivers.js';
+import type { TakenOver } from '../take-over.js';
 import type { FetcherMessage, FetcherRequest, FetcherWorkerData } from './fetcher-worker.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 export interface FetcherEvents {
+  /** A hand-over came, and its last pages did not yet. */
+  placing(): void;
+  /** The guest is this side's, and its vCPUs were told to run. */
+  takenOver(facts: TakenOver): void;
+  /** What the source said on the fault connection is wrong, or the guest cannot be resumed. */
+  declined(error: MicrostunError): void;
   /** The last lacking page was placed by a fault. */
   allArrived(): void;
   /** All pages are PRESENT. */
@@ -17,14 +25,34 @@ export interface FetcherEvents {
   failed(error: MicrostunError): void;
 }
 
+/** Where the guest comes to. */
+export interface GuestPlace {
+  readonly machine: Pick<GuestMachine, 'shared' | 'takeFaultPorts'>;
+  /** The shared word of the gate that stands before the take-over. */
+  readonly gate: SharedArrayBuffer;
+  readonly receivers: Pick<ReceiverPool, 'placementGate' | 'count'>;
+}
+
 export class Fetcher {
   readonly #worker: WorkerThread<FetcherRequest, FetcherMessage>;
   #isLost = false;
 
-  constructor(machine: GuestMachine, source: Address, migrationId: string, events: FetcherEvents) {
+  constructor(
+    { machine, gate, receivers }: GuestPlace,
+    source: Address,
+    migrationId: string,
+    events: FetcherEvents,
+  ) {
     const faults = machine.takeFaultPorts();
-    const { memory, safepointWords } = machine.shared;
-    const workerData: FetcherWorkerData = { memory, safepointWords, source, migrationId, faults };
+    const workerData: FetcherWorkerData = {
+      machine: machine.shared,
+      gate,
+      placementGate: receivers.placementGate,
+      receivers: receivers.count,
+      source,
+      migrationId,
+      faults,
+    };
     this.#worker = new WorkerThread<FetcherRequest, FetcherMessage>(
       'fetcher',
       new URL('./fetcher-worker.js', import.meta.url),
@@ -34,6 +62,15 @@ export class Fetcher {
           case 'connected':
             this.#isLost = false;
             events.connected();
+            return;
+          case 'placing':
+            events.placing();
+            return;
+          case 'taken-over':
+            events.takenOver(message.facts);
+            return;
+          case 'declined':
+            events.declined(new MicrostunError(message.code, message.reason));
             return;
           case 'all-arrived':
             events.allArrived();
@@ -51,6 +88,11 @@ export class Fetcher {
       },
       faults,
     );
+  }
+
+  /** The receivers have placed a round. */
+  roundPlaced(): void {
+    this.#worker.post({ kind: 'round-placed' });
   }
 
   /** Every page has arrived: give the fast path to them all. */

@@ -1,10 +1,9 @@
-// The pages of a guest that is coming, as the main thread sees them: marked, counted, and those that never came.
-// Does not know how they come: receivers and fetcher place them.
+// The pages of a guest that is coming, as the main thread sees them: counted, and those that never came.
+// Does not know how they come: the fetcher marks them, receivers and fetcher place them.
 import type { GuestMachine } from '../../shared/guest/machine.js';
 import { viewMemory, type MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PageState } from '../../shared/memory/pages.js';
-import { markAbsent } from '../../shared/memory/placement.js';
 
 export class ArrivingPages {
   readonly #views: MemoryViews;
@@ -22,12 +21,6 @@ export class ArrivingPages {
   /** How many the running guest lacks still. */
   get lackingPages(): number {
     return this.#safepoints.lackingPages;
-  }
-
-  /** The guest is this side's from now on; `lackingPages` of it are those of `lacking`, or none are. */
-  handOver(lacking: PageBitmap, lackingPages: number): void {
-    if (lackingPages > 0) markAbsent(this.#views, lacking);
-    this.#safepoints.handOver(lackingPages);
   }
 
   /** Those that have not come. */

@@ -63,7 +63,7 @@ const safepoints = new SafepointControl(own.safepointWords);
 const receivedBytes = new Float64Array(own.receivedBytes);
 const stall = new StallWatch();
 const round = new IncomingRound(own);
-const gate = new PlacementGate(own.placementGate, views.pageCount);
+const gate = new PlacementGate(own.placementGate, views.pageCount, own.receivers);
 const checkedPages = new CheckedPages(gate.checkedPages, own);
 
 const tell = (message: ReceiverMessage): void => {
@@ -170,6 +170,7 @@ function onFrame(frame: Frame): void {
   const [ended, pages] = decodeMark(frame.body);
   round.end(ended, pages);
   checkedPages.begin(ended);
+  gate.notePlaced(own.index, ended);
   // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
   tell({ kind: 'round-placed', round: ended, pages });
   dialler.connection?.write([encodeMark('ROUND_PLACED', ended, pages)]);

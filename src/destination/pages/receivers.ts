@@ -2,10 +2,9 @@
 // Turns their messages into events; decides nothing.
 import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
-import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../shared/memory/pages.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
-import { allocatePlacementGate, PlacementGate } from './placement-gate.js';
+import { allocatePlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
 import { RoundShares } from './round-shares.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
@@ -33,7 +32,8 @@ export class ReceiverPool {
   readonly #workerData: readonly ReceiverWorkerData[];
   #touched = 0;
   readonly #shares: RoundShares;
-  readonly #gate: PlacementGate;
+  /** The shared words of their placement gate. */
+  readonly placementGate: SharedArrayBuffer;
   readonly #receivedBytes: Float64Array;
   /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
   readonly #lines: ('dialling' | 'up' | 'lost')[];
@@ -49,14 +49,13 @@ export class ReceiverPool {
     this.#shares = new RoundShares(ports.length);
     this.#lines = ports.map(() => 'dialling');
     const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
-    const placementGate = allocatePlacementGate(pageCount);
-    this.#gate = new PlacementGate(placementGate, pageCount);
+    this.placementGate = allocatePlacementGate(pageCount);
     const receivedBytes = new SharedArrayBuffer(8 * ports.length);
     this.#receivedBytes = new Float64Array(receivedBytes);
     this.#workerData = ports.map((port, index) => ({
       memory: machine.memory,
       safepointWords: machine.safepointWords,
-      placementGate,
+      placementGate: this.placementGate,
       receivedBytes,
       source: { host, port },
       migrationId,
@@ -122,22 +121,14 @@ export class ReceiverPool {
     }
   }
 
-  /**
-   * From now on no receiver overwrites a page; pages are placed only where they are absent. False when one is about to
-   * or does, which it is only if the source hands over while a round is under way.
-   */
-  shut(): boolean {
-    return this.#gate.shut();
+  /** How many there are. */
+  get count(): number {
+    return this.#workerData.length;
   }
 
   /** Bytes that came on all page connections so far; a moment old. */
   get receivedBytes(): number {
     return this.#receivedBytes.reduce((total, bytes) => total + bytes, 0);
-  }
-
-  /** The pages of the newest round that came CHECKED. Whole once the gate is shut and that round placed. */
-  get checkedPages(): PageBitmap {
-    return this.#gate.checkedPages;
   }
 
   /** Gives up all connections, and dials under way, and dials them again: nothing moves on them. */

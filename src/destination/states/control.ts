@@ -22,6 +22,8 @@ export function onAttached(state: IncomingState): IncomingStep {
       state: { ...state, isAwaited: true },
       effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS_MAX }],
     };
+  // Its source may wait for an answer to a hand-over that was lost with a fault connection which seems up.
+  if (state.name === 'receiving') return { state, effects: [...disarm, { kind: 'redial-faults' }] };
   if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
     const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];
     return { state: waitAnew(state), effects: [...disarm, ...isBack, ...sayAgain(state.answers)] };

@@ -1,9 +1,9 @@
 // What an incoming migration hears of, and what it asks its driver to do.
 // Data only.
 import type { MicrostunError } from '../../shared/errors.js';
-import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { Message, MessageOf, RefusalCode } from '../../shared/wire/messages.js';
-import type { HandOver, IncomingState, Outcome, Prepare, Validated } from './states.js';
+import type { TakenOver } from '../take-over.js';
+import type { IncomingState, Outcome, Prepare } from './states.js';
 
 /** What remote page faults cost the guest. */
 export type FaultSummary = Omit<MessageOf<'ARRIVED'>, 'name' | 'pushedPages' | 'fetchedPages' | 'durationMs'>;
@@ -30,12 +30,13 @@ export type IncomingEvent =
       readonly fetchedPages: number;
       readonly faults: FaultSummary;
     }
-  | { readonly kind: 'validated'; readonly validated: Validated }
-  /** Nobody overwrites a page any more, and what came is what was promised. */
-  | { readonly kind: 'confirmed' }
+  /** A hand-over came, and its last pages did not yet. */
+  | { readonly kind: 'placing' }
+  /** The guest is this side's, and its vCPUs were told to run; nothing that came before says otherwise. */
+  | { readonly kind: 'taken-over'; readonly facts: TakenOver }
   /** The page connections break the protocol. */
   | { readonly kind: 'out-of-turn'; readonly error: MicrostunError }
-  | { readonly kind: 'resumed'; readonly resumedAt: number; readonly answer: MessageOf<'RESUMED'> }
+  | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   /** A few samples of the guest; they are said once, and missed where nobody listens. */
   | { readonly kind: 'sampled'; readonly samples: Float64Array }
@@ -56,20 +57,10 @@ export type IncomingEffect =
   | { readonly kind: 'pong'; readonly sentAt: number }
   | { readonly kind: 'hang-up' }
   | { readonly kind: 'prepare'; readonly prepare: Prepare }
-  | {
-      readonly kind: 'validate';
-      readonly prepare: Prepare;
-      readonly handOver: HandOver;
-      readonly receivedAt: number;
-    }
-  | { readonly kind: 'confirm'; readonly pagesFollow: boolean; readonly lacking: PageBitmap }
-  /** `lackingPages` of the guest are still to come. */
-  | {
-      readonly kind: 'resume';
-      readonly handOver: HandOver;
-      readonly validated: Validated;
-      readonly lackingPages: number;
-    }
+  /** The vCPUs were told to run: how they began to is to be told. */
+  | { readonly kind: 'await-slices'; readonly facts: TakenOver }
+  /** The fault connection is dialled anew: a hand-over may have been lost on the one before. */
+  | { readonly kind: 'redial-faults' }
   /** The answer is on its way: the guest is sampled, and a push that stands still is noticed if pages are to come. */
   | { readonly kind: 'watch'; readonly arePagesLacking: boolean }
   | { readonly kind: 'reconnect-pages' }

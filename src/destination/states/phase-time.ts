@@ -41,7 +41,6 @@ function phaseMs(limits: PhaseLimits, state: IncomingState): number | undefined 
     case 'told':
       return limits.leaveMs;
     case 'greeted':
-    case 'validating':
     case 'placing':
     case 'ended':
       return undefined;
@@ -76,7 +75,6 @@ export function onPhaseTimeout(limits: PhaseLimits, state: IncomingState): Incom
     case 'told':
       return end(state, { kind: 'running', isSourceGone: true });
     case 'greeted':
-    case 'validating':
     case 'placing':
     case 'ended':
       return same(state);

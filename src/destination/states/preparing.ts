@@ -4,10 +4,8 @@ import { outOfTurn } from './control.js';
 import { same, type IncomingStep } from './events.js';
 import type { IncomingLimits } from './limits.js';
 import { refuse } from './outcome.js';
-import type { IncomingState, Placed, Prepare } from './states.js';
+import type { IncomingState, Prepare } from './states.js';
 import { GREETED_MS_MAX } from '../../shared/limits.js';
-
-const NOTHING_PLACED: Placed = { round: -1, pages: 0 };
 
 export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare: Prepare): IncomingStep {
   switch (state.name) {
@@ -31,7 +29,7 @@ export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare:
 export function onPrepared(state: IncomingState): IncomingStep {
   if (state.name !== 'preparing') return same(state);
   return {
-    state: { ...state, name: 'receiving', placed: NOTHING_PLACED },
+    state: { ...state, name: 'receiving' },
     effects: [{ kind: 'send', message: { name: 'PREPARED' } }],
   };
 }

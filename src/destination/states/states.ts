@@ -1,26 +1,15 @@
 // Where an incoming migration stands: a union of phases, each carrying all that is valid in it.
 // Knows how a state is asked, not how it changes: that is step.ts and its neighbours.
 import { unreachable, type MicrostunError } from '../../shared/errors.js';
-import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { Message, MessageOf } from '../../shared/wire/messages.js';
 
 export type Prepare = MessageOf<'PREPARE'>;
-export type HandOver = MessageOf<'HAND_OVER'>;
 
 /**
  * How the pages that a running guest lacks are waited for: `reported` once its source has been away for long and that was
  * said; `told-to-end` by the user, or by the source that leaves with them: its next long absence ends it.
  */
 export type PagesWait = 'patient' | 'reported' | 'told-to-end';
-
-/** What a checked hand-over comes down to. Instants are `monotonicUs`. */
-export interface Validated {
-  /** The pages in the bitmap, and how many. */
-  readonly lacking: PageBitmap;
-  readonly lackingPages: number;
-  readonly receivedAt: number;
-  readonly validatedAt: number;
-}
 
 /** The pages of a guest that runs here. */
 export type GuestPages =
@@ -45,30 +34,15 @@ export type IncomingState =
       readonly name: 'receiving';
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
-      readonly placed: Placed;
       readonly unreachable?: MicrostunError | undefined;
     }
-  | {
-      readonly name: 'validating';
-      readonly prepare: Prepare;
-      readonly arePagesLost: boolean;
-      readonly handOver: HandOver;
-      readonly placed: Placed;
-    }
-  /** Valid, but the last round before it is not known to be placed on every connection; or that is being confirmed. */
-  | {
-      readonly name: 'placing';
-      readonly prepare: Prepare;
-      readonly arePagesLost: boolean;
-      readonly handOver: HandOver;
-      readonly validated: Validated;
-      /** Every connection is quiet: what came is compared with what was promised. */
-      readonly isConfirming: boolean;
-    }
-  /** Its vCPUs may run already, and fetch every page that they lack, before that is known here. */
+  /** A hand-over came, and waits for the last round before it. */
+  | { readonly name: 'placing'; readonly prepare: Prepare; readonly arePagesLost: boolean }
+  /** The guest is this side's, and its vCPUs are told to run; how they began to is not known yet. */
   | {
       readonly name: 'resuming';
       readonly prepare: Prepare;
+      readonly resumedAt: number;
       readonly pages: GuestPages;
     }
   /** The guest runs here, since `resumedAt` (`monotonicUs`); `answers` are said again to a source that asks. */
@@ -85,12 +59,6 @@ export type IncomingState =
   /** A source that comes back is told the answers once more. */
   | { readonly name: 'ended'; readonly outcome: Outcome; readonly answers: readonly Message[] };
 
-/** The newest round that was placed, and its pages. */
-export interface Placed {
-  readonly round: number;
-  readonly pages: number;
-}
-
 export type Outcome =
   /** The guest runs here and the source needs nothing more; `isSourceGone` when it left without a farewell. */
   | { readonly kind: 'running'; readonly isSourceGone: boolean }
@@ -106,13 +74,17 @@ export function isRefusable(state: IncomingState): boolean {
   return mayRefuse(state) || (state.name === 'ended' && state.outcome.kind === 'refused');
 }
 
+/** Whether its guest may be taken over at any moment, before anybody here is told. */
+export function isAtGate(state: IncomingState): boolean {
+  return state.name === 'receiving' || state.name === 'placing';
+}
+
 /** Whether the guest may still be refused: no slice of it has run here, and none has been allowed. */
 export function mayRefuse(state: IncomingState): boolean {
   switch (state.name) {
     case 'greeted':
     case 'preparing':
     case 'receiving':
-    case 'validating':
     case 'placing':
       return true;
     case 'resuming':

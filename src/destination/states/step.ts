@@ -5,7 +5,7 @@ import type { Message } from '../../shared/wire/messages.js';
 import { onAuditDue, onAudited } from './audit.js';
 import { onAttached, onControlGone, onControlLost, onFarewell, outOfTurn } from './control.js';
 import { same, type IncomingEvent, type IncomingStep, type TimerName } from './events.js';
-import { onConfirmed, onHandOver, onResumed, onRoundPlaced, onValidated } from './hand-over.js';
+import { onPlacing, onResumed, onTakenOver } from './hand-over.js';
 import {
   awaitFarewell,
   endWithoutPages,
@@ -45,15 +45,15 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
     case 'control-lost':
       return onControlLost(limits, state);
     case 'received':
-      return onMessage(limits, state, event.message, event.receivedAt);
+      return onMessage(limits, state, event.message);
     case 'prepared':
       return onPrepared(state);
     case 'declined':
       return mayRefuse(state) ? refuse(state, event.code, event.error) : failRunning(state, event.error);
-    case 'round-placed':
-      return onRoundPlaced(state, { round: event.round, pages: event.pages });
     case 'pages-lost':
       return onPagesLost(limits, state, event.error);
+    // They are signs of life.
+    case 'round-placed':
     case 'pages-moved':
       return same(state);
     case 'pages-connected':
@@ -62,14 +62,14 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return onAllArrived(state);
     case 'settled':
       return onSettled(state, event.settledAt, event.fetchedPages, event.faults);
-    case 'validated':
-      return onValidated(limits, state, event.validated);
-    case 'confirmed':
-      return onConfirmed(state);
+    case 'placing':
+      return onPlacing(limits, state);
+    case 'taken-over':
+      return onTakenOver(state, event.facts);
     case 'out-of-turn':
       return refuse(state, 'PROTOCOL', event.error);
     case 'resumed':
-      return onResumed(state, event.resumedAt, event.answer);
+      return onResumed(state, event.answer);
     case 'audited':
       return onAudited(state, event.answer);
     case 'sampled':
@@ -100,15 +100,12 @@ function onMessage(
   limits: IncomingLimits,
   state: IncomingState,
   message: Message,
-  receivedAt: number,
 ): IncomingStep {
   switch (message.name) {
     case 'PREPARE':
       return onPrepare(limits, state, message);
     case 'PING':
       return { state, effects: [{ kind: 'pong', sentAt: message.sentAt }] };
-    case 'HAND_OVER':
-      return onHandOver(limits, state, message, receivedAt);
     case 'CANCEL':
       return mayRefuse(state)
         ? refuse(state, 'CANCELLED', `the source cancelled: ${message.reason}`)

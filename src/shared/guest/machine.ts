@@ -7,7 +7,6 @@ import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
 import { auditGuest } from './audit.js';
-import { putCheckpoint, takeCheckpoint, type Checkpoint } from './checkpoint.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
@@ -42,7 +41,6 @@ export class GuestMachine {
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
   #faultPorts: MessagePort[] = [];
   #hasFailed = false;
-  #isStopped = true;
   #isClosed = false;
   /** Rejects the starts of vCPUs that are not ready yet. */
   readonly #starting = new Set<(error: MicrostunError) => void>();
@@ -72,9 +70,9 @@ export class GuestMachine {
     return this.#hasFailed || this.#states().includes(VcpuState.EXITED);
   }
 
-  /** Whether the vCPUs were told to stop, or have not been told to run yet. */
+  /** Whether the vCPUs were told to stop, by whichever thread, or have not been told to run yet. */
   get isStopped(): boolean {
-    return this.#isStopped;
+    return this.safepoints.isStopCommanded;
   }
 
   #states(): number[] {
@@ -144,14 +142,20 @@ export class GuestMachine {
     // A vCPU that still runs reads the clock: it must not be moved under it.
     const isWhole = this.#states().every((state) => state === VcpuState.PARKED || state === VcpuState.EXITED);
     const stoodStillUs = isWhole ? resumeClock(this.shared, monotonicUs()) : 0;
-    this.#isStopped = false;
     await this.safepoints.resume();
     return stoodStillUs / 1000;
   }
 
+  /**
+   * Another thread has told the vCPUs of this machine to run, for the first time: resolves when each has begun its first
+   * slice, or has ended.
+   */
+  async begun(): Promise<void> {
+    await this.safepoints.resumed(Array.from({ length: this.spec.vcpus }, () => 0));
+  }
+
   /** Tells the vCPUs to park, and waits for nothing. */
   stop(): void {
-    this.#isStopped = true;
     this.safepoints.command(Command.PARK);
   }
 
@@ -166,32 +170,6 @@ export class GuestMachine {
     } catch (error) {
       throw guestErrorOf(error);
     }
-  }
-
-  /**
-   * The guest is whole: every vCPU stands between two slices. Asked before a guest is handed over, and before it is
-   * taken over.
-   * @throws MicrostunError GUEST_FAILED when a vCPU has ended, or is not parked.
-   */
-  assertParked(): void {
-    if (this.safepoints.areAllParked()) return;
-    const vcpu = this.#states().findIndex((state) => state !== VcpuState.PARKED);
-    throw new MicrostunError(
-      'GUEST_FAILED',
-      `vCPU ${vcpu} of guest "${this.spec.program}" is not parked between two slices, so the guest is not handed over; ` +
-        'mend the guest',
-    );
-  }
-
-  /** The checkpoint of the parked guest. Throws as `assertParked` does. */
-  checkpoint(): Checkpoint {
-    this.assertParked();
-    return takeCheckpoint(this.shared);
-  }
-
-  /** Puts a checkpoint into the parked machine; its clock goes on from there when it is resumed. */
-  restore(checkpoint: Checkpoint): void {
-    putCheckpoint(this.shared, checkpoint, monotonicUs());
   }
 
   /** Each vCPU measures its longest gap between slices, and its longest stop for trace work, from now on. */

@@ -1,7 +1,7 @@
 // A set of pages, one bit each, over words that threads may share.
 // Plain operations: whoever writes a bitmap owns it until a message hands it on (docs/memory-model.md).
 import { countBits, countEdges } from './bitmap-kernels.js';
-import type { PageNumber } from './pages.js';
+import { REGION_PAGES, type PageNumber } from './pages.js';
 
 /** One bit a page: page `p` is bit `p & 31` of word `p >>> 5`, so the bytes are little-endian bit order. */
 export class PageBitmap {
@@ -43,6 +43,15 @@ export class PageBitmap {
    */
   edgeCount(): number {
     return countEdges(this.words);
+  }
+
+  /** The set pages of each region, in their order. */
+  countPerRegion(): number[] {
+    const perRegion = REGION_PAGES / 32;
+    return Array.from({ length: Math.ceil(this.pageCount / REGION_PAGES) }, (_, region) => {
+      const ofRegion = this.words.subarray(region * perRegion, (region + 1) * perRegion);
+      return ofRegion.reduce((total, word) => total + bitCount32(word), 0);
+    });
   }
 
   /**

@@ -14,6 +14,27 @@ export function markAbsent(
   kernels.markAbsent(pageTable.byteOffset, (isHere ? words : scratchWords).byteOffset, words.length);
 }
 
+/** Marks pages that were marked ABSENT as here again: what was announced of them is void. No vCPU runs yet. */
+export function unmarkAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): void {
+  const { pageCount } = bitmap;
+  for (let first = bitmap.nextSet(0), pastLast; first < pageCount; first = bitmap.nextSet(pastLast)) {
+    pastLast = bitmap.nextClear(first);
+    pageTable.fill(PageState.PRESENT, first, pastLast);
+  }
+}
+
+/** As `markAbsent`, where some are marked already; answers how many were not. */
+export function markMoreAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): number {
+  const { pageCount } = bitmap;
+  let marked = 0;
+  for (let page = bitmap.nextSet(0); page < pageCount; page = bitmap.nextSet(page + 1)) {
+    if (pageTable[page] === PageState.ABSENT) continue;
+    pageTable[page] = PageState.ABSENT;
+    marked++;
+  }
+  return marked;
+}
+
 /**
  * Places a page of a running guest, unless somebody else has or does: whoever changes ABSENT to PLACING places it.
  * The bytes come before the state that shows them. `bytes` undefined is a zero page. Answers whether it was placed.

@@ -88,6 +88,11 @@ export class SafepointControl {
     }
   }
 
+  /** Whether the newest command is to park. */
+  get isStopCommanded(): boolean {
+    return Atomics.load(this.#words, COMMAND) === Command.PARK;
+  }
+
   /** Asks every vCPU for `command` at its next safepoint, and wakes those that are parked or halted. */
   command(command: Command): void {
     Atomics.store(this.#words, COMMAND, command);
@@ -172,6 +177,11 @@ export class SafepointControl {
   async resume(): Promise<void> {
     const before = Array.from({ length: this.vcpus }, (_, vcpu) => this.#resumedCount(vcpu));
     this.command(Command.RUN);
+    await this.resumed(before);
+  }
+
+  /** As `resume` after RUN was commanded, by whichever thread; `before`: how often each vCPU had resumed by then. */
+  async resumed(before: readonly number[]): Promise<void> {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
       let waitedMs = 0;
       for (;;) {

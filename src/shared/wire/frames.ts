@@ -5,7 +5,7 @@ import { ProtocolError } from '../errors.js';
 import { BODY_BYTES_MAX } from '../limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
-export const PROTOCOL_VERSION = 3;
+export const PROTOCOL_VERSION = 4;
 
 /**
  * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of
@@ -26,7 +26,6 @@ export const FrameType = {
   PREPARED: 5,
   PING: 6,
   PONG: 7,
-  HAND_OVER: 8,
   RESUMED: 9,
   ARRIVED: 10,
   AUDITED: 11,
@@ -37,9 +36,13 @@ export const FrameType = {
   PAGES: 16,
   ROUND_END: 17,
   ROUND_PLACED: 18,
-  // Faults.
+  // Faults: the switch-over, then single pages.
   PAGE_WANTED: 24,
   PAGE_SENT: 25,
+  ANNOUNCEMENT: 26,
+  ANNOUNCED: 27,
+  HAND_OVER: 28,
+  TAKEN_OVER: 29,
 } as const;
 
 export type FrameName = keyof typeof FrameType;

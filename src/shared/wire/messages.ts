@@ -3,7 +3,6 @@
 import { hostname } from 'node:os';
 import { ProtocolError, type MicrostunError } from '../errors.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
-import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { GAP_BUCKETS } from '../guest/gap-buckets.js';
 import { SENT_SAMPLE_DOUBLES_MAX, TOLD_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
@@ -12,7 +11,6 @@ import { VCPUS_MAX } from '../memory/safepoint-words.js';
 import { DURATION_MS_MAX } from '../units.js';
 import {
   decodeBody,
-  doubles,
   encodeBody,
   flag,
   integer,
@@ -111,16 +109,6 @@ const bodies = {
   PREPARED: record({}),
   PING: record({ sentAt: instant }),
   PONG: record({ sentAt: instant, answeredAt: instant }),
-  /** Head of HAND_OVER; the encoded bitmap of the pages that the destination lacks follows it. */
-  HAND_OVER: record({
-    registers: list(doubles(REGISTERS_PER_VCPU), VCPUS_MAX),
-    guestClockUs: instant,
-    /** Whether the pages in the bitmap follow after the resume, by push and by fault; else the final round brings them. */
-    pagesFollow: flag,
-    /** The round that carries the last pages of a pre-copy, and how many pages it must bring. */
-    finalRound: integer(0, ROUNDS_MAX),
-    finalPages: pageCountField,
-  }),
   RESUMED: record({
     receivedAt: instant,
     validationMs: milliseconds,
@@ -163,14 +151,8 @@ type Bodies = typeof bodies;
 export type MessageName = keyof Bodies;
 type BodyOf<Name extends MessageName> = Bodies[Name] extends Field<infer T> ? T : never;
 
-/** The encoded bitmap rides behind HAND_OVER's head, never through msgpack. */
-interface Attachments {
-  HAND_OVER: { readonly bitmap: Uint8Array };
-}
-
 /** A message of one name; `Message` is any of them. */
-export type MessageOf<Name extends MessageName> = { readonly name: Name } & BodyOf<Name> &
-  (Name extends keyof Attachments ? Attachments[Name] : unknown);
+export type MessageOf<Name extends MessageName> = { readonly name: Name } & BodyOf<Name>;
 export type Message = { [Name in MessageName]: MessageOf<Name> }[MessageName];
 
 /** Frames that are messages: those of a control connection. */
@@ -194,18 +176,9 @@ export function clipReason(reason: string): string {
   return reason.slice(0, REASON_CHARACTERS_MAX);
 }
 
-const HEAD_LENGTH_BYTES = 4;
-
 /** A whole frame, ready for the socket, as header and parts. */
 export function encodeMessage(message: Message): Uint8Array[] {
   const { name, ...body } = message;
-  if (message.name === 'HAND_OVER') {
-    const { bitmap, ...head } = body as MessageOf<'HAND_OVER'>;
-    const headBytes = encodeBody(head);
-    const length = Buffer.alloc(HEAD_LENGTH_BYTES);
-    length.writeUInt32BE(headBytes.length);
-    return encodeFrame(name, [length, headBytes, bitmap]);
-  }
   return encodeFrame(name, [encodeBody(body)]);
 }
 
@@ -217,16 +190,7 @@ export function decodeMessage({ header, body }: Frame): Message {
   const { name, flags } = header;
   if (flags !== 0) throw new ProtocolError(`${name} has flags ${flags}; it takes none`);
   if (!isMessageName(name)) throw new ProtocolError(`a ${name} frame does not belong on this connection`);
-  if (name === 'HAND_OVER') return decodeHandOver(body);
   return { name, ...decodeBody(body, bodies[name] as Field<object>, name) } as Message;
-}
-
-function decodeHandOver(body: Buffer): Message {
-  if (body.length < HEAD_LENGTH_BYTES) throw new ProtocolError('HAND_OVER is cut short');
-  const headEnd = HEAD_LENGTH_BYTES + body.readUInt32BE(0);
-  if (headEnd > body.length) throw new ProtocolError('the head of HAND_OVER ends past its body');
-  const head = decodeBody(body.subarray(HEAD_LENGTH_BYTES, headEnd), bodies.HAND_OVER, 'HAND_OVER');
-  return { name: 'HAND_OVER', ...head, bitmap: body.subarray(headEnd) };
 }
 
 function isMessageName(name: FrameName): name is MessageName {

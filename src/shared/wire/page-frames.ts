@@ -106,11 +106,14 @@ export function countPages(map: Int32Array): number {
   return total;
 }
 
-/** A mark of two numbers: ROUND_END and ROUND_PLACED (round, pages of this connection), PAGE_WANTED (page, 0). */
+/**
+ * A mark of two numbers: ROUND_END and ROUND_PLACED (round, pages of this connection), PAGE_WANTED (page, 0), ANNOUNCED
+ * (number, pages), TAKEN_OVER (final round, lacking pages).
+ */
 export const MARK_BYTES = 8;
 
 export function encodeMark(
-  name: 'ROUND_END' | 'ROUND_PLACED' | 'PAGE_WANTED',
+  name: 'ROUND_END' | 'ROUND_PLACED' | 'PAGE_WANTED' | 'ANNOUNCED' | 'TAKEN_OVER',
   first: number,
   second: number,
 ): Buffer {

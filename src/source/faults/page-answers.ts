@@ -1,11 +1,11 @@
 // Answers the requests of one fault connection, one page each, no faster than the connection takes them.
-// Knows guest memory and one connection; who called, and what is done with an error, is the page server's worker.
+// Knows guest memory and one connection; who called, and what is done with an error, is fault-line.ts's.
 import { ProtocolError } from '../../shared/errors.js';
 import { FaultCounter } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
 import type { Connection } from '../../shared/wire/connection.js';
-import { FrameReader, type Frame } from '../../shared/wire/frames.js';
+import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodePageSent } from '../../shared/wire/page-frames.js';
 import type { Pacer } from '../pages/pacer.js';
 import { REQUESTS_MAX } from '../../shared/limits.js';
@@ -23,7 +23,6 @@ export class PageAnswers {
   readonly #pacer: Pick<Pacer, 'take'> | undefined;
   /** What is outstanding holds back the push. */
   readonly #faults: FaultCounter;
-  readonly #reader = new FrameReader(['PAGE_WANTED']);
   /** Asked for and not answered yet; at most what one read brought, since no more is read until they are. */
   readonly #wanted: PageNumber[] = [];
   /** Answers that the kernel has not taken. */
@@ -46,21 +45,12 @@ export class PageAnswers {
     this.#faults = new FaultCounter(views);
   }
 
-  /** Bytes of a request that has begun and is not whole. */
-  get pendingBytes(): number {
-    return this.#reader.pendingBytes;
-  }
-
   /**
-   * Takes the next bytes of the connection.
-   * @throws ProtocolError when they make no sense, or come before the guest was handed over.
+   * Takes a PAGE_WANTED.
+   * @throws ProtocolError when it makes no sense, or comes before the guest was handed over.
    */
-  take(chunk: Buffer): void {
-    for (const frame of this.#reader.consume(chunk)) {
-      const page = this.#pageOf(frame);
-      this.#wanted.push(page);
-      this.#faults.noteAsked(page, this.#outstanding);
-    }
+  take(frame: Frame): void {
+    this.#wanted.push(this.#pageOf(frame));
     this.#answer();
   }
 

@@ -1,27 +1,26 @@
 // Gathers what a migration measures while it runs, in the stages in which it is known.
 // Knows instants and counts; takes part in nothing. The report is made of it by report.ts.
-import { assert } from '../../shared/errors.js';
+import { MicrostunError } from '../../shared/errors.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { MachineCounters } from '../../shared/guest/machine-counters.js';
 import type { GuestSample } from '../../shared/guest/samples.js';
 import { ToldSamples } from '../../shared/guest/told-samples.js';
-import type { BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
 import type { ReportedProcess, RoundReport } from '../../report/document.js';
 import type { Emulation, ScriptedCut } from '../../lab/emulated-link.js';
 import type { RoundTotal } from '../pages/copiers.js';
 import type { Course, Forecast } from '../states/convergence.js';
 import type { MigrationPlan } from '../states/plan.js';
-import type { LastHarvest } from '../tracer/tracer.js';
+import type { Departed } from '../tracer/departure.js';
+import type { BitmapLogic } from '../tracer/tracer.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
-import { HandOverBytes } from './hand-over-bytes.js';
 import type { PhaseBegin } from './phase-times.js';
 import { RoundLog } from './round-log.js';
 
 /** What was asked for, as far as the report says so. */
 export interface Settings {
   readonly trace: string;
-  readonly bitmapFormat: BitmapFormat;
+  readonly bitmapLogic: BitmapLogic;
   readonly connections: number;
   readonly bytesPerSecond: number | undefined;
   readonly faultBytesPerSecond: number | undefined;
@@ -34,23 +33,17 @@ export interface GuestCounts {
   readonly gaps: Float64Array;
 }
 
-/** The guest has stopped, and what it left is taken. */
-export interface Stopped {
-  /** When the vCPUs were told to park. */
-  readonly stopAt: number;
+/** The guest has stopped, and was handed over. */
+export interface Stopped extends Departed {
   readonly why: string;
-  /** What is left is not part of the stun. */
-  readonly pagesFollow: boolean;
   /** The guest's counters before it was stopped. */
   readonly before: MachineCounters;
-  readonly last: LastHarvest;
-  /** When each vCPU's last slice ended. */
-  readonly lastSliceEndAt: readonly number[];
 }
 
 /** The guest runs at the destination. */
 export interface Resumed {
   readonly message: MessageOf<'RESUMED'>;
+  /** When it was known here. */
   readonly receivedAt: number;
   /** After its last slice here. */
   readonly parked: GuestCounts;
@@ -65,6 +58,9 @@ type Stage =
 export interface CarriedBytes {
   readonly control: number;
   readonly faults: number;
+  /** Of the switch-over: bitmaps, those that went ahead among them, and the rest. */
+  readonly bitmap: number;
+  readonly checkpoint: number;
   readonly sockets: number;
   /** How often connections were cut. */
   readonly cuts: number;
@@ -85,7 +81,6 @@ export interface Measured {
   readonly clock: ClockOffset;
   readonly stopped: Stopped;
   readonly resumed: Resumed;
-  readonly handOver: HandOverBytes;
   readonly arrived: MessageOf<'ARRIVED'> | undefined;
   readonly audit: MessageOf<'AUDITED'> | undefined;
   /** The guest here, and at the destination as it was told on the way. */
@@ -105,13 +100,13 @@ export class Measurement {
   readonly #atBeginning: GuestCounts;
   readonly #rounds = new RoundLog();
   readonly #clockSamples = new ClockSamples();
-  readonly #handOver = new HandOverBytes();
   readonly #phases: PhaseBegin[] = [];
   readonly #cuts: ScriptedCut[] = [];
   readonly #told: ToldSamples;
   #stage: Stage = { name: 'under way' };
   #audit: MessageOf<'AUDITED'> | undefined;
   #arrived: MessageOf<'ARRIVED'> | undefined;
+  #takenOverAt: number | undefined;
   installMs = 0;
   destination: ReportedProcess = { pid: 0, host: '' };
 
@@ -184,15 +179,17 @@ export class Measurement {
     this.#stage = { name: 'stopped', stopped };
   }
 
-  /** The hand-over was given to a connection, or there was none: `bytes` is 0 then. It may be sent more than once. */
-  noteHandedOver(sentAt: number, bytes: number, bitmap: Uint8Array): void {
-    this.#handOver.note(sentAt, bytes, bitmap.length);
+  /** The destination has said at once that it runs the guest; how it began there comes with RESUMED. */
+  noteTakenOver(receivedAt: number): void {
+    this.#takenOverAt ??= receivedAt;
   }
 
+  /** Nothing where it is not known how the guest was stopped: there is no report then. */
   noteResumed(resumed: Resumed): void {
-    assert(this.#stage.name === 'stopped', 'a guest is resumed that was stopped');
+    if (this.#stage.name !== 'stopped') return;
     this.#clockSamples.noteResumed();
-    this.#stage = { name: 'resumed', stopped: this.#stage.stopped, resumed };
+    const receivedAt = this.#takenOverAt ?? resumed.receivedAt;
+    this.#stage = { name: 'resumed', stopped: this.#stage.stopped, resumed: { ...resumed, receivedAt } };
   }
 
   noteArrived(arrived: MessageOf<'ARRIVED'>): void {
@@ -214,9 +211,16 @@ export class Measurement {
     return this.#told.takeFresh().map((row) => guestSampleOf(row, offsetUs));
   }
 
-  /** All of it, of a guest that has gone; `samples`: the guest's throughput here, whole. */
+  /**
+   * All of it, of a guest that has gone; `samples`: the guest's throughput here, whole.
+   * @throws MicrostunError MEASUREMENT when it is not known how it went.
+   */
   measured(samples: Float64Array, bytes: CarriedBytes): Measured {
-    assert(this.#stage.name === 'resumed', 'a migration is measured whose guest has gone');
+    if (this.#stage.name !== 'resumed')
+      throw new MicrostunError(
+        'MEASUREMENT',
+        'the thread that handed the guest over has failed, and what it measured is lost',
+      );
     const { stopped, resumed } = this.#stage;
     return {
       settings: this.#settings,
@@ -231,7 +235,6 @@ export class Measurement {
       clock: this.#clock(),
       stopped,
       resumed,
-      handOver: this.#handOver,
       arrived: this.#arrived,
       audit: this.#audit,
       samples,

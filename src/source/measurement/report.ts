@@ -2,9 +2,8 @@
 // Pure, but for who writes it. Two views of the same thing that contradict each other are an error and no report.
 import { MicrostunError } from '../../shared/errors.js';
 import { faultBucketBoundUs } from '../../shared/guest/fault-latency.js';
-import { expand, rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
-import { bitCount32 } from '../../shared/memory/page-bitmap.js';
-import { PAGE_BYTES, REGION_PAGES, regionCountOf } from '../../shared/memory/pages.js';
+import { rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
+import { PAGE_BYTES } from '../../shared/memory/pages.js';
 import { hostName, type MessageOf } from '../../shared/wire/messages.js';
 import {
   addUp,
@@ -54,10 +53,11 @@ export function reportOf(measured: Measured): MigrationReport {
     recovery: recoveryReportOf(measured, guestCost),
     trace: traceReportOf(measured),
     bitmap: {
-      format: settings.bitmapFormat,
+      format: settings.bitmapLogic,
       rawBytes: rawBitmapBytes(guest.memoryBytes / PAGE_BYTES),
       sentBytes: stopped.last.bitmap.length,
-      dirtyPerRegion: dirtyPerRegionOf(stopped.last.bitmap, guest.memoryBytes / PAGE_BYTES),
+      ahead: stopped.announced,
+      dirtyPerRegion: stopped.dirtyPerRegion,
     },
     bytes: ledgerOf(measured),
     timeline,
@@ -88,12 +88,12 @@ function settingsReportOf({ plan, settings }: Measured): SettingsReport {
   };
 }
 
-function stunReportOf({ stopped, resumed, handOver, clock }: Measured): StunReport {
+function stunReportOf({ stopped, resumed, clock }: Measured): StunReport {
   return stunOf({
     stopAt: stopped.stopAt,
     last: stopped.last,
     lastSliceEndAt: stopped.lastSliceEndAt,
-    sentAt: handOver.sentAt,
+    sentAt: stopped.sentAt,
     answer: resumed.message,
     answerReceivedAt: resumed.receivedAt,
     clock,
@@ -122,17 +122,17 @@ function traceReportOf({
 }
 
 // Every byte belongs to a row, and the rows add up to what the sockets counted.
-function ledgerOf({ rounds, handOver, bytes }: Measured): ByteLedger {
+function ledgerOf({ rounds, bytes }: Measured): ByteLedger {
   const first = rounds.filter((round) => round.round === 0);
   const later = rounds.filter((round) => round.round > 0);
   const ledger = addUp({
     firstCopy: sum(first, pageBytesOf),
     resend: sum(later, pageBytesOf),
     regionHeads: sum(rounds, (round) => round.sentBytes - pageBytesOf(round)),
-    bitmap: handOver.bitmap,
-    checkpoint: handOver.checkpoint,
+    bitmap: bytes.bitmap,
+    checkpoint: bytes.checkpoint,
     faults: bytes.faults,
-    control: bytes.control - handOver.all,
+    control: bytes.control,
     sockets: bytes.sockets,
   });
   // A connection that was cut had taken bytes that never became a whole frame; without cuts there is no such excuse.
@@ -142,15 +142,6 @@ function ledgerOf({ rounds, handOver, bytes }: Measured): ByteLedger {
       `the byte ledger adds up to ${ledger.total}, the sockets counted ${ledger.sockets}; please report this`,
     );
   return ledger;
-}
-
-function dirtyPerRegionOf(bitmap: Uint8Array, pageCount: number): number[] {
-  const { words } = expand(bitmap, pageCount);
-  const perRegion = REGION_PAGES / 32;
-  return Array.from({ length: regionCountOf(pageCount) }, (_, region) => {
-    const ofRegion = words.subarray(region * perRegion, (region + 1) * perRegion);
-    return ofRegion.reduce((total, word) => total + bitCount32(word), 0);
-  });
 }
 
 function postcopyReportOf(arrived: MessageOf<'ARRIVED'>): PostcopyReport {

@@ -71,11 +71,11 @@ export function beginStop(
   { round, stop }: { readonly round: number; readonly stop: Stop },
   before: readonly OutgoingEffect[],
 ): OutgoingStep {
-  return enter(state, { name: 'stopping' }, [
+  return enter(state, { name: 'stopping', asks: 0 }, [
     ...before,
     { kind: 'disarm', timer: 'time-limit' },
-    { kind: 'stop-guest', round, ...stop },
-    limitPhase(plan.phases.stopMs),
+    { kind: 'switch-over', round, ...stop },
+    limitPhase(plan.answerMs),
   ]);
 }
 

@@ -24,9 +24,9 @@ export type OutgoingEffect =
   | { readonly kind: 'harvest'; readonly keepsRest: boolean }
   /** `course`: of the rounds to come, if there are any. */
   | { readonly kind: 'note-forecast'; readonly forecast: Forecast; readonly course: Course | undefined }
-  /** Parks the vCPUs, takes the last dirty pages and the checkpoint; `round` carries the rest. */
+  /** Announces what is left, parks the vCPUs and hands the guest over; `round` carries the rest. */
   | {
-      readonly kind: 'stop-guest';
+      readonly kind: 'switch-over';
       readonly round: number;
       readonly pagesFollow: boolean;
       /** With more last pages than this they follow, all the same: copying them would stun the guest for too long. */
@@ -35,8 +35,9 @@ export type OutgoingEffect =
     }
   /** Stun During Page Send: each vCPU sleeps this share of its time. */
   | { readonly kind: 'throttle'; readonly share: number }
-  /** Sends HAND_OVER; `copiesRest`: the remaining pages go with it. */
-  | { readonly kind: 'hand-over'; readonly handOver: MessageOf<'HAND_OVER'>; readonly copiesRest: boolean }
+  /** The guest is parked and handed over: the remaining pages go within the stun. */
+  | { readonly kind: 'copy-rest'; readonly round: number }
+  | { readonly kind: 'note-taken-over'; readonly receivedAt: number }
   | { readonly kind: 'note-resumed'; readonly message: MessageOf<'RESUMED'>; readonly receivedAt: number }
   | { readonly kind: 'push'; readonly round: number }
   | { readonly kind: 'note-arrived'; readonly message: MessageOf<'ARRIVED'> }

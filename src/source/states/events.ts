@@ -1,9 +1,10 @@
 // What an outgoing migration hears of: its control connection, its workers, its timers and its user.
 // Data only; outgoing.ts makes them of what happens.
 import type { MicrostunError } from '../../shared/errors.js';
-import type { Message, MessageOf } from '../../shared/wire/messages.js';
+import type { Message } from '../../shared/wire/messages.js';
 import type { ControlEvent } from './control.js';
 import type { RoundFacts } from './convergence.js';
+import type { HandedOver } from './states.js';
 
 export type OutgoingEvent =
   | ControlEvent
@@ -16,7 +17,10 @@ export type OutgoingEvent =
   | { readonly kind: 'harvested'; readonly dirtyPages: number }
   /** Pages were pushed, or sent for faults, since the timer `push` was armed. */
   | { readonly kind: 'pages-moved' }
-  | { readonly kind: 'taken'; readonly handOver: MessageOf<'HAND_OVER'> }
+  /** HAND_OVER is on its way, or waits for a connection. */
+  | { readonly kind: 'handed-over'; readonly handOver: HandedOver }
+  /** The destination has said at once, on the fault connection, that it runs the guest; RESUMED follows. */
+  | { readonly kind: 'taken-over'; readonly receivedAt: number }
   | { readonly kind: 'timer'; readonly timer: TimerName }
   | { readonly kind: 'cancel'; readonly reason: string }
   /** The user wants the destination asked now, whatever pause there is. */
@@ -27,7 +31,7 @@ export type OutgoingEvent =
 export type EventOf<Kind extends OutgoingEvent['kind']> = Extract<OutgoingEvent, { kind: Kind }>;
 
 /** Who does the work that may fail; each is needed for some phases only. */
-export type Helper = 'tracer' | 'copiers' | 'page server' | 'guest';
+export type Helper = 'tracer' | 'copiers' | 'guest';
 
 export type TimerName =
   /** Dial the control connection again. */

@@ -44,8 +44,8 @@ export function onFailed(
   const { phase } = state;
   if (isBeforeHandOver(phase)) return fail(plan, state, error);
   const warned: OutgoingEffect[] = [{ kind: 'warn', text: `${error.message}; it is not needed any more` }];
-  // The guest is stopped for good here, or is released without the tracer.
-  if (who === 'tracer' || who === 'guest' || phase.name === 'awaiting-audit')
+  // The guest is stopped for good here.
+  if (who === 'guest' || phase.name === 'awaiting-audit')
     return { state, effects: warned };
   if (phase.name === 'handing-over') {
     // It cannot take the message back: the answer decides whether it matters.

@@ -7,26 +7,37 @@ import { enter, stay, withEffects, type OutgoingEffect, type OutgoingStep } from
 import { awaitAudit, end } from './ending.js';
 import { fail, outOfTurn } from './failure.js';
 import type { MigrationPlan } from './plan.js';
-import { PUSH_BEGINS, watchPush } from './pushing.js';
-import { isBeforeHandOver, type OutgoingState } from './states.js';
+import { pushBegins, watchPush } from './pushing.js';
+import { isBeforeHandOver, type HandedOver, type OutgoingState, type PhaseOf } from './states.js';
 
 /** PINGs at once when the guest has been resumed: the clocks are compared on both sides of the stun. */
 export const CLOCK_SAMPLES_AFTER = 3;
 
-/** The guest is stopped, and all of it that the message brings is taken. */
-export function onTaken(
+/** The guest is stopped, and HAND_OVER sent. From here on only a refusal releases it. */
+export function onHandedOver(
   plan: MigrationPlan,
   state: OutgoingState,
-  handOver: MessageOf<'HAND_OVER'>,
+  handOver: HandedOver,
 ): OutgoingStep {
   if (state.phase.name !== 'stopping') return stay(state);
-  // Without a connection the message waits for it; the guest stays parked and may still be released until then, but one
-  // rule for all of it is simpler: from here on only a refusal releases it.
+  const rest: OutgoingEffect[] = handOver.pagesFollow ? [] : [{ kind: 'copy-rest', round: handOver.round }];
   return enter(state, { name: 'handing-over', handOver, isInDoubt: false, doubts: 0, failure: undefined }, [
-    { kind: 'hand-over', handOver, copiesRest: !handOver.pagesFollow },
+    ...rest,
     { kind: 'arm', timer: 'phase', ms: plan.answerMs },
     { kind: 'arm', timer: 'doubt', ms: plan.doubtMs },
   ]);
+}
+
+/**
+ * The destination runs the guest, and has said so on the fault connection: the push begins. How the guest began to run
+ * there comes with RESUMED. A pre-copy has nothing to do until then.
+ */
+export function onTakenOver(plan: MigrationPlan, state: OutgoingState, receivedAt: number): OutgoingStep {
+  if (state.phase.name !== 'handing-over') return stay(state);
+  const noted: OutgoingEffect[] = [{ kind: 'note-taken-over', receivedAt }];
+  return state.phase.handOver.pagesFollow
+    ? beginPush(plan, state, state.phase, false, noted)
+    : { state, effects: noted };
 }
 
 /** The destination runs the guest. */
@@ -36,23 +47,40 @@ export function onResumed(
   message: MessageOf<'RESUMED'>,
   receivedAt: number,
 ): OutgoingStep {
-  if (state.phase.name !== 'handing-over') return stay(state);
-  const { handOver, failure } = state.phase;
+  const { phase } = state;
+  const isPushing = phase.name === 'pushing' && !phase.isResumed;
+  if (phase.name !== 'handing-over' && !isPushing) return stay(state);
   // Who speaks of other vCPUs than it was given says nothing about these: what became of them is in doubt.
-  if (message.firstSliceAt.length !== handOver.registers.length) return outOfTurn(plan, state, message.name);
-  const noted: OutgoingEffect[] = [
-    { kind: 'disarm', timer: 'phase' },
-    { kind: 'disarm', timer: 'doubt' },
-    { kind: 'note-resumed', message, receivedAt },
-  ];
-  // Before the push fills the link; a migration that is over has nothing more to ask.
-  if (handOver.pagesFollow || plan.audits)
-    noted.push(...Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({ kind: 'ping' }) as const));
-  if (!handOver.pagesFollow) return awaitAudit(plan, state, noted);
-  if (failure !== undefined)
-    return withEffects(noted, end({ ...state, phase: PUSH_BEGINS }, failure, 'destination'));
-  const push: OutgoingEffect = { kind: 'push', round: handOver.finalRound };
-  return enter(state, PUSH_BEGINS, [...noted, push, watchPush(plan)]);
+  const vcpus = phase.name === 'handing-over' ? phase.handOver.vcpus : phase.vcpus;
+  if (message.firstSliceAt.length !== vcpus) return outOfTurn(plan, state, message.name);
+  const pagesFollow = phase.name === 'pushing' || phase.handOver.pagesFollow;
+  const noted: OutgoingEffect[] = [{ kind: 'note-resumed', message, receivedAt }];
+  // Once the push is under way; a migration that is over has nothing more to ask.
+  const pings: OutgoingEffect[] =
+    pagesFollow || plan.audits ? Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({ kind: 'ping' })) : [];
+  if (phase.name === 'pushing') return enter(state, { ...phase, isResumed: true }, [...noted, ...pings]);
+  if (pagesFollow) return beginPush(plan, state, phase, true, [...noted, ...pings]);
+  return awaitAudit(plan, state, [...ANSWERED, ...noted, ...pings]);
+}
+
+const ANSWERED: readonly OutgoingEffect[] = [
+  { kind: 'disarm', timer: 'phase' },
+  { kind: 'disarm', timer: 'doubt' },
+];
+
+function beginPush(
+  plan: MigrationPlan,
+  state: OutgoingState,
+  { handOver, failure }: PhaseOf<'handing-over'>,
+  isResumed: boolean,
+  noted: readonly OutgoingEffect[],
+): OutgoingStep {
+  const phase = pushBegins(handOver, isResumed);
+  const known = [...ANSWERED, ...noted];
+  if (failure !== undefined) return withEffects(known, end({ ...state, phase }, failure, 'destination'));
+  const push: OutgoingEffect = { kind: 'push', round: handOver.round };
+  // First of all: vCPUs there may wait for these pages.
+  return enter(state, phase, [push, ...known, watchPush(plan)]);
 }
 
 /**

@@ -4,16 +4,20 @@ import { MicrostunError } from '../../shared/errors.js';
 import { enter, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
 import { awaitAudit, complete, end } from './ending.js';
 import type { MigrationPlan } from './plan.js';
-import type { OutgoingState, Phase, PhaseOf } from './states.js';
+import type { HandedOver, OutgoingState, Phase, PhaseOf } from './states.js';
 
 /** Nothing is pushed yet. */
-export const PUSH_BEGINS: PhaseOf<'pushing'> = {
-  name: 'pushing',
-  isPushed: false,
-  arrived: undefined,
-  audited: undefined,
-  stills: 0,
-};
+export function pushBegins({ vcpus }: HandedOver, isResumed: boolean): PhaseOf<'pushing'> {
+  return {
+    name: 'pushing',
+    isResumed,
+    vcpus,
+    isPushed: false,
+    arrived: undefined,
+    audited: undefined,
+    stills: 0,
+  };
+}
 
 /** Looks after a while whether pages have moved. */
 export function watchPush(plan: MigrationPlan): OutgoingEffect {

@@ -17,6 +17,14 @@ export type Outcome =
       readonly phase: Phase['name'];
     };
 
+/** What was handed over, as far as it is asked for later. */
+export interface HandedOver {
+  readonly vcpus: number;
+  /** The round that brings the last pages. */
+  readonly round: number;
+  readonly pagesFollow: boolean;
+}
+
 export type Phase =
   /** Nothing asked yet: the control connection is not up. */
   | { readonly name: 'connecting' }
@@ -28,12 +36,16 @@ export type Phase =
   | { readonly name: 'copying'; readonly soFar: RoundsSoFar }
   /** `keptPages`: those of the round before that were not sent, because it was stopped. */
   | { readonly name: 'harvesting'; readonly soFar: RoundsSoFar; readonly keptPages: number }
-  /** The vCPUs are told to park; waits for the last harvest. */
-  | { readonly name: 'stopping' }
+  /** What is left is announced, then the vCPUs are parked; waits for the hand-over to be sent. */
+  | {
+      readonly name: 'stopping';
+      /** How often the destination was asked to dial anew, because nothing came of it. */
+      readonly asks: number;
+    }
   /** HAND_OVER is on its way: the source runs no slice until it knows that the destination refused. */
   | {
       readonly name: 'handing-over';
-      readonly handOver: MessageOf<'HAND_OVER'>;
+      readonly handOver: HandedOver;
       readonly isInDoubt: boolean;
       /** Times that the doubt has lasted `doubtMs`. */
       readonly doubts: number;
@@ -43,6 +55,9 @@ export type Phase =
   /** The destination runs the guest and fetches what it lacks; the source keeps memory until it has all. */
   | {
       readonly name: 'pushing';
+      /** RESUMED came: it may be behind what the fault connection has said. */
+      readonly isResumed: boolean;
+      readonly vcpus: number;
       readonly isPushed: boolean;
       readonly arrived: MessageOf<'ARRIVED'> | undefined;
       /** The audit may be over before the push is acknowledged here. */

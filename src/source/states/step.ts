@@ -3,17 +3,17 @@
 import { MicrostunError, unreachable } from '../../shared/errors.js';
 import type { Message } from '../../shared/wire/messages.js';
 import { onHarvested, onRoundPlaced, onTimeLimit, onTracesInstalled } from './copying.js';
-import { onDoubt, onNoAnswer } from './doubt.js';
-import { stay, type OutgoingStep } from './effects.js';
+import { askAnew, onDoubt, onNoAnswer } from './doubt.js';
+import { enter, limitPhase, stay, withEffects, type OutgoingStep } from './effects.js';
 import { complete } from './ending.js';
 import type { OutgoingEvent, TimerName } from './events.js';
 import { fail, onCancel, onCancelled, onFailed, outOfTurn } from './failure.js';
-import { onRefusal, onResumed, onTaken } from './hand-over.js';
+import { onHandedOver, onRefusal, onResumed, onTakenOver } from './hand-over.js';
 import { phaseTimeoutError } from './phase-limits.js';
 import type { MigrationPlan } from './plan.js';
 import { onPagesConnected, onPagesLost, onPong, onPrepared } from './preparing.js';
 import { onMoved, onPushed, onStill } from './pushing.js';
-import { isBeforeHandOver, type OutgoingState } from './states.js';
+import { isBeforeHandOver, type OutgoingState, type PhaseOf } from './states.js';
 import { onControl, onControlLimit, onWelcome } from './welcome.js';
 
 /** How a migration begins. */
@@ -54,8 +54,10 @@ export function stepOutgoing(plan: MigrationPlan, state: OutgoingState, event: O
       return onRoundPlaced(plan, state, event);
     case 'harvested':
       return onHarvested(plan, state, event.dirtyPages);
-    case 'taken':
-      return onTaken(plan, state, event.handOver);
+    case 'handed-over':
+      return onHandedOver(plan, state, event.handOver);
+    case 'taken-over':
+      return onTakenOver(plan, state, event.receivedAt);
     default:
       return unreachable(event);
   }
@@ -84,8 +86,12 @@ function onMessage(
     case 'RESUMED':
       return onResumed(plan, state, message, receivedAt);
     case 'ARRIVED':
-      return phase.name === 'pushing' ? onPushed(plan, state, { ...phase, arrived: message }) : stay(state);
+      if (phase.name !== 'pushing') return stay(state);
+      return phase.isResumed
+        ? onPushed(plan, state, { ...phase, arrived: message })
+        : outOfTurn(plan, state, message.name);
     case 'AUDITED':
+      if (phase.name === 'pushing' && !phase.isResumed) return outOfTurn(plan, state, message.name);
       if (phase.name === 'pushing') return onPushed(plan, state, { ...phase, audited: message });
       return phase.name === 'awaiting-audit'
         ? complete(state, [{ kind: 'note-audit', message }])
@@ -97,7 +103,6 @@ function onMessage(
     case 'HELLO':
     case 'PREPARE':
     case 'PING':
-    case 'HAND_OVER':
     case 'FAREWELL':
       return outOfTurn(plan, state, message.name);
     default:
@@ -140,8 +145,9 @@ function onPhaseLimit(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     case 'installing-traces':
     case 'copying':
     case 'harvesting':
-    case 'stopping':
       return fail(plan, state, phaseTimeoutError(phase.name, plan.phases));
+    case 'stopping':
+      return onNotHandedOver(plan, state, phase);
     case 'handing-over':
       return onNoAnswer(plan, state);
     case 'pushing':
@@ -154,4 +160,20 @@ function onPhaseLimit(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     default:
       return unreachable(phase);
   }
+}
+
+// The announcement, or its answer, may be lost with a fault connection that seems up. A destination that is asked anew on a
+// new control connection dials a new one.
+function onNotHandedOver(
+  plan: MigrationPlan,
+  state: OutgoingState,
+  phase: PhaseOf<'stopping'>,
+): OutgoingStep {
+  const asks = phase.asks + 1;
+  if (asks * plan.answerMs >= plan.phases.stopMs + plan.pagesLostMs)
+    return fail(plan, state, phaseTimeoutError(phase.name, plan.phases));
+  const asking = enter(state, { ...phase, asks }, [limitPhase(plan.answerMs)]);
+  if (state.control.name === 'dialling' || state.control.name === 'waiting') return asking;
+  const why = new MicrostunError('TIMEOUT', 'no answer to the announcement of the hand-over');
+  return withEffects(asking.effects, askAnew(plan, asking.state, why));
 }

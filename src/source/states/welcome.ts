@@ -58,7 +58,7 @@ function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
         state,
         effects: [
           ...up,
-          { kind: 'send', message: phase.handOver },
+          // It dials a new fault connection now, on which HAND_OVER is said again, or says what it has answered.
           limitPhase(plan.answerMs),
           // It is there, and asked: the doubt may last, but only its silence ends the asking.
           ...(phase.isInDoubt ? [{ kind: 'arm', timer: 'doubt', ms: plan.doubtMs } as const] : []),

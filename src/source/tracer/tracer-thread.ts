@@ -1,41 +1,112 @@
-// The tracer's worker as the main thread holds it: one request at a time, each a promise.
-// Decides nothing; what the tracer does is tracer.ts.
+// The tracer's worker as the main thread holds it: traces and harvests one at a time, each a promise; and the switch-over,
+// which that thread does alone. Decides nothing; what the worker does is tracer.ts and departure.ts.
 import { MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
-import type { BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { removeTraces } from '../../shared/memory/tracing.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
-import type { TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
-import type { Harvest, LastHarvest, TraceMode } from './tracer.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
+import type { FaultBytes } from '../faults/fault-ledger.js';
+import type { FaultLineOptions } from '../faults/fault-line.js';
+import { listenFailureOf } from '../listen-failure.js';
+import type { Departed, SwitchOver } from './departure.js';
+import type { TracerAnswer, TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
+import type { Harvest, TraceMode } from './tracer.js';
 
-/** The dedicated tracer: one request at a time. */
+export interface TracerEvents {
+  /** The destination has said on the fault connection that it runs the guest, at `at` (`monotonicUs`). */
+  takenOver(at: number): void;
+  /** The fault connection is lost; the destination dials again if it needs one. */
+  lost(error: MicrostunError): void;
+  failed(error: MicrostunError): void;
+}
+
+/** A switch-over whose end is waited for. */
+interface Departing {
+  readonly resolve: (departed: Departed) => void;
+  readonly reject: (error: MicrostunError) => void;
+}
+
 export class TracerThread {
   readonly #worker: WorkerThread<TracerRequest, TracerMessage>;
-  #answered: ((message: TracerMessage) => void) | undefined;
+  readonly #events: TracerEvents;
+  #answered: ((message: TracerAnswer) => void) | undefined;
   #failed: ((error: MicrostunError) => void) | undefined;
+  #departing: Departing | undefined;
   #previous: Promise<unknown> = Promise.resolve();
   readonly #giveUp = new Int32Array(new SharedArrayBuffer(4));
+  readonly #progress = new Float64Array(new SharedArrayBuffer(8));
   readonly #machine: SharedMachine;
   #failure: MicrostunError | undefined;
+  #bytes: FaultBytes & { readonly cuts: number } = {
+    faults: 0,
+    bitmap: 0,
+    checkpoint: 0,
+    control: 0,
+    socket: 0,
+    cuts: 0,
+  };
 
-  constructor(machine: SharedMachine, mode: TraceMode, onFailure: (error: MicrostunError) => void) {
+  /** `gate`: the shared word of the gate that stands before the hand-over. */
+  constructor(machine: SharedMachine, mode: TraceMode, gate: SharedArrayBuffer, events: TracerEvents) {
     this.#machine = machine;
+    this.#events = events;
+    const workerData: TracerWorkerData = {
+      machine,
+      mode,
+      giveUp: this.#giveUp.buffer,
+      gate,
+      progress: this.#progress.buffer,
+    };
     const entry = new URL('./tracer-worker.js', import.meta.url);
     this.#worker = new WorkerThread(
       'tracer',
       entry,
-      { machine, mode, giveUp: this.#giveUp.buffer } satisfies TracerWorkerData,
+      workerData,
       (message) => {
-        this.#answered?.(message);
+        this.#take(message);
       },
       (error) => {
         this.#failure = error;
         this.#failed?.(error);
-        onFailure(error);
+        this.#departing?.reject(error);
+        events.failed(error);
       },
     );
+  }
+
+  #take(message: TracerMessage): void {
+    switch (message.kind) {
+      case 'departed':
+        this.#departing?.resolve(message.departed);
+        return;
+      case 'stayed':
+        this.#departing?.reject(new MicrostunError(message.code, message.reason));
+        return;
+      case 'taken-over':
+        this.#events.takenOver(message.at);
+        return;
+      case 'lost':
+        this.#events.lost(new MicrostunError(message.code, message.reason));
+        return;
+      case 'ended':
+        this.#bytes = message.bytes;
+        return;
+      default:
+        this.#answered?.(message);
+    }
+  }
+
+  /**
+   * Listens for the fault connection; answers the port.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  async listen(options: FaultLineOptions): Promise<number> {
+    try {
+      return (await this.#ask({ kind: 'listen', options }, 'listening')).port;
+    } catch (error) {
+      throw error instanceof MicrostunError ? listenFailureOf(error) : error;
+    }
   }
 
   async installTraces(): Promise<number> {
@@ -47,11 +118,36 @@ export class TracerThread {
     return (await this.#ask({ kind: 'harvest', keepsRest }, 'harvested')).harvest;
   }
 
-  async takeLast(format: BitmapFormat, everything: boolean): Promise<LastHarvest> {
-    return (await this.#ask({ kind: 'take-last', format, everything }, 'taken')).last;
+  /**
+   * Has the guest leave: what goes ahead is announced, the vCPUs are parked, and the hand-over is sent, unless the gate
+   * is shut first. Resolves once it is sent; `removeTraces` ends what is under way.
+   * @throws MicrostunError GUEST_FAILED, TIMEOUT: it cannot be stopped; CANCELLED: it is to stay.
+   */
+  switchOver(how: SwitchOver): Promise<Departed> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) {
+        reject(this.#failure);
+        return;
+      }
+      this.#departing = { resolve, reject };
+      this.#worker.post({ kind: 'switch-over', how });
+    });
   }
 
-  /** Removes all traces, whatever is under way: waits for vCPUs are given up. Also when the worker has failed. */
+  /** Changes while pages are asked for. */
+  get movedBytes(): number {
+    return this.#progress[0]!;
+  }
+
+  /** What the fault connections carried; whole once closed. */
+  get bytes(): FaultBytes & { readonly cuts: number } {
+    return this.#bytes;
+  }
+
+  /**
+   * Removes all traces, whatever is under way: waits for vCPUs are given up, a switch-over ends, and no page may be asked
+   * for any more. Also when the worker has failed.
+   */
   async removeTraces(): Promise<void> {
     this.#stopWaiting();
     try {
@@ -74,20 +170,20 @@ export class TracerThread {
   }
 
   // The worker does one request at a time, and so do we.
-  #ask<Kind extends TracerMessage['kind']>(
+  #ask<Kind extends TracerAnswer['kind']>(
     request: TracerRequest,
     kind: Kind,
-  ): Promise<Extract<TracerMessage, { kind: Kind }>> {
+  ): Promise<Extract<TracerAnswer, { kind: Kind }>> {
     const answer = this.#previous.then(
       () =>
-        new Promise<Extract<TracerMessage, { kind: Kind }>>((resolve, reject) => {
+        new Promise<Extract<TracerAnswer, { kind: Kind }>>((resolve, reject) => {
           if (this.#failure !== undefined) {
             reject(this.#failure);
             return;
           }
           this.#failed = reject;
           this.#answered = (message) => {
-            if (message.kind === kind) resolve(message as Extract<TracerMessage, { kind: Kind }>);
+            if (message.kind === kind) resolve(message as Extract<TracerAnswer, { kind: Kind }>);
             else if (message.kind === 'failed') reject(new MicrostunError(message.code, message.reason));
             else reject(new Error(`the tracer answered ${message.kind} to ${request.kind}`));
           };

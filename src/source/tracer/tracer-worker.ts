@@ -1,72 +1,168 @@
-// Entry of the dedicated tracer's worker: does one request at a time and answers each.
+// Entry of the dedicated tracer's worker: installs traces and harvests, one request at a time, and owns the switch-over:
+// it parks the guest, hands it over on the fault connection, and answers remote page faults after.
 // Nobody imports this file; tracer-thread.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, MicrostunError, unreachable, type ErrorCode } from '../../shared/errors.js';
+import { monotonicUs } from '../../shared/clock.js';
+import { assert, asMicrostunError, MicrostunError, unreachable, type ErrorCode } from '../../shared/errors.js';
 import { guestErrorOf } from '../../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
-import type { BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
+import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import { viewMemory } from '../../shared/memory/layout.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { Tracer, TracerRehearsal, type Harvest, type LastHarvest, type TraceMode } from './tracer.js';
+import type { FaultBytes } from '../faults/fault-ledger.js';
+import { FaultLine, type FaultLineOptions } from '../faults/fault-line.js';
+import { SwitchOverRehearsal } from '../rehearsal.js';
+import { Departure, type Departed, type SwitchOver } from './departure.js';
+import { Tracer, type Harvest, type TraceMode } from './tracer.js';
 
 export interface TracerWorkerData {
   readonly machine: SharedMachine;
   readonly mode: TraceMode;
   /** One word; once it is not 0, nobody needs an answer that must wait for the vCPUs. */
   readonly giveUp: SharedArrayBuffer;
+  /** The gate that stands before the hand-over. */
+  readonly gate: SharedArrayBuffer;
+  /** One double that only this worker writes: bytes of requests for pages, and of answers, so far. */
+  readonly progress: SharedArrayBuffer;
 }
 
 export type TracerRequest =
+  | { readonly kind: 'listen'; readonly options: FaultLineOptions }
   | { readonly kind: 'install' }
   | { readonly kind: 'harvest'; readonly keepsRest: boolean }
-  | { readonly kind: 'take-last'; readonly format: BitmapFormat; readonly everything: boolean }
   | { readonly kind: 'remove' }
+  /** Answered by `departed` or `stayed`, whatever else is asked meanwhile. */
+  | { readonly kind: 'switch-over'; readonly how: SwitchOver }
   | { readonly kind: 'exit' };
 
-export type TracerMessage =
+/** What is answered in the order of asking. */
+export type TracerAnswer =
+  | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'installed'; readonly installMs: number }
   | { readonly kind: 'harvested'; readonly harvest: Harvest }
-  | { readonly kind: 'taken'; readonly last: LastHarvest }
   | { readonly kind: 'removed' }
   /** What was asked could not be done: a vCPU has ended or hangs, or the wait for it was given up. */
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly reason: string };
+  | Failed<'failed'>;
+
+export type TracerMessage =
+  | TracerAnswer
+  | { readonly kind: 'departed'; readonly departed: Departed }
+  | Failed<'stayed'>
+  /** `at`: `monotonicUs`. */
+  | { readonly kind: 'taken-over'; readonly at: number }
+  | Failed<'lost'>
+  | { readonly kind: 'ended'; readonly bytes: FaultBytes & { readonly cuts: number } };
+
+interface Failed<Kind extends string> {
+  readonly kind: Kind;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
 
 const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
-const { machine, mode, giveUp } = workerData as TracerWorkerData;
-const rehearsal = new TracerRehearsal();
-rehearsal.rehearse();
-const safepoints = new SafepointControl(machine.safepointWords, { giveUp: new Int32Array(giveUp) });
-const tracer = new Tracer(machine.memory, safepoints, mode);
+const own = workerData as TracerWorkerData;
+const { machine } = own;
+const safepoints = new SafepointControl(machine.safepointWords, { giveUp: new Int32Array(own.giveUp) });
+const tracer = new Tracer(machine.memory, safepoints, own.mode);
+const tell = (message: TracerMessage): void => {
+  port.postMessage(message);
+};
+const failed = <Kind extends string>(kind: Kind, error: MicrostunError): Failed<Kind> => {
+  return { kind, code: error.code, reason: error.message };
+};
 
-port.on('message', (request: TracerRequest) => {
-  if (request.kind === 'exit') port.close();
-  else port.postMessage(answerOrFailure(request));
+const line = new FaultLine(viewMemory(machine.memory), new Float64Array(own.progress), {
+  connected: () => {
+    departure.connected();
+  },
+  announced: (number) => {
+    departure.announced(number);
+  },
+  takenOver: () => {
+    const at = monotonicUs();
+    departure.takenOver();
+    tell({ kind: 'taken-over', at });
+  },
+  lost: (error) => {
+    tell(failed('lost', error));
+  },
 });
 
-function answerOrFailure(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessage {
+const departure = new Departure({
+  machine,
+  safepoints,
+  tracer,
+  gate: new HandOverGate(own.gate),
+  line,
+  departed: (departed) => {
+    tell({ kind: 'departed', departed });
+  },
+  stayed: (error) => {
+    tell(failed('stayed', error === undefined ? STAYS : ourErrorOf(error)));
+  },
+});
+
+const STAYS = new MicrostunError('CANCELLED', 'the guest is not to leave any more');
+
+const rehearsal = new SwitchOverRehearsal(machine.spec);
+rehearsal.rehearse();
+
+port.on('message', (request: TracerRequest) => {
+  switch (request.kind) {
+    case 'exit':
+      line.close();
+      tell({ kind: 'ended', bytes: line.bytes });
+      port.close();
+      return;
+    case 'switch-over':
+      departure.begin(request.how);
+      return;
+    case 'listen':
+      line.open(request.options).then(
+        (listeningPort) => {
+          tell({ kind: 'listening', port: listeningPort });
+        },
+        (error: unknown) => {
+          tell(failed('failed', asMicrostunError(error, 'LISTEN_FAILED')));
+        },
+      );
+      return;
+    default:
+      tell(answerOrFailure(request));
+  }
+});
+
+type TracerWork = Extract<TracerRequest, { kind: 'install' | 'harvest' | 'remove' }>;
+
+function answerOrFailure(request: TracerWork): TracerAnswer {
   try {
     return answer(request);
   } catch (thrown) {
-    const error = guestErrorOf(thrown);
-    if (!(error instanceof MicrostunError)) throw error;
-    return { kind: 'failed', code: error.code, reason: error.message };
+    return failed('failed', ourErrorOf(thrown));
   }
 }
 
-function answer(request: Exclude<TracerRequest, { kind: 'exit' }>): TracerMessage {
+function answer(request: TracerWork): TracerAnswer {
   switch (request.kind) {
     case 'install':
       return { kind: 'installed', installMs: tracer.installTraces() };
     case 'harvest':
-      // The last one may come next, and its code should not be cold by then.
+      // The switch-over may come next, and its code should not be cold by then.
       rehearsal.refresh();
       return { kind: 'harvested', harvest: tracer.harvest(request.keepsRest) };
-    case 'take-last':
-      return { kind: 'taken', last: tracer.takeLast(request.format, request.everything) };
     case 'remove':
+      departure.end();
       tracer.removeTraces();
       return { kind: 'removed' };
     default:
       return unreachable(request);
   }
+}
+
+// What the vCPUs did is the guest's failure; anything else is a fault of ours, and ends the worker.
+function ourErrorOf(thrown: unknown): MicrostunError {
+  const error = guestErrorOf(thrown);
+  if (!(error instanceof MicrostunError)) throw error;
+  return error;
 }

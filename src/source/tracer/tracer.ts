@@ -1,18 +1,11 @@
 // The tracer: installs traces and harvests dirty pages while the vCPUs run; takes the last ones when they are parked.
 // Synchronous and blocking: runs on the tracer worker's thread. Its argument is in docs/memory-model.md.
 import { monotonicUs } from '../../shared/clock.js';
-import { encodeBitmap, type BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
-import {
-  allocateMemory,
-  viewMemory,
-  type MemoryHandle,
-  type MemoryViews,
-} from '../../shared/memory/layout.js';
-import { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { PAGE_BYTES, PageState } from '../../shared/memory/pages.js';
-import { REHEARSED_PAGES, rehearsedPages } from '../../shared/memory/rehearsed-pages.js';
-import { allocateSafepointWords } from '../../shared/memory/safepoint-words.js';
-import { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { compact, encodeBitmap, type BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
+import { viewMemory, type MemoryHandle, type MemoryViews } from '../../shared/memory/layout.js';
+import { bitCount32, PageBitmap } from '../../shared/memory/page-bitmap.js';
+import { PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import {
   readRegion,
   removeTraces,
@@ -29,19 +22,35 @@ export type Safepoints = Pick<SafepointControl, 'waitForGracePeriod' | 'waitUnti
 /** Who installs traces: the tracer while the vCPUs run (vSphere 7), or the vCPUs while all of them stand still (before). */
 export type TraceMode = 'dedicated' | 'all-vcpus';
 
+/**
+ * How the bitmap of what is left travels: whole within the stun (before vSphere 7), by its runs (vSphere 7), or ahead of
+ * the stun, so that only what was dirtied since crosses in it.
+ */
+export const bitmapLogics = ['raw', 'compacted', 'ahead'] as const;
+export type BitmapLogic = (typeof bitmapLogics)[number];
+
 export interface Harvest {
   readonly dirtyPages: number;
   readonly durationMs: number;
 }
 
-/** The last harvest of a parked guest, and the bitmap that crosses the wire. Instants are `monotonicUs`. */
+/** The last harvest of a parked guest, and the bitmap that crosses the wire in the stun. Instants are `monotonicUs`. */
 export interface LastHarvest {
   readonly parkedAt: number;
   readonly harvestedAt: number;
   readonly compactedAt: number;
+  /** All that the destination lacks, announced or not. */
   readonly dirtyPages: number;
   readonly bitmap: Uint8Array<ArrayBuffer>;
 }
+
+/** What goes ahead of a switch-over. */
+export interface Ahead {
+  readonly pages: number;
+  readonly bitmap: Uint8Array<ArrayBuffer>;
+}
+
+const REGION_WORDS = REGION_PAGES / 32;
 
 export class Tracer {
   readonly #views: MemoryViews;
@@ -49,8 +58,10 @@ export class Tracer {
   readonly #safepoints: Safepoints;
   /** What the last harvest took; the copiers read it until the next one. */
   readonly dirty: PageBitmap;
-
+  /** Of those the ones that were dirtied after the bitmap went ahead: the guest is the likeliest to need them at once. */
+  readonly #late: PageBitmap;
   readonly #mode: TraceMode;
+  #announcedPages = 0;
 
   constructor(memory: MemoryHandle, safepoints: Safepoints, mode: TraceMode = 'dedicated') {
     this.#mode = mode;
@@ -58,6 +69,7 @@ export class Tracer {
     this.#tableWords = tableWordsOf(this.#views);
     this.#safepoints = safepoints;
     this.dirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
+    this.#late = new PageBitmap(this.#views.pageCount, this.#views.lateWords);
   }
 
   /**
@@ -117,22 +129,67 @@ export class Tracer {
   }
 
   /**
-   * Waits until the vCPUs, told to park before, are out of their slices; adds the last dirty pages to those that the
-   * last harvest took and nobody has copied yet, and encodes them all. With `everything` the bitmap is of all pages
-   * (post-copy). Nothing is traced again.
+   * What the destination will lack, as far as it is known while the guest runs: what the last harvest took and nobody has
+   * copied yet, or with `everything` (post-copy) all pages.
    */
-  takeLast(format: BitmapFormat, everything: boolean): LastHarvest {
+  announce(everything: boolean): Ahead {
+    if (everything) this.dirty.fill();
+    this.#late.clear();
+    this.#announcedPages = this.dirty.count();
+    return { pages: this.#announcedPages, bitmap: compact(this.dirty) };
+  }
+
+  /**
+   * Waits until the vCPUs, told to park before, are out of their slices; adds the last dirty pages to those that the
+   * last harvest took and nobody has copied yet. With `ahead` those were announced, and only the last ones are encoded,
+   * which costs what they are; else all of them, and with `everything` the bitmap is of all pages (post-copy). Nothing is
+   * traced again.
+   */
+  takeLast(logic: BitmapLogic, everything: boolean): LastHarvest {
     this.#safepoints.waitUntilParked();
     const parkedAt = monotonicUs();
-    if (everything) {
-      this.dirty.fill();
-    } else {
-      for (const region of this.#takeSummary()) readRegion(this.#views, this.#tableWords, region, this.dirty);
-    }
+    return logic === 'ahead' ? this.#takeLate(parkedAt) : this.#takeAll(parkedAt, logic, everything);
+  }
+
+  #takeAll(parkedAt: number, format: BitmapFormat, everything: boolean): LastHarvest {
+    this.#late.clear();
+    if (everything) this.dirty.fill();
+    else for (const region of this.#takeSummary()) this.#read(region, this.dirty);
     const dirtyPages = this.dirty.count();
     const harvestedAt = monotonicUs();
     const bitmap = encodeBitmap(this.dirty, format);
     return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
+  }
+
+  #takeLate(parkedAt: number): LastHarvest {
+    let dirtyPages = this.#announcedPages;
+    const { regionCount, summary } = this.#views;
+    for (let region = 0; region < regionCount; region++) {
+      // Nobody writes it any more, so it is looked at before it is taken.
+      if (summary[region] === 0 || !takeSummary(this.#views, region)) continue;
+      this.#read(region, this.#late);
+      dirtyPages += this.#addLate(region);
+    }
+    const harvestedAt = monotonicUs();
+    const bitmap = compact(this.#late);
+    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
+  }
+
+  #read(region: number, into: PageBitmap): void {
+    readRegion(this.#views, this.#tableWords, region, into);
+  }
+
+  // Adds the region's late pages to the dirty ones; answers how many of them were not announced.
+  #addLate(region: number): number {
+    const late = this.#late.words;
+    const dirty = this.dirty.words;
+    const pastLast = Math.min(dirty.length, (region + 1) * REGION_WORDS);
+    let added = 0;
+    for (let word = region * REGION_WORDS; word < pastLast; word++) {
+      added += bitCount32(late[word]! & ~dirty[word]!);
+      dirty[word]! |= late[word]!;
+    }
+    return added;
   }
 
   #stopAndTrace(work: TraceWork): void {
@@ -145,48 +202,5 @@ export class Tracer {
       if (takeSummary(this.#views, region)) regions.push(region);
     }
     return regions;
-  }
-}
-
-const FULL_TURNS = 200;
-const REFRESHING_TURNS = 2;
-
-/** Runs the tracer's code on scratch memory before it counts: cold code would lengthen the stun. */
-export class TracerRehearsal {
-  readonly #views: MemoryViews;
-  readonly #tracer: Tracer;
-  readonly #pages = rehearsedPages();
-
-  constructor() {
-    const memory = allocateMemory(REHEARSED_PAGES * PAGE_BYTES);
-    this.#views = viewMemory(memory);
-    // Its one vCPU never runs, so nothing waits.
-    this.#tracer = new Tracer(memory, new SafepointControl(allocateSafepointWords(1)));
-  }
-
-  /** All of it. */
-  rehearse(): void {
-    this.#tracer.installTraces();
-    for (let turn = 0; turn < FULL_TURNS; turn++) this.#turn(turn % 8 === 0 ? 'raw' : 'compacted');
-  }
-
-  /** A little of it, before a harvest: well under a millisecond. */
-  refresh(): void {
-    for (let turn = 0; turn < REFRESHING_TURNS; turn++) this.#turn('compacted');
-  }
-
-  #turn(format: BitmapFormat): void {
-    this.#dirtyPages();
-    this.#tracer.harvest();
-    this.#dirtyPages();
-    this.#tracer.takeLast(format, false);
-  }
-
-  #dirtyPages(): void {
-    const { pageTable, summary } = this.#views;
-    for (let page = this.#pages.nextSet(0); page < REHEARSED_PAGES; page = this.#pages.nextSet(page + 1)) {
-      pageTable[page] = PageState.PRESENT;
-    }
-    summary.fill(1);
   }
 }

@@ -1,0 +1,119 @@
+// Frames of a switch-over on the fault connection: the bitmap that goes ahead, the hand-over and their answers. Fixed
+// layouts, big-endian, no msgpack: they are made and read within the stun. Pure; docs/protocol.md says who sends them when.
+import { ProtocolError } from '../errors.js';
+import type { Checkpoint } from '../guest/checkpoint.js';
+import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
+import { BITMAP_HEADER_BYTES } from '../memory/compacted-bitmap.js';
+import { encodeFrame } from './frames.js';
+
+/** Before the bitmap of an ANNOUNCEMENT: its number u32. */
+const ANNOUNCEMENT_HEAD_BYTES = 4;
+
+/**
+ * Before the registers of a HAND_OVER: announcement u32, whether pages follow u32, final round u32, final pages u32,
+ * vCPUs u32, reserved u32 (0), guest's clock f64.
+ */
+const HAND_OVER_HEAD_BYTES = 32;
+const CLOCK_OFFSET = 24;
+
+const BYTES_A_VCPU = 8 * REGISTERS_PER_VCPU;
+
+/** The pages that the destination will lack, said while the guest still runs at the source. */
+export interface Announcement {
+  /** Counts up with each of a migration, from 1. */
+  readonly number: number;
+  /** As compacted-bitmap.ts encodes it. */
+  readonly bitmap: Uint8Array;
+}
+
+/** What gives the guest away: all of it but its pages. */
+export interface HandOver extends Checkpoint {
+  /** The announcement whose pages are lacking too; 0 where nothing was announced. */
+  readonly announcement: number;
+  /** Whether the lacking pages follow after the resume, by push and by fault; else the final round brings them. */
+  readonly pagesFollow: boolean;
+  /** The round that carries the last pages. */
+  readonly finalRound: number;
+  /** How many pages that round must bring to a parked guest; 0 where they follow. */
+  readonly finalPages: number;
+  /** The pages that are lacking besides those that were announced, encoded. */
+  readonly bitmap: Uint8Array;
+}
+
+/** A whole ANNOUNCEMENT, as parts for the socket. */
+export function encodeAnnouncement({ number, bitmap }: Announcement): Uint8Array[] {
+  const head = Buffer.alloc(ANNOUNCEMENT_HEAD_BYTES);
+  head.writeUInt32BE(number, 0);
+  return encodeFrame('ANNOUNCEMENT', [head, bitmap]);
+}
+
+/**
+ * The announcement in a body; its bitmap is a view of that and is not looked at.
+ * @throws ProtocolError when it is cut short, or has no number.
+ */
+export function decodeAnnouncement(body: Buffer): Announcement {
+  if (body.length < ANNOUNCEMENT_HEAD_BYTES + BITMAP_HEADER_BYTES)
+    throw new ProtocolError(`an ANNOUNCEMENT of ${body.length} bytes is cut short`);
+  const number = body.readUInt32BE(0);
+  if (number === 0) throw new ProtocolError('an ANNOUNCEMENT has no number');
+  return { number, bitmap: body.subarray(ANNOUNCEMENT_HEAD_BYTES) };
+}
+
+/** A whole HAND_OVER, as parts for the socket. */
+export function encodeHandOver(handOver: HandOver): Uint8Array[] {
+  const { registers } = handOver;
+  const head = Buffer.alloc(HAND_OVER_HEAD_BYTES + registers.length * BYTES_A_VCPU);
+  head.writeUInt32BE(handOver.announcement, 0);
+  head.writeUInt32BE(handOver.pagesFollow ? 1 : 0, 4);
+  head.writeUInt32BE(handOver.finalRound, 8);
+  head.writeUInt32BE(handOver.finalPages, 12);
+  head.writeUInt32BE(registers.length, 16);
+  head.writeDoubleBE(handOver.guestClockUs, CLOCK_OFFSET);
+  let at = HAND_OVER_HEAD_BYTES;
+  for (const ofVcpu of registers) {
+    for (let register = 0; register < REGISTERS_PER_VCPU; register++, at += 8)
+      head.writeDoubleBE(ofVcpu[register]!, at);
+  }
+  return encodeFrame('HAND_OVER', [head, handOver.bitmap]);
+}
+
+/**
+ * The hand-over in a body, for a guest of `vcpus` vCPUs; its bitmap is a view of that and is not looked at.
+ * @throws ProtocolError naming what is wrong with it.
+ */
+export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
+  const headBytes = HAND_OVER_HEAD_BYTES + vcpus * BYTES_A_VCPU;
+  if (body.length < HAND_OVER_HEAD_BYTES) throw new ProtocolError('HAND_OVER is cut short');
+  const stated = body.readUInt32BE(16);
+  if (stated !== vcpus)
+    throw new ProtocolError(`the checkpoint is wrong: it holds ${stated} vCPUs, the guest has ${vcpus}`);
+  if (body.length < headBytes + BITMAP_HEADER_BYTES) throw new ProtocolError('HAND_OVER is cut short');
+  const follow = body.readUInt32BE(4);
+  if (follow > 1) throw new ProtocolError(`HAND_OVER says ${follow} where it can only say 0 or 1`);
+  if (body.readUInt32BE(20) !== 0) throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
+  const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
+  if (!Number.isFinite(guestClockUs) || guestClockUs < 0)
+    throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
+  return {
+    announcement: body.readUInt32BE(0),
+    pagesFollow: follow === 1,
+    finalRound: body.readUInt32BE(8),
+    finalPages: body.readUInt32BE(12),
+    guestClockUs,
+    registers: readRegisters(body, vcpus),
+    bitmap: body.subarray(headBytes),
+  };
+}
+
+// A register may hold any double, infinities among them: what they mean is the guest's business.
+function readRegisters(body: Buffer, vcpus: number): Float64Array[] {
+  const registers: Float64Array[] = [];
+  let at = HAND_OVER_HEAD_BYTES;
+  for (let vcpu = 0; vcpu < vcpus; vcpu++) {
+    const ofVcpu = new Float64Array(REGISTERS_PER_VCPU);
+    for (let register = 0; register < REGISTERS_PER_VCPU; register++, at += 8)
+      ofVcpu[register] = body.readDoubleBE(at);
+    registers.push(ofVcpu);
+  }
+  return registers;
+}

@@ -1,0 +1,168 @@
+// The fault connection at the source, over as many sockets as that takes: the newest counts. First it carries the
+// switch-over, then the pages that the guest there needs at once. Runs on the tracer's thread.
+// Knows frames; what a hand-over is, and when, is tracer/departure.ts.
+import type { MicrostunError } from '../../shared/errors.js';
+import type { MemoryViews } from '../../shared/memory/layout.js';
+import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
+import { Door, type Caller } from '../../shared/wire/door.js';
+import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
+import { decodeMark } from '../../shared/wire/page-frames.js';
+import type { Address } from '../../shared/wire/sockets.js';
+import { Pacer } from '../pages/pacer.js';
+import { FaultLedger, SwitchOverBytes, type FaultBytes } from './fault-ledger.js';
+import { PageAnswers } from './page-answers.js';
+
+export interface FaultLineOptions {
+  readonly listen: Address;
+  readonly migrationId: string;
+  /** Caps the pages that it sends; undefined: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
+}
+
+export interface FaultLineEvents {
+  /** A connection is up, the first or the next: nothing that was said on the one before need have arrived. */
+  connected(): void;
+  /** The destination has marked the pages of announcement `number`. */
+  announced(number: number): void;
+  /** The destination runs the guest. */
+  takenOver(): void;
+  lost(error: MicrostunError): void;
+}
+
+interface Line {
+  readonly connection: Connection;
+  readonly answers: PageAnswers;
+  readonly switchOver: SwitchOverBytes;
+}
+
+const NAMES: ConnectionNames = { own: 'the fault connection', peer: 'the destination' };
+
+export class FaultLine {
+  readonly #views: MemoryViews;
+  readonly #events: FaultLineEvents;
+  readonly #progress: Float64Array;
+  readonly #ledger = new FaultLedger();
+  readonly #door: Door;
+  #options: FaultLineOptions | undefined;
+  #pacer: Pacer | undefined;
+  #line: Line | undefined;
+  #connections = 0;
+  /** Whether the last connection was lost with something half said. The destination hangs up in order when it is done. */
+  #wasCutShort = false;
+  /** Whether pages may be asked for: the guest is handed over, and they follow. */
+  areFaultsServed = false;
+
+  /** `progress`: one double that only this counts up, with bytes that came. */
+  constructor(views: MemoryViews, progress: Float64Array, events: FaultLineEvents) {
+    this.#views = views;
+    this.#progress = progress;
+    this.#events = events;
+    this.#door = new Door({
+      called: (caller) => {
+        this.#admit(caller);
+      },
+    });
+  }
+
+  /**
+   * Begins to listen; answers the port.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  async open(options: FaultLineOptions): Promise<number> {
+    this.#options = options;
+    this.#pacer = options.bytesPerSecond === undefined ? undefined : new Pacer(options.bytesPerSecond);
+    return (await this.#door.open(options.listen)).port;
+  }
+
+  get isUp(): boolean {
+    return this.#line !== undefined;
+  }
+
+  /** Says a frame of the switch-over, of which `bitmapBytes` are a bitmap. Answers its bytes, none without a connection. */
+  write(frame: readonly Uint8Array[], bitmapBytes: number): number {
+    const line = this.#line;
+    const bytes = line?.connection.write(frame) ?? 0;
+    if (line !== undefined && bytes > 0) {
+      line.switchOver.bitmap += bitmapBytes;
+      line.switchOver.checkpoint += bytes - bitmapBytes;
+    }
+    return bytes;
+  }
+
+  /** What all connections carried, and how often one was cut; whole once closed. */
+  get bytes(): FaultBytes & { readonly cuts: number } {
+    const cuts = Math.max(0, this.#connections - 1) + (this.#wasCutShort ? 1 : 0);
+    return { ...this.#ledger.bytes, cuts };
+  }
+
+  /** Says no more; the connection ends in order, and nobody comes in. */
+  close(): void {
+    const last = this.#line;
+    this.#drop();
+    last?.connection.end();
+    this.#door.close();
+  }
+
+  #admit(caller: Caller): void {
+    const { hello } = caller;
+    if (hello.role !== 'faults' || hello.migrationId !== this.#options?.migrationId) {
+      caller.refuse(
+        'UNKNOWN_MIGRATION',
+        `no fault connection of migration ${hello.migrationId} is expected here`,
+      );
+      return;
+    }
+    // A destination that comes again has lost its old connection, whether or not that is known here.
+    this.#connections++;
+    this.#wasCutShort = false;
+    const before = this.#line;
+    this.#drop();
+    before?.connection.destroy();
+    this.#own(caller.welcome());
+    this.#events.connected();
+  }
+
+  #own(connection: Connection): void {
+    const answers = new PageAnswers(this.#views, connection, () => this.areFaultsServed, this.#pacer);
+    const line: Line = { connection, answers, switchOver: new SwitchOverBytes() };
+    this.#line = line;
+    const reader = new FrameReader(['PAGE_WANTED', 'ANNOUNCED', 'TAKEN_OVER']);
+    connection.own({
+      names: NAMES,
+      reads: {
+        take: (chunk) => {
+          this.#progress[0]! += chunk.length;
+          for (const frame of reader.consume(chunk)) this.#take(line, frame);
+        },
+      },
+      lost: (error) => {
+        const isHalfSaid = connection.queuedBytes > 0 || reader.pendingBytes > 0;
+        this.#wasCutShort = error.code === 'PROTOCOL' || isHalfSaid;
+        if (this.#line === line) this.#drop();
+        this.#events.lost(error);
+      },
+    });
+  }
+
+  #take({ answers, switchOver }: Line, frame: Frame): void {
+    switch (frame.header.name) {
+      case 'ANNOUNCED':
+        switchOver.answers += FRAME_HEADER_BYTES + frame.body.length;
+        this.#events.announced(decodeMark(frame.body)[0]);
+        return;
+      case 'TAKEN_OVER':
+        decodeMark(frame.body);
+        switchOver.answers += FRAME_HEADER_BYTES + frame.body.length;
+        this.#events.takenOver();
+        return;
+      default:
+        answers.take(frame);
+    }
+  }
+
+  // What the connection took is counted, not what was given to it.
+  #drop(): void {
+    if (this.#line !== undefined) this.#ledger.noteClosed(this.#line.connection, this.#line.switchOver);
+    this.#line = undefined;
+  }
+}

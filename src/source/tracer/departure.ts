@@ -1,0 +1,188 @@
+// A guest's leaving, from the announcement to the answer, on the tracer's thread alone: nothing else runs between the
+// command to park and the hand-over's way to the socket, and no other event loop stands in between.
+// Knows the tracer and the fault connection; when a guest is to leave, and what its answer means, is not its business.
+import { monotonicUs } from '../../shared/clock.js';
+import { takeCheckpoint } from '../../shared/guest/checkpoint.js';
+import { assertAllParked } from '../../shared/guest/safepoint-trouble.js';
+import { countersOf, Counter, type SharedMachine } from '../../shared/guest/shared-machine.js';
+import type { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { Command } from '../../shared/memory/safepoint-words.js';
+import { encodeAnnouncement, encodeHandOver } from '../../shared/wire/switch-over-frames.js';
+import type { FaultLine } from '../faults/fault-line.js';
+import type { BitmapLogic, LastHarvest, Tracer } from './tracer.js';
+
+/** How the guest is to leave. */
+export interface SwitchOver {
+  /** The round that brings its last pages. */
+  readonly round: number;
+  readonly pagesFollow: boolean;
+  /** With more last pages than this they follow, all the same. */
+  readonly pagesMax: number;
+  readonly logic: BitmapLogic;
+  /** Nothing was copied: every page is lacking (post-copy). */
+  readonly everything: boolean;
+}
+
+/** What went ahead of the stun. */
+export interface Announced {
+  readonly pages: number;
+  readonly bytes: number;
+  /** From its encoding until the destination said that it had marked its pages. */
+  readonly durationMs: number;
+}
+
+/** The guest has left. Instants are `monotonicUs`. */
+export interface Departed {
+  /** When the vCPUs were told to park. */
+  readonly stopAt: number;
+  /** When the hand-over was given to the connection. */
+  readonly sentAt: number;
+  readonly last: LastHarvest;
+  readonly pagesFollow: boolean;
+  /** When each vCPU's last slice ended. */
+  readonly lastSliceEndAt: readonly number[];
+  readonly announced: Announced | null;
+  /** Of all that the destination lacks, the pages in each region. */
+  readonly dirtyPerRegion: readonly number[];
+}
+
+export type DepartureLine = Pick<FaultLine, 'isUp' | 'write' | 'areFaultsServed'>;
+
+export interface DepartureParts {
+  readonly machine: SharedMachine;
+  readonly safepoints: Pick<SafepointControl, 'command' | 'areAllParked' | 'state' | 'vcpus'>;
+  readonly tracer: Pick<Tracer, 'announce' | 'takeLast' | 'dirty'>;
+  readonly gate: Pick<HandOverGate, 'pass' | 'isOpen'>;
+  readonly line: DepartureLine;
+  departed(departed: Departed): void;
+  /** It did not leave: what was thrown, or undefined when it may not leave any more. */
+  stayed(error: unknown): void;
+}
+
+type Stage =
+  | { readonly name: 'none' }
+  /** Nothing is said yet: there is no connection to say it on. */
+  | { readonly name: 'waiting'; readonly how: SwitchOver }
+  | {
+      readonly name: 'announcing';
+      readonly how: SwitchOver;
+      readonly frame: readonly Uint8Array[];
+      readonly bitmapBytes: number;
+      readonly pages: number;
+      readonly from: number;
+    }
+  /** The hand-over is said again on every new connection until it is answered. */
+  | { readonly name: 'handed-over'; readonly frame: readonly Uint8Array[]; readonly bitmapBytes: number };
+
+export class Departure {
+  readonly #parts: DepartureParts;
+  #stage: Stage = { name: 'none' };
+  #announcements = 0;
+
+  constructor(parts: DepartureParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins; the guest runs on until there is a connection, and what goes ahead of the stun has arrived. */
+  begin(how: SwitchOver): void {
+    this.#stage = { name: 'waiting', how };
+    if (this.#parts.line.isUp) this.#goOn(how);
+  }
+
+  /** A connection is up: what was said on the one before may have been lost. */
+  connected(): void {
+    const stage = this.#stage;
+    if (stage.name === 'waiting') this.#goOn(stage.how);
+    else if (stage.name !== 'none') this.#parts.line.write(stage.frame, stage.bitmapBytes);
+  }
+
+  #goOn(how: SwitchOver): void {
+    if (how.logic === 'ahead') this.#announce(how);
+    else this.#leave(how, null);
+  }
+
+  #announce(how: SwitchOver): void {
+    const { tracer, line } = this.#parts;
+    const from = monotonicUs();
+    const { pages, bitmap } = tracer.announce(how.everything);
+    const frame = encodeAnnouncement({ number: ++this.#announcements, bitmap });
+    this.#stage = { name: 'announcing', how, frame, bitmapBytes: bitmap.length, pages, from };
+    line.write(frame, bitmap.length);
+  }
+
+  /** The destination has marked the pages of an announcement: nothing but the difference is left for the stun. */
+  announced(number: number): void {
+    const stage = this.#stage;
+    if (stage.name !== 'announcing' || number !== this.#announcements) return;
+    const durationMs = (monotonicUs() - stage.from) / 1000;
+    this.#leave(stage.how, { pages: stage.pages, bytes: stage.bitmapBytes, durationMs });
+  }
+
+  /** The guest is the destination's: the hand-over is not said again. */
+  takenOver(): void {
+    if (this.#stage.name === 'handed-over') this.#stage = { name: 'none' };
+  }
+
+  /** The guest stays, or has gone: nothing more is said. */
+  end(): void {
+    const isUnderWay = this.#stage.name === 'waiting' || this.#stage.name === 'announcing';
+    this.#stage = { name: 'none' };
+    this.#parts.line.areFaultsServed = false;
+    if (isUnderWay) this.#parts.stayed(undefined);
+  }
+
+  #leave(how: SwitchOver, announced: Announced | null): void {
+    this.#stage = { name: 'none' };
+    try {
+      const departed = this.#stopAndHandOver(how, announced);
+      if (departed === undefined) this.#parts.stayed(undefined);
+      else this.#parts.departed(departed);
+    } catch (error) {
+      this.#parts.stayed(error);
+    }
+  }
+
+  // The stun begins here. What is not needed for the hand-over comes after it is written.
+  #stopAndHandOver(how: SwitchOver, announced: Announced | null): Departed | undefined {
+    const { machine, safepoints, tracer, gate, line } = this.#parts;
+    if (!gate.isOpen) return undefined;
+    const stopAt = monotonicUs();
+    safepoints.command(Command.PARK);
+    const last = tracer.takeLast(how.logic, how.everything);
+    assertAllParked(safepoints, machine.spec.program);
+    const { registers, guestClockUs } = takeCheckpoint(machine);
+    const pagesFollow = how.pagesFollow || last.dirtyPages > how.pagesMax;
+    const frame = encodeHandOver({
+      announcement: announced === null ? 0 : this.#announcements,
+      pagesFollow,
+      finalRound: how.round,
+      finalPages: pagesFollow ? 0 : last.dirtyPages,
+      registers,
+      guestClockUs,
+      bitmap: last.bitmap,
+    });
+    // Whoever shut it meanwhile wants the guest to stay, and lets it run on.
+    if (!gate.pass()) return undefined;
+    this.#stage = { name: 'handed-over', frame, bitmapBytes: last.bitmap.length };
+    line.areFaultsServed = pagesFollow;
+    const sentAt = monotonicUs();
+    line.write(frame, last.bitmap.length);
+    return {
+      stopAt,
+      sentAt,
+      last,
+      pagesFollow,
+      lastSliceEndAt: lastSlicesOf(machine),
+      announced,
+      dirtyPerRegion: tracer.dirty.countPerRegion(),
+    };
+  }
+}
+
+function lastSlicesOf(machine: SharedMachine): number[] {
+  return Array.from(
+    { length: machine.spec.vcpus },
+    (_, vcpu) => countersOf(machine, vcpu)[Counter.LAST_SLICE_END_AT]!,
+  );
+}
