@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { assert, asMicrostunError, type MicrostunError, unreachable } from '../shared/errors.js';
 import { EventQueue } from '../shared/event-queue.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
-import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
+import { GateKeeper } from '../shared/gate-keeper.js';
 import type { Cancellable } from '../shared/time.js';
 import { Timers } from '../shared/timers.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
@@ -22,7 +22,7 @@ import type { Room } from './room.js';
 import { SourceConnection } from './source-connection.js';
 import type { IncomingEffect, IncomingEvent, IncomingStep, TimerName } from './states/events.js';
 import type { IncomingLimits } from './states/limits.js';
-import { lastMessages } from './states/outcome.js';
+import { lastMessages, refusalCodeOf } from './states/outcome.js';
 import { isMissed } from './states/lacking.js';
 import { isAtGate, isHandedOver, isRefusable, type IncomingState, type Outcome } from './states/states.js';
 import { beginIncoming } from './states/step.js';
@@ -55,16 +55,14 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
       this.#events.push({ kind: 'control-lost', error });
     },
   });
-  /** Stands before the take-over. */
-  readonly #gate: HandOverGate;
+  /** Of the gate that stands before the take-over. */
+  readonly #gateKeeper = new GateKeeper<IncomingEvent>('taken-over');
   readonly #preparation: Preparation<Machine>;
   readonly #audit = new GuestAudit();
   #place: Place<Machine> | undefined;
   #farewell: FarewellWatch | undefined;
   #stallWatch: Cancellable | undefined;
   #outcome: Outcome | undefined;
-  /** Events that came when the guest had been taken over, and this was not told of yet. */
-  readonly #deferred: IncomingEvent[] = [];
   #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
 
@@ -73,9 +71,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     this.#options = options;
     this.#hands = hands;
     this.#logger = options.logger.child({ migration: id });
-    const gate = allocateHandOverGate();
-    this.#gate = new HandOverGate(gate);
-    this.#preparation = this.#newPreparation(hands, gate);
+    this.#preparation = this.#newPreparation(hands);
     this.#timers = new Timers(hands.time, (timer) => {
       const isHeard = timer === 'farewell' && this.#isSourceHeard();
       this.#events.push(isHeard ? { kind: 'source-heard' } : { kind: 'timer', timer });
@@ -127,30 +123,24 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   async run(): Promise<IncomingResult<Machine>> {
     while (this.#outcome === undefined) {
       const event = await this.#events.next();
-      // It means something else once it is known that the guest is here, and that comes next.
-      if (!this.#handle(event)) this.#deferred.push(event);
+      const step = this.#gateKeeper.stepOf(
+        event,
+        isAtGate(this.#state),
+        () => this.#hands.step(this.#options.limits, this.#state, event),
+        ({ state }) => isAtGate(state),
+      );
+      if (step !== undefined) this.#take(step, event);
     }
     return this.#finish(this.#outcome);
-  }
-
-  // Once the gate is passed nothing counts until the take-over is told of; until then what refuses the guest counts only if
-  // the gate can be shut before it. Answers whether the event counted.
-  #handle(event: IncomingEvent): boolean {
-    const isGuarded = isAtGate(this.#state) && event.kind !== 'taken-over';
-    if (isGuarded && this.#gate.isPassed) return false;
-    const step = this.#hands.step(this.#options.limits, this.#state, event);
-    if (isGuarded && !isAtGate(step.state) && !this.#gate.shut()) return false;
-    this.#take(step, event);
-    return true;
   }
 
   #take({ state, effects }: IncomingStep, event: IncomingEvent): void {
     const before = this.#state.name;
     this.#state = state;
-    if (isAtGate(state)) this.#gate.open();
+    if (isAtGate(state)) this.#gateKeeper.gate.open();
     if (state.name !== before) this.#logger.debug({ phase: state.name, event: event.kind }, 'phase');
     for (const effect of effects) this.#perform(effect);
-    if (event.kind === 'taken-over') for (const deferred of this.#deferred.splice(0)) this.#events.push(deferred);
+    for (const waiting of this.#gateKeeper.takeWaiting(event)) this.#events.push(waiting);
   }
 
   async #finish(outcome: Outcome): Promise<IncomingResult<Machine>> {
@@ -240,7 +230,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     return { kind: 'prepared' };
   }
 
-  #newPreparation(hands: IncomingHands<Machine>, gate: SharedArrayBuffer): Preparation<Machine> {
+  #newPreparation(hands: IncomingHands<Machine>): Preparation<Machine> {
     const news = pageNews({
       happened: (event) => {
         this.#events.push(event);
@@ -274,13 +264,13 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
         },
       },
       hands,
-      gate,
+      this.#gateKeeper.word,
     );
   }
 
   // A fetcher that fails with the guest taken over cannot tell of it any more: it may run.
   #noteTakenOver(): void {
-    if (!this.#gate.isPassed || !isAtGate(this.#state)) return;
+    if (!this.#gateKeeper.gate.isPassed || !isAtGate(this.#state)) return;
     this.#events.push({ kind: 'taken-over', facts: unknownTakeOver(this.#placeOfGuest(), this.#hands.time) });
   }
 
@@ -305,8 +295,4 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
         : `the source ${host} is back, and brings the pages that the guest lacks`,
     );
   }
-}
-
-function refusalCodeOf({ code }: MicrostunError): RefusalCode {
-  return code === 'INSUFFICIENT_MEMORY' || code === 'PROTOCOL' ? code : 'GUEST_FAILED';
 }

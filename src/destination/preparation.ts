@@ -94,7 +94,12 @@ export class Preparation<Machine extends IncomingMachine> {
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
     const receivers = await this.#makeReceivers(machine, sourceHost, pagePorts, id);
-    const fetcher = await this.#makeFetcher({ machine, gate: this.#gate, receivers }, sourceHost, faultPort, id);
+    const fetcher = await this.#makeFetcher(
+      { machine, gate: this.#gate, receivers },
+      sourceHost,
+      faultPort,
+      id,
+    );
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
@@ -124,7 +129,11 @@ export class Preparation<Machine extends IncomingMachine> {
 
   /** Resolves once it is connected: a guest that ran before its faults can be answered would wait for the push. */
   async #makeFetcher(
-    place: { readonly machine: Machine; readonly gate: SharedArrayBuffer; readonly receivers: IncomingReceivers },
+    place: {
+      readonly machine: Machine;
+      readonly gate: SharedArrayBuffer;
+      readonly receivers: IncomingReceivers;
+    },
     host: string,
     port: number,
     id: string,

@@ -28,7 +28,9 @@ export class TakeOverRehearsal {
     this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES });
     // Its vCPUs do not exist, so none runs.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
-    const registers = Array.from({ length: spec.vcpus }, () => new Float64Array(REGISTERS_PER_VCPU).fill(0.5));
+    const registers = Array.from({ length: spec.vcpus }, () =>
+      new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
+    );
     const pages = rehearsedPages();
     const handOver = { pagesFollow: true, finalRound: 0, finalPages: 0, registers, guestClockUs: 1.5 };
     const ahead = Buffer.concat([

@@ -90,13 +90,19 @@ export class TakeOver {
     const { gate } = this.#parts;
     if (gate.isPassed) this.#answer();
     // It is said again while the last pages are on their way, or to whom has refused it.
-    else if (gate.isOpen && this.#waiting === undefined) this.#attempt(() => this.#receive(body, receivedAt));
+    else if (gate.isOpen && this.#waiting === undefined)
+      this.#attempt(() => {
+        this.#receive(body, receivedAt);
+      });
   }
 
   /** A round is placed: it may be the one that a hand-over waits for. */
   roundPlaced(): void {
     const waiting = this.#waiting;
-    if (waiting !== undefined) this.#attempt(() => this.#proceed(waiting));
+    if (waiting === undefined) return;
+    this.#attempt(() => {
+      this.#proceed(waiting);
+    });
   }
 
   #attempt(take: () => void): void {
@@ -123,17 +129,19 @@ export class TakeOver {
 
   // No page may be on its way when the guest is taken over: the last round before that is placed on every connection.
   #proceed(waiting: Waiting): void {
-    const { placement, placing } = this.#parts;
+    const { placement } = this.#parts;
     const { pagesFollow, finalRound } = waiting.handOver;
     const lastRound = pagesFollow ? finalRound - 1 : finalRound;
     const placed = placement.placedRound(lastRound);
     if (placed === 'earlier' && !pagesFollow) {
-      if (this.#waiting === undefined) placing();
+      if (this.#waiting === undefined) this.#parts.placing();
       this.#waiting = waiting;
       return;
     }
     if (placed !== 'whole')
-      throw new ProtocolError(`the hand-over says that round ${lastRound} was the last before it; it was not`);
+      throw new ProtocolError(
+        `the hand-over says that round ${lastRound} was the last before it; it was not`,
+      );
     if (!placement.shut())
       throw new ProtocolError('a region of pages was on its way when the guest was handed over');
     if (!pagesFollow) this.#checkLast(waiting);
@@ -148,9 +156,7 @@ export class TakeOver {
       bitmap.words.forEach((word, index) => (lacking.words[index]! |= word));
     const lackingPages = lacking.count();
     if (handOver.finalPages !== lackingPages)
-      throw new ProtocolError(
-        `the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`,
-      );
+      throw new ProtocolError(`the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`);
     checkLastRound(lacking, this.#parts.placement.checkedPages);
   }
 

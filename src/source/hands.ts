@@ -19,25 +19,12 @@ import type { TraceMode } from './tracer/tracer.js';
 export type MovedGuest = LeavingGuest &
   Pick<
     GuestMachine,
-    | 'spec'
-    | 'counters'
-    | 'gapCounts'
-    | 'watchGaps'
-    | 'prepareSampling'
-    | 'startSampling'
-    | 'stopSampling'
+    'spec' | 'counters' | 'gapCounts' | 'watchGaps' | 'prepareSampling' | 'startSampling' | 'stopSampling'
   >;
 
 export type Tracer = Pick<
   TracerThread,
-  | 'listen'
-  | 'installTraces'
-  | 'harvest'
-  | 'switchOver'
-  | 'removeTraces'
-  | 'movedBytes'
-  | 'bytes'
-  | 'close'
+  'listen' | 'installTraces' | 'harvest' | 'switchOver' | 'removeTraces' | 'movedBytes' | 'bytes' | 'close'
 >;
 
 export type PageCopiers = Pick<

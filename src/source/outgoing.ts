@@ -44,8 +44,6 @@ export class OutgoingMigration {
   #state: OutgoingState;
   /** When the stop was decided. */
   #stoppingFrom = 0;
-  /** Events that came when the guest had been handed over, and this was not told of yet. */
-  readonly #deferred: OutgoingEvent[] = [];
 
   constructor(hands: OutgoingHands, options: MigrateOptions) {
     const { plan } = options;
@@ -165,26 +163,16 @@ export class OutgoingMigration {
     await performer.perform(beginOutgoing(plan).effects);
     for (;;) {
       const event = await this.#events.next();
-      const step = this.#stepOf(event);
-      if (step === undefined) {
-        // It means something else once it is known that the guest has been handed over, and that comes next.
-        this.#deferred.push(event);
-        continue;
-      }
+      const step = this.#work.gateKeeper.stepOf(
+        event,
+        this.#state.phase.name === 'stopping',
+        () => this.#hands.step(plan, this.#state, event),
+        ({ state }) => state.phase.name === 'stopping',
+      );
+      if (step === undefined) continue;
       const outcome = await this.#take(step, event, performer);
       if (outcome !== undefined) return outcome;
     }
-  }
-
-  // Once the gate is passed nothing counts until the hand-over is told of; until then what keeps the guest here counts only
-  // if the gate can be shut before it.
-  #stepOf(event: OutgoingEvent): OutgoingStep | undefined {
-    const { gate } = this.#work;
-    const isGuarded = this.#state.phase.name === 'stopping' && event.kind !== 'handed-over';
-    if (isGuarded && gate.isPassed) return undefined;
-    const step = this.#hands.step(this.#options.plan, this.#state, event);
-    if (isGuarded && step.state.phase.name !== 'stopping' && !gate.shut()) return undefined;
-    return step;
   }
 
   async #take(
@@ -201,7 +189,7 @@ export class OutgoingMigration {
       if (after === 'stopping') this.#stoppingFrom = this.#hands.time.nowUs();
       this.#logger.debug({ phase: after, event: event.kind }, 'phase');
     }
-    if (event.kind === 'handed-over') for (const deferred of this.#deferred.splice(0)) this.#events.push(deferred);
+    for (const waiting of this.#work.gateKeeper.takeWaiting(event)) this.#events.push(waiting);
     return performer.perform(effects);
   }
 

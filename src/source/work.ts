@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
-import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
+import { GateKeeper } from '../shared/gate-keeper.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
@@ -36,8 +36,8 @@ export interface WorkProgress {
 export class Work {
   readonly copiers: PageCopiers;
   readonly tracer: Tracer;
-  /** Stands before the hand-over. */
-  readonly gate: HandOverGate;
+  /** Of the gate that stands before the hand-over. */
+  readonly gateKeeper = new GateKeeper<OutgoingEvent>('handed-over');
   readonly #hands: OutgoingHands;
   readonly #options: WorkOptions;
   readonly #measurement: Measurement;
@@ -75,9 +75,7 @@ export class Work {
       (error: MicrostunError): void => {
         events.push({ kind: 'failed', error, who });
       };
-    const gate = allocateHandOverGate();
-    this.gate = new HandOverGate(gate);
-    this.tracer = hands.tracer(options.trace, gate, {
+    this.tracer = hands.tracer(options.trace, this.gateKeeper.word, {
       takenOver: (receivedAt) => {
         events.push({ kind: 'taken-over', receivedAt });
       },
@@ -141,7 +139,7 @@ export class Work {
   // ---- The stun and what follows ---------------------------------------------------------------------------------
 
   switchOver(how: EffectOf<'switch-over'>): void {
-    this.gate.open();
+    this.gateKeeper.gate.open();
     this.#start(this.#switchOver(how));
   }
 
@@ -165,7 +163,7 @@ export class Work {
       return { kind: 'handed-over', handOver: { ...handOver, pagesFollow: departed.pagesFollow } };
     } catch (error) {
       // The tracer has failed with the hand-over on its way, and cannot tell of it: it is handed over all the same.
-      if (this.gate.isPassed) return { kind: 'handed-over', handOver };
+      if (this.gateKeeper.gate.isPassed) return { kind: 'handed-over', handOver };
       throw error;
     }
   }

@@ -6,7 +6,8 @@ import type { WireFault } from './wire-faults.js';
 export type Side = 'source' | 'destination';
 
 /** How the two processes are started, so that the message occurs. */
-export type SituationName = 'hybrid' | 'compacted' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
+export type SituationName =
+  'hybrid' | 'compacted' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
 
 export interface Situation {
   readonly sourceFlags: readonly string[];

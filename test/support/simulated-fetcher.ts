@@ -94,7 +94,9 @@ export class SimulatedFetcher implements IncomingFetcher {
         site.line.say('source', [frame]);
       },
       placing: () => {
-        this.#tell(events.placing);
+        this.#tell(() => {
+          events.placing();
+        });
       },
       takenOver: (facts) => {
         this.#tell(() => {

@@ -45,7 +45,11 @@ export class SimulatedTracer implements Tracer {
   readonly #site: TracerSite;
   readonly #events: TracerEvents;
   readonly #departure: Departure;
-  readonly #line: { isUp: boolean; areFaultsServed: boolean; write: (frame: readonly Uint8Array[]) => number };
+  readonly #line: {
+    isUp: boolean;
+    areFaultsServed: boolean;
+    write: (frame: readonly Uint8Array[]) => number;
+  };
   readonly #toThread: LateActions;
   readonly #toMain: LateActions;
   #departing: { resolve: (departed: Departed) => void; reject: (error: MicrostunError) => void } | undefined;

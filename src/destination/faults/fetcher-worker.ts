@@ -1,7 +1,8 @@
 // Entry of the fetcher's worker: takes the guest over, then asks the source for the pages that vCPUs wait for, and places
 // them. Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { assert, asMicrostunError, MicrostunError, ProtocolError } from '../../shared/errors.js';
+import type { MicrostunError } from '../../shared/errors.js';
+import { assert, asMicrostunError, ProtocolError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../shared/memory/layout.js';

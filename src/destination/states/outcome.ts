@@ -97,3 +97,8 @@ export function lastMessages(state: IncomingState): Message[] {
 function cancelled(error: MicrostunError): IncomingEffect {
   return { kind: 'send', message: cancelOf(error) };
 }
+
+/** As what a failure before the take-over refuses the guest. */
+export function refusalCodeOf({ code }: MicrostunError): RefusalCode {
+  return code === 'INSUFFICIENT_MEMORY' || code === 'PROTOCOL' ? code : 'GUEST_FAILED';
+}

@@ -96,11 +96,7 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
   }
 }
 
-function onMessage(
-  limits: IncomingLimits,
-  state: IncomingState,
-  message: Message,
-): IncomingStep {
+function onMessage(limits: IncomingLimits, state: IncomingState, message: Message): IncomingStep {
   switch (message.name) {
     case 'PREPARE':
       return onPrepare(limits, state, message);

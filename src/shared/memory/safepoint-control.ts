@@ -1,6 +1,6 @@
 // Grace periods, parking and trace work: how page states change while vCPUs run. Words and Atomics only.
 // The vCPUs' side is vcpu-safepoint.ts; the argument is docs/memory-model.md.
-import { SafepointError } from './safepoint-error.js';
+import { exitedError, interruptedError, SafepointError } from './safepoint-error.js';
 import {
   ACKNOWLEDGED,
   CHANGES,
@@ -100,7 +100,7 @@ export class SafepointControl {
     endTraceWork(this.#words);
   }
 
-  /** Ends trace work that is under way, if any is: its vCPUs run on. */
+  /** Ends trace work under way; its vCPUs run on. */
   endTraceWork(): void {
     endTraceWork(this.#words);
   }
@@ -293,12 +293,4 @@ export class SafepointControl {
       Atomics.notify(this.#words, baseOf(vcpu) + FAULT_DOORBELL);
     }
   }
-}
-
-function exitedError(vcpu: number): SafepointError {
-  return new SafepointError('exited', `vCPU ${vcpu} has ended in the middle of its slice`, vcpu);
-}
-
-function interruptedError(): SafepointError {
-  return new SafepointError('interrupted', 'trace work was ended by another command');
 }

@@ -19,3 +19,13 @@ export class SafepointError extends Error {
     this.vcpu = vcpu;
   }
 }
+
+/** A vCPU that is waited for has ended. */
+export function exitedError(vcpu: number): SafepointError {
+  return new SafepointError('exited', `vCPU ${vcpu} has ended in the middle of its slice`, vcpu);
+}
+
+/** Trace work was not done. */
+export function interruptedError(): SafepointError {
+  return new SafepointError('interrupted', 'trace work was ended by another command');
+}

@@ -45,8 +45,7 @@ export function onFailed(
   if (isBeforeHandOver(phase)) return fail(plan, state, error);
   const warned: OutgoingEffect[] = [{ kind: 'warn', text: `${error.message}; it is not needed any more` }];
   // The guest is stopped for good here.
-  if (who === 'guest' || phase.name === 'awaiting-audit')
-    return { state, effects: warned };
+  if (who === 'guest' || phase.name === 'awaiting-audit') return { state, effects: warned };
   if (phase.name === 'handing-over') {
     // It cannot take the message back: the answer decides whether it matters.
     return enter(state, { ...phase, failure: error }, [{ kind: 'warn', text: error.message }]);

@@ -14,11 +14,7 @@ import { isBeforeHandOver, type HandedOver, type OutgoingState, type PhaseOf } f
 export const CLOCK_SAMPLES_AFTER = 3;
 
 /** The guest is stopped, and HAND_OVER sent. From here on only a refusal releases it. */
-export function onHandedOver(
-  plan: MigrationPlan,
-  state: OutgoingState,
-  handOver: HandedOver,
-): OutgoingStep {
+export function onHandedOver(plan: MigrationPlan, state: OutgoingState, handOver: HandedOver): OutgoingStep {
   if (state.phase.name !== 'stopping') return stay(state);
   const rest: OutgoingEffect[] = handOver.pagesFollow ? [] : [{ kind: 'copy-rest', round: handOver.round }];
   return enter(state, { name: 'handing-over', handOver, isInDoubt: false, doubts: 0, failure: undefined }, [

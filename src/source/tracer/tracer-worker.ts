@@ -3,7 +3,13 @@
 // Nobody imports this file; tracer-thread.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../../shared/clock.js';
-import { assert, asMicrostunError, MicrostunError, unreachable, type ErrorCode } from '../../shared/errors.js';
+import {
+  assert,
+  asMicrostunError,
+  MicrostunError,
+  unreachable,
+  type ErrorCode,
+} from '../../shared/errors.js';
 import { guestErrorOf } from '../../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
