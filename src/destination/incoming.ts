@@ -8,7 +8,7 @@ import { GateKeeper } from '../shared/gate-keeper.js';
 import type { Cancellable } from '../shared/time.js';
 import { Timers } from '../shared/timers.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
-import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import type { Message, MessageOf } from '../shared/wire/messages.js';
 import { FarewellWatch } from './farewell-watch.js';
 import { GuestAudit } from './guest-audit.js';
 import type { IncomingHands, IncomingMachine } from './hands.js';

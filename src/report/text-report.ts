@@ -213,12 +213,18 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
     ['first copy', formatBytes(bytes.firstCopy)],
     ['sent again', formatBytes(bytes.resend)],
     ['region heads, zero pages', formatBytes(bytes.regionHeads)],
-    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmap.format}; raw ${formatBytes(bitmap.rawBytes)})`],
+    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmapText(bitmap)}; raw ${formatBytes(bitmap.rawBytes)})`],
     ['checkpoint', formatBytes(bytes.checkpoint)],
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
     ['control', formatBytes(bytes.control)],
     ['total', `${formatBytes(bytes.total)} (${check})`],
   ];
+}
+
+function bitmapText({ format, ahead, sentBytes }: MigrationReport['bitmap']): string {
+  return ahead === null
+    ? format
+    : `${formatBytes(ahead.bytes)} ahead of the stun, ${formatBytes(sentBytes)} within it`;
 }
 
 function auditLine({ audit }: MigrationReport): string {

@@ -106,23 +106,29 @@ function shadeNames(pagesPerCell: number): string[] {
 }
 
 function sizes({ bitmap }: MigrationReport): Markup {
-  const { format, rawBytes, sentBytes } = bitmap;
-  const scale = Math.max(rawBytes, sentBytes);
+  const { format, ahead, rawBytes, sentBytes } = bitmap;
+  const scale = Math.max(rawBytes, sentBytes, ahead?.bytes ?? 0);
   const bar = (name: string, field: string, bytes: number, tone: string): Markup =>
     html`<span class="bar-name">${name}</span>
       <div class="stack is-thin"><i class="${tone}" style="width:${percent(bytes, scale)}"></i></div>
       <span class="bar-value">${figure(field, bytes, formatBytes(bytes))}</span>`;
-  const saved = rawBytes > 0 ? (100 * sentBytes) / rawBytes : 0;
+  const within = ahead !== null ? 'in the stun' : format === 'raw' ? 'sent' : format;
   return html`<h3>Its weight on the wire</h3>
     <div class="bars has-values">
       ${bar('raw', 'bitmap.rawBytes', rawBytes, 'fill-dirty')}
-      ${bar(format === 'raw' ? 'sent' : format, 'bitmap.sentBytes', sentBytes, 'fill-sent')}
+      ${ahead === null ? '' : bar('ahead', 'bitmap.ahead.bytes', ahead.bytes, 'fill-sent')}
+      ${bar(within, 'bitmap.sentBytes', sentBytes, 'fill-sent')}
     </div>
-    <p class="hint">
-      ${
-        format === 'raw'
-          ? 'It was sent raw.'
-          : `It was sent ${format}, at ${saved.toFixed(saved < 10 ? 1 : 0)} % of the raw bitmap.`
-      }
-    </p>`;
+    <p class="hint">${weightText(bitmap)}</p>`;
+}
+
+function weightText({ format, ahead, rawBytes, sentBytes }: MigrationReport['bitmap']): string {
+  if (ahead !== null)
+    return (
+      `${formatCount(ahead.pages)} pages were announced while the guest ran; the destination had marked them ` +
+      `${ahead.durationMs.toFixed(2)} ms later, and what was dirtied by then crossed within the stun.`
+    );
+  if (format === 'raw') return 'It was sent raw.';
+  const saved = rawBytes > 0 ? (100 * sentBytes) / rawBytes : 0;
+  return `It was sent ${format}, at ${saved.toFixed(saved < 10 ? 1 : 0)} % of the raw bitmap.`;
 }
