@@ -50,7 +50,9 @@ export class PageAnswers {
    * @throws ProtocolError when it makes no sense, or comes before the guest was handed over.
    */
   take(frame: Frame): void {
-    this.#wanted.push(this.#pageOf(frame));
+    const page = this.#pageOf(frame);
+    this.#wanted.push(page);
+    this.#faults.noteAsked(page, this.#outstanding);
     this.#answer();
   }
 
