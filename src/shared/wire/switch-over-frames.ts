@@ -3,6 +3,7 @@
 import { ProtocolError } from '../errors.js';
 import type { Checkpoint } from '../guest/checkpoint.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
+import { ROUNDS_MAX } from '../limits.js';
 import { BITMAP_HEADER_BYTES } from '../memory/compacted-bitmap.js';
 import { encodeFrame } from './frames.js';
 
@@ -90,6 +91,9 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
   if (body.length < headBytes + BITMAP_HEADER_BYTES) throw new ProtocolError('HAND_OVER is cut short');
   const follow = body.readUInt32BE(4);
   if (follow > 1) throw new ProtocolError(`HAND_OVER says ${follow} where it can only say 0 or 1`);
+  const finalRound = body.readUInt32BE(8);
+  if (finalRound > ROUNDS_MAX)
+    throw new ProtocolError(`HAND_OVER names round ${finalRound}, and there is none`);
   if (body.readUInt32BE(20) !== 0) throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
   const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
   if (!Number.isFinite(guestClockUs) || guestClockUs < 0)
@@ -97,7 +101,7 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
   return {
     announcement: body.readUInt32BE(0),
     pagesFollow: follow === 1,
-    finalRound: body.readUInt32BE(8),
+    finalRound,
     finalPages: body.readUInt32BE(12),
     guestClockUs,
     registers: readRegisters(body, vcpus),
