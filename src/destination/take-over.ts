@@ -63,6 +63,8 @@ export class TakeOver {
   #announced: { readonly number: number; readonly pages: number; readonly bitmap?: PageBitmap } = NOTHING;
   #waiting: Waiting | undefined;
   #finalRound = 0;
+  /** What was declined is refused, as soon as the main thread hears of it. */
+  #isDeclined = false;
 
   constructor(parts: TakeOverParts) {
     this.#parts = parts;
@@ -75,7 +77,7 @@ export class TakeOver {
    */
   announce(body: Buffer): void {
     // A guest that runs here, or is refused, needs no announcement: it is one that came late.
-    if (!this.#parts.gate.isOpen || this.#waiting !== undefined) return;
+    if (!this.#isAwaited) return;
     const { number, bitmap } = decodeAnnouncement(body);
     const pages = expandBitmap(bitmap, this.#views.pageCount);
     if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap);
@@ -90,7 +92,7 @@ export class TakeOver {
     const { gate } = this.#parts;
     if (gate.isPassed) this.#answer();
     // It is said again while the last pages are on their way, or to whom has refused it.
-    else if (gate.isOpen && this.#waiting === undefined)
+    else if (this.#isAwaited)
       this.#attempt(() => {
         this.#receive(body, receivedAt);
       });
@@ -105,11 +107,16 @@ export class TakeOver {
     });
   }
 
+  get #isAwaited(): boolean {
+    return this.#parts.gate.isOpen && this.#waiting === undefined && !this.#isDeclined;
+  }
+
   #attempt(take: () => void): void {
     try {
       take();
     } catch (error) {
       this.#waiting = undefined;
+      this.#isDeclined = true;
       this.#parts.declined(error);
     }
   }

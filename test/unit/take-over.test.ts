@@ -233,6 +233,17 @@ describe('a hand-over of a pre-copy', () => {
     expect(site.log).toEqual(['placing', 'declined']);
     expectNotTaken(site);
   });
+
+  it('that was declined is not taken over when it is said again, before anybody has heard of that', () => {
+    const site = new TakeOverSite();
+    expect(site.placement.enter()).toBe(true);
+    site.takeOver.handOver(handOver({ announcement: 0 }));
+    site.placement.leave();
+    site.takeOver.announce(announcement(1, 4));
+    site.takeOver.handOver(handOver({ announcement: 0 }));
+    expect([site.log, site.absent]).toEqual([['declined'], []]);
+    expectNotTaken(site);
+  });
 });
 
 describe('a hand-over is declined, and the gate is not passed', () => {
