@@ -140,7 +140,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     if (isAtGate(state)) this.#gateKeeper.gate.open();
     if (state.name !== before) this.#logger.debug({ phase: state.name, event: event.kind }, 'phase');
     for (const effect of effects) this.#perform(effect);
-    for (const waiting of this.#gateKeeper.takeWaiting(event)) this.#events.push(waiting);
+    this.#events.putBack(this.#gateKeeper.takeWaiting(event));
   }
 
   async #finish(outcome: Outcome): Promise<IncomingResult<Machine>> {

@@ -12,6 +12,14 @@ export class EventQueue<Event> {
     this.#wake = undefined;
   }
 
+  /** Events that were taken and could not be dealt with then: they come again, before those that nobody has taken. */
+  putBack(events: readonly Event[]): void {
+    this.#events.unshift(...events);
+    if (events.length === 0) return;
+    this.#wake?.();
+    this.#wake = undefined;
+  }
+
   /** Events that nobody has taken yet. */
   get length(): number {
     return this.#events.length;

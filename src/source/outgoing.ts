@@ -189,7 +189,7 @@ export class OutgoingMigration {
       if (after === 'stopping') this.#stoppingFrom = this.#hands.time.nowUs();
       this.#logger.debug({ phase: after, event: event.kind }, 'phase');
     }
-    for (const waiting of this.#work.gateKeeper.takeWaiting(event)) this.#events.push(waiting);
+    this.#events.putBack(this.#work.gateKeeper.takeWaiting(event));
     return performer.perform(effects);
   }
 
