@@ -49,15 +49,17 @@ export function onResumed(
   // Who speaks of other vCPUs than it was given says nothing about these: what became of them is in doubt.
   const vcpus = phase.name === 'handing-over' ? phase.handOver.vcpus : phase.vcpus;
   if (message.firstSliceAt.length !== vcpus) return outOfTurn(plan, state, message.name);
-  const pagesFollow = phase.name === 'pushing' || phase.handOver.pagesFollow;
   const noted: OutgoingEffect[] = [{ kind: 'note-resumed', message, receivedAt }];
-  // Once the push is under way; a migration that is over has nothing more to ask.
-  const pings: OutgoingEffect[] =
-    pagesFollow || plan.audits ? Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({ kind: 'ping' })) : [];
-  if (phase.name === 'pushing') return enter(state, { ...phase, isResumed: true }, [...noted, ...pings]);
-  if (pagesFollow) return beginPush(plan, state, phase, true, [...noted, ...pings]);
+  if (phase.name === 'pushing') return enter(state, { ...phase, isResumed: true }, noted);
+  if (phase.handOver.pagesFollow) return beginPush(plan, state, phase, true, noted);
+  // A migration that is over has nothing more to ask.
+  const pings = plan.audits ? PINGS : [];
   return awaitAudit(plan, state, [...ANSWERED, ...noted, ...pings]);
 }
+
+const PINGS: readonly OutgoingEffect[] = Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({
+  kind: 'ping',
+}));
 
 const ANSWERED: readonly OutgoingEffect[] = [
   { kind: 'disarm', timer: 'phase' },
@@ -75,8 +77,8 @@ function beginPush(
   const known = [...ANSWERED, ...noted];
   if (failure !== undefined) return withEffects(known, end({ ...state, phase }, failure, 'destination'));
   const push: OutgoingEffect = { kind: 'push', round: handOver.round };
-  // First of all: vCPUs there may wait for these pages.
-  return enter(state, phase, [push, ...known, watchPush(plan)]);
+  // First of all: vCPUs there may wait for these pages. The clocks are compared before they fill the link.
+  return enter(state, phase, [push, ...PINGS, ...known, watchPush(plan)]);
 }
 
 /**
