@@ -46,6 +46,9 @@ export function parseSize(text: string): number {
 /** A year: longer than any run, and all that a time may be, here and on the wire. More is a slip of the pen. */
 export const DURATION_MS_MAX = 8760 * 3_600_000;
 
+/** Clocks count microseconds in whole numbers that a double still tells apart: some 285 years. */
+export const INSTANT_US_MAX = 2 ** 53;
+
 /** "10ms" in milliseconds. */
 export function parseDurationMs(text: string): number {
   const ms = parseQuantity(text, TIME_UNITS_MS);

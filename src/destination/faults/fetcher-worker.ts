@@ -11,7 +11,7 @@ import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Dialler } from '../../shared/wire/dialler.js';
-import { FrameReader, type Frame } from '../../shared/wire/frames.js';
+import { FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { PlacementGate } from '../pages/placement-gate.js';
@@ -152,6 +152,7 @@ port.on('message', (request: FetcherRequest) => {
 dialler.dial();
 
 function take({ header, body }: Frame): void {
+  refuseFlags(header);
   switch (header.name) {
     case 'ANNOUNCEMENT':
       takeOver.announce(body);

@@ -1,7 +1,6 @@
 // The checkpoint: everything of a guest but its pages. Taken while the guest is parked.
 // Knows how to take and put it; its form on the wire is the codec's.
 import { parkedClockUs, setParkedClock } from './guest-clock.js';
-import { REGISTERS_PER_VCPU } from './guest-program.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 
 export interface Checkpoint {
@@ -25,17 +24,4 @@ export function putCheckpoint(machine: SharedMachine, checkpoint: Checkpoint, no
     registersOf(machine, vcpu).set(values);
   });
   setParkedClock(machine, checkpoint.guestClockUs, nowUs);
-}
-
-/** What is wrong with a checkpoint for a guest of `vcpus` vCPUs; undefined when nothing is. */
-export function checkpointFault(checkpoint: Checkpoint, vcpus: number): string | undefined {
-  if (checkpoint.registers.length !== vcpus) {
-    return `it holds ${checkpoint.registers.length} vCPUs, the guest has ${vcpus}`;
-  }
-  const wrong = checkpoint.registers.findIndex((values) => values.length !== REGISTERS_PER_VCPU);
-  if (wrong !== -1)
-    return `vCPU ${wrong} has ${checkpoint.registers[wrong]!.length} registers, not ${REGISTERS_PER_VCPU}`;
-  if (!Number.isFinite(checkpoint.guestClockUs) || checkpoint.guestClockUs < 0)
-    return 'its clock makes no sense';
-  return undefined;
 }

@@ -93,6 +93,11 @@ export function verifyFrame(header: FrameHeader, checked: Uint8Array): void {
     throw new ProtocolError(`a ${header.name} frame was damaged on its way`);
 }
 
+/** @throws ProtocolError for a frame with flags; only PAGES takes some. */
+export function refuseFlags({ name, flags }: FrameHeader): void {
+  if (flags !== 0) throw new ProtocolError(`${name} has flags ${flags}; it takes none`);
+}
+
 /**
  * Reads a header at `offset`.
  * @throws ProtocolError for an unknown type, reserved bits, or a body over the type's limit.

@@ -8,7 +8,7 @@ import { SENT_SAMPLE_DOUBLES_MAX, TOLD_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoint-words.js';
-import { DURATION_MS_MAX } from '../units.js';
+import { DURATION_MS_MAX, INSTANT_US_MAX } from '../units.js';
 import {
   decodeBody,
   encodeBody,
@@ -26,7 +26,7 @@ import {
   uuidOrEmpty,
   type Field,
 } from './fields.js';
-import { encodeFrame, type Frame, type FrameName } from './frames.js';
+import { encodeFrame, refuseFlags, type Frame, type FrameName } from './frames.js';
 import { CONNECTIONS_MAX, ROUNDS_MAX } from '../limits.js';
 
 /** What Linux allows a host's name. */
@@ -36,8 +36,6 @@ const REASON_CHARACTERS_MAX = 2000;
 
 const u32 = integer(0, 0xffff_ffff);
 const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
-/** Clocks count microseconds in whole numbers that a double still tells apart: some 285 years. */
-const INSTANT_US_MAX = 2 ** 53;
 const instant = real(0, INSTANT_US_MAX);
 const milliseconds = real(0, DURATION_MS_MAX);
 const microseconds = real(0, DURATION_MS_MAX * 1000);
@@ -187,8 +185,8 @@ export function encodeMessage(message: Message): Uint8Array[] {
  * @throws ProtocolError for a frame that is no message, unknown, missing or wrong fields, trailing bytes.
  */
 export function decodeMessage({ header, body }: Frame): Message {
-  const { name, flags } = header;
-  if (flags !== 0) throw new ProtocolError(`${name} has flags ${flags}; it takes none`);
+  const { name } = header;
+  refuseFlags(header);
   if (!isMessageName(name)) throw new ProtocolError(`a ${name} frame does not belong on this connection`);
   return { name, ...decodeBody(body, bodies[name] as Field<object>, name) } as Message;
 }

@@ -5,6 +5,7 @@ import type { Checkpoint } from '../guest/checkpoint.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { ROUNDS_MAX } from '../limits.js';
 import { BITMAP_HEADER_BYTES } from '../memory/compacted-bitmap.js';
+import { INSTANT_US_MAX } from '../units.js';
 import { encodeFrame } from './frames.js';
 
 /** Before the bitmap of an ANNOUNCEMENT: its number u32. */
@@ -96,7 +97,7 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
     throw new ProtocolError(`HAND_OVER names round ${finalRound}, and there is none`);
   if (body.readUInt32BE(20) !== 0) throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
   const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
-  if (!Number.isFinite(guestClockUs) || guestClockUs < 0)
+  if (!(guestClockUs >= 0 && guestClockUs <= INSTANT_US_MAX))
     throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
   return {
     announcement: body.readUInt32BE(0),

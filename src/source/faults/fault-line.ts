@@ -5,7 +5,7 @@ import type { MicrostunError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
 import { Door, type Caller } from '../../shared/wire/door.js';
-import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
+import { FRAME_HEADER_BYTES, FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { Pacer } from '../pages/pacer.js';
@@ -145,6 +145,7 @@ export class FaultLine {
   }
 
   #take({ answers, switchOver }: Line, frame: Frame): void {
+    refuseFlags(frame.header);
     switch (frame.header.name) {
       case 'ANNOUNCED':
         switchOver.answers += FRAME_HEADER_BYTES + frame.body.length;
