@@ -5,29 +5,24 @@ import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { beginIncoming, stepIncoming } from '../../src/destination/states/step.js';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { incomingLimits as limits } from '../support/incoming-limits.js';
 import { examples } from './message-examples.js';
 
 const [prepare] = examples.PREPARE;
-const [handOver] = examples.HAND_OVER;
 const answers = [examples.RESUMED[0]];
 const common = { prepare, arePagesLost: false };
-const placed = { round: 0, pages: 0 };
 
 const states = {
   greeted: beginIncoming(),
   preparing: { name: 'preparing', ...common },
-  receiving: { name: 'receiving', ...common, placed },
-  validating: { name: 'validating', ...common, handOver, placed },
-  placing: {
-    name: 'placing',
-    ...common,
-    handOver,
-    validated: { lacking: new PageBitmap(7), lackingPages: 7, receivedAt: 0, validatedAt: 0 },
-    isConfirming: false,
+  receiving: { name: 'receiving', ...common },
+  placing: { name: 'placing', ...common },
+  resuming: {
+    name: 'resuming',
+    prepare,
+    resumedAt: 0,
+    pages: { name: 'lacking', lackedPages: 7, wait: 'patient' },
   },
-  resuming: { name: 'resuming', prepare, pages: { name: 'lacking', lackedPages: 7, wait: 'patient' } },
   running: {
     name: 'running',
     prepare,
@@ -108,7 +103,7 @@ describe('the time of a phase', () => {
     expect(kinds(begun.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.prepareMs }]);
     const receiving = step(begun.state, { kind: 'prepared' });
     expect(kinds(receiving.effects)).toEqual([{ kind: 'arm', timer: 'phase', ms: PHASE_LIMITS.idleMs }]);
-    const handedOver = step(receiving.state, { kind: 'received', message: handOver, receivedAt: 0 });
+    const handedOver = step(receiving.state, { kind: 'placing' });
     expect(kinds(handedOver.effects)).toEqual([{ kind: 'disarm', timer: 'phase' }]);
   });
 
@@ -131,14 +126,11 @@ describe('a guest that throws', () => {
   const error = new MicrostunError('GUEST_FAILED', 'thrown');
   const thrown: IncomingEvent = { kind: 'failed', error };
 
-  it.each(['greeted', 'preparing', 'receiving', 'validating', 'placing'] as const)(
-    'is refused while %s',
-    (name) => {
-      const { state, effects } = step(states[name], thrown);
-      expect(state).toMatchObject(refused);
-      expect(effects[0]).toMatchObject({ message: { name: 'REFUSAL', code: 'GUEST_FAILED' } });
-    },
-  );
+  it.each(['greeted', 'preparing', 'receiving', 'placing'] as const)('is refused while %s', (name) => {
+    const { state, effects } = step(states[name], thrown);
+    expect(state).toMatchObject(refused);
+    expect(effects[0]).toMatchObject({ message: { name: 'REFUSAL', code: 'GUEST_FAILED' } });
+  });
 
   it.each(['resuming', 'running', 'whole', 'auditing', 'told'] as const)(
     'ends the migration while %s, and the source hears why',
@@ -151,15 +143,12 @@ describe('a guest that throws', () => {
 });
 
 describe('a cancel', () => {
-  it.each(['greeted', 'preparing', 'receiving', 'validating', 'placing'] as const)(
-    'is heard while %s',
-    (name) => {
-      expect(step(states[name], { kind: 'cancel', reason: 'SIGINT' }).state).toMatchObject(refused);
-      expect(
-        step(states[name], { kind: 'received', message: examples.CANCEL[0], receivedAt: 0 }).state,
-      ).toMatchObject(refused);
-    },
-  );
+  it.each(['greeted', 'preparing', 'receiving', 'placing'] as const)('is heard while %s', (name) => {
+    expect(step(states[name], { kind: 'cancel', reason: 'SIGINT' }).state).toMatchObject(refused);
+    expect(
+      step(states[name], { kind: 'received', message: examples.CANCEL[0], receivedAt: 0 }).state,
+    ).toMatchObject(refused);
+  });
 });
 
 describe('a worker that brings pages and fails', () => {

@@ -32,7 +32,7 @@ const messages: readonly Message[] = [
   examples.PING[0],
   examples.FAREWELL[0],
   examples.CANCEL[0],
-  examples.HAND_OVER[0],
+  examples.RESUMED[0],
   examples.PONG[0],
 ];
 const stream = Buffer.concat(messages.flatMap((message) => encodeMessage(message)));

@@ -2,30 +2,22 @@
 import { describe, expect, it } from 'vitest';
 import type { FaultSummary, IncomingEvent } from '../../src/destination/states/events.js';
 import type { IncomingLimits } from '../../src/destination/states/limits.js';
-import type { IncomingState } from '../../src/destination/states/states.js';
+import type { GuestPages, IncomingState } from '../../src/destination/states/states.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
+import type { TakenOver } from '../../src/destination/take-over.js';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import type { OutgoingStep } from '../../src/source/states/effects.js';
 import type { OutgoingEvent } from '../../src/source/states/events.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
-import type { OutgoingState, Phase } from '../../src/source/states/states.js';
+import type { HandedOver, OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { incomingLimits } from '../support/incoming-limits.js';
 
 const error = new MicrostunError('CONNECTION_LOST', 'lost');
-const handOver: MessageOf<'HAND_OVER'> = {
-  name: 'HAND_OVER',
-  registers: [],
-  guestClockUs: 0,
-  pagesFollow: true,
-  finalRound: 2,
-  finalPages: 0,
-  bitmap: new Uint8Array(0),
-};
+const handOver: HandedOver = { vcpus: 0, round: 2, pagesFollow: true };
 
 const FAULTS: FaultSummary = {
   remotePageFaults: 5,
@@ -40,6 +32,17 @@ const ARRIVED: MessageOf<'ARRIVED'> = {
   fetchedPages: 0,
   ...FAULTS,
   durationMs: 0,
+};
+
+const AUDITED: MessageOf<'AUDITED'> = {
+  name: 'AUDITED',
+  passed: true,
+  checked: 1,
+  failed: 0,
+  findings: [],
+  samples: new Float64Array(0),
+  gaps: new Float64Array(0),
+  longestStallUs: 0,
 };
 
 const RESUMED: MessageOf<'RESUMED'> = {
@@ -79,6 +82,8 @@ describe('the source', () => {
   } as const satisfies Phase;
   const pushing = {
     name: 'pushing',
+    isResumed: true,
+    vcpus: 0,
     isPushed: false,
     arrived: undefined,
     audited: undefined,
@@ -126,8 +131,7 @@ describe('the source', () => {
   });
 
   it('is in doubt when the destination speaks of other vCPUs than it was given', () => {
-    const registers = [new Float64Array(32), new Float64Array(32)];
-    const phase: Phase = { ...handingOver, handOver: { ...handOver, registers } };
+    const phase: Phase = { ...handingOver, handOver: { ...handOver, vcpus: 2 } };
     for (const firstSliceAt of [[], [1], [1, 2, 3]]) {
       const step = stepFrom(phase, up, received({ ...RESUMED, firstSliceAt }));
       expect(step.state.phase).toMatchObject({ outcome: { owner: 'in doubt' } });
@@ -136,6 +140,58 @@ describe('the source', () => {
     expect(kindsOf(stepFrom(phase, up, received({ ...RESUMED, firstSliceAt: [1, 2] })))).toContain(
       'note-resumed',
     );
+  });
+
+  it('begins the push with the word that the guest is taken over, and hears later how it began to run there', () => {
+    const begun = stepFrom({ ...handingOver, handOver: { ...handOver, vcpus: 2 } }, up, {
+      kind: 'taken-over',
+      receivedAt: 7,
+    });
+    expect(begun.effects[0]).toEqual({ kind: 'push', round: 2 });
+    expect(begun.effects).toContainEqual({ kind: 'note-taken-over', receivedAt: 7 });
+    expect(kindsOf(begun)).not.toContain('release-guest');
+    const { phase } = begun.state;
+    expect(phase).toMatchObject({ name: 'pushing', isResumed: false });
+    const resumed = stepFrom(phase, up, received({ ...RESUMED, firstSliceAt: [1, 2] }));
+    expect(resumed.state.phase).toEqual({ ...phase, isResumed: true });
+    expect(kindsOf(resumed)).toEqual(['note-resumed']);
+    // Said again.
+    expect(stepFrom(resumed.state.phase, up, received({ ...RESUMED, firstSliceAt: [1, 2] })).effects).toEqual(
+      [],
+    );
+    // Other vCPUs than it was given: it is there all the same, and not this side's any more.
+    expect(stepFrom(phase, up, received({ ...RESUMED, firstSliceAt: [1] })).state.phase).toMatchObject({
+      outcome: { owner: 'destination', error: { code: 'PROTOCOL' } },
+    });
+    for (const early of [ARRIVED, AUDITED])
+      expect(stepFrom(phase, up, received(early)).state.phase).toMatchObject({
+        outcome: { owner: 'destination', error: { code: 'PROTOCOL' } },
+      });
+  });
+
+  it('whose last pages go within the stun has nothing to do until RESUMED', () => {
+    const last: Phase = { ...handingOver, handOver: { ...handOver, pagesFollow: false } };
+    const told = stepFrom(last, up, { kind: 'taken-over', receivedAt: 7 });
+    expect(told).toMatchObject({
+      state: { phase: last },
+      effects: [{ kind: 'note-taken-over', receivedAt: 7 }],
+    });
+    expect(stepFrom(told.state.phase, up, received(RESUMED)).state.phase.name).toBe('awaiting-audit');
+  });
+
+  it('whose guest is not handed over in time has the destination dial anew, and gives up in the end', () => {
+    const timeout: OutgoingEvent = { kind: 'timer', timer: 'phase' };
+    const asked = stepFrom({ name: 'stopping', asks: 0 }, up, timeout);
+    expect(asked.state.phase).toEqual({ name: 'stopping', asks: 1 });
+    expect(asked.state.control.name).toBe('waiting');
+    expect(kindsOf(asked)).toEqual(['arm', 'hang-up', 'arm', 'arm']);
+    const waiting: OutgoingState['control'] = { name: 'waiting', attempts: 3, error };
+    expect(stepFrom({ name: 'stopping', asks: 1 }, waiting, timeout)).toMatchObject({
+      state: { phase: { name: 'stopping', asks: 2 } },
+      effects: [{ kind: 'arm', timer: 'phase', ms: plan.answerMs }],
+    });
+    const asks = (plan.phases.stopMs + plan.pagesLostMs) / plan.answerMs - 1;
+    expect(kindsOf(stepFrom({ name: 'stopping', asks }, up, timeout))).toContain('release-guest');
   });
 
   it('measures nothing by an answer to what it did not ask yet', () => {
@@ -171,16 +227,7 @@ describe('the source', () => {
   });
 
   it('keeps an audit that comes before its push is acknowledged', () => {
-    const audited = received({
-      name: 'AUDITED',
-      passed: true,
-      checked: 1,
-      failed: 0,
-      findings: [],
-      samples: new Float64Array(0),
-      gaps: new Float64Array(0),
-      longestStallUs: 0,
-    });
+    const audited = received(AUDITED);
     const arrived: Phase = { ...pushing, arrived: ARRIVED };
     const kept = stepFrom(arrived, up, audited);
     expect(kept.state.phase.name).toBe('pushing');
@@ -238,11 +285,7 @@ describe('the destination', () => {
   };
   const preparing: IncomingState = { name: 'preparing', prepare, arePagesLost: false };
   const lacking = { name: 'lacking', lackedPages: 7, wait: 'patient' } as const;
-  const resuming: IncomingState = {
-    name: 'resuming',
-    prepare,
-    pages: lacking,
-  };
+  const resuming: IncomingState = { name: 'resuming', prepare, resumedAt: 1000, pages: lacking };
   const running: IncomingState = {
     name: 'running',
     prepare,
@@ -257,60 +300,67 @@ describe('the destination', () => {
   const impatient = (state: IncomingState, event: IncomingEvent): ReturnType<typeof stepIncoming> =>
     stepIncoming({ ...limits, endsWithoutPages: true }, state, event);
 
-  const receiving = (round: number, pages: number): IncomingState => ({
-    name: 'receiving',
-    prepare,
-    arePagesLost: false,
-    placed: { round, pages },
-  });
-  const validated = {
-    kind: 'validated',
-    validated: { lacking: new PageBitmap(7), lackingPages: 7, receivedAt: 0, validatedAt: 0 },
-  } as const;
-  const handedOver = (
-    state: IncomingState,
-    message: MessageOf<'HAND_OVER'>,
-  ): ReturnType<typeof stepIncoming> => {
-    const received = step(state, { kind: 'received', message, receivedAt: 0 });
-    return step(received.state, validated);
+  const receiving: IncomingState = { name: 'receiving', prepare, arePagesLost: false };
+  const placing: IncomingState = { name: 'placing', prepare, arePagesLost: false };
+  const facts: TakenOver = {
+    pagesFollow: true,
+    lackingPages: 7,
+    receivedAt: 900,
+    validatedAt: 950,
+    markedAt: 1000,
+    answeredAt: 1001,
   };
+  const resumed: IncomingEvent = { kind: 'resumed', answer: RESUMED };
+
+  it('waits for the last pages of a hand-over, and no longer than that may take', () => {
+    const late: IncomingEvent = { kind: 'timer', timer: 'placement' };
+    const waiting = step(receiving, { kind: 'placing' });
+    expect(waiting.state).toEqual(placing);
+    expect(waiting.effects).toContainEqual({ kind: 'arm', timer: 'placement', ms: limits.placementMs });
+    expect(step(placing, late).state).toMatchObject({
+      outcome: { kind: 'refused', answer: { code: 'TIMEOUT' } },
+    });
+    expect(step(placing, { kind: 'taken-over', facts }).effects).toContainEqual({
+      kind: 'disarm',
+      timer: 'placement',
+    });
+  });
+
+  it.each<[string, Partial<TakenOver>, GuestPages]>([
+    ['the pages follow', {}, lacking],
+    ['none are left', { lackingPages: 0 }, { name: 'settling', lackedPages: 0 }],
+    ['the last round brought them', { pagesFollow: false, lackingPages: 0 }, { name: 'whole' }],
+  ])(
+    'hears that the guest is taken over, from whichever state it was ready in: %s',
+    (_, differing, pages) => {
+      const own = { ...facts, ...differing };
+      for (const state of [receiving, placing]) {
+        const taken = step(state, { kind: 'taken-over', facts: own });
+        expect(taken.state).toEqual({ name: 'resuming', prepare, resumedAt: 1000, pages });
+        expect(taken.effects).toContainEqual({ kind: 'await-slices', facts: own });
+      }
+      // Nothing that comes after the first time says anything new.
+      expect(step(running, { kind: 'taken-over', facts: own })).toEqual({ state: running, effects: [] });
+      expect(step(resuming, { kind: 'placing' })).toEqual({ state: resuming, effects: [] });
+    },
+  );
 
   it.each([
-    ['the pages follow', handOver, { round: 1, pages: 50 }],
-    ['the last round brought them', { ...handOver, pagesFollow: false }, { round: 2, pages: 7 }],
-  ])('resumes once every connection is quiet and what came is confirmed: %s', (_, message, placed) => {
-    const early = handedOver(receiving(placed.round - 1, 9), message);
-    expect(early.state.name).toBe('placing');
-    expect(early.effects.map(({ kind }) => kind)).toEqual(['arm']);
-    const quiet = step(early.state, { kind: 'round-placed', ...placed });
-    expect(quiet.effects.map(({ kind }) => kind)).toEqual(['disarm', 'confirm']);
-    expect(step(quiet.state, { kind: 'round-placed', ...placed }).effects).toEqual([]);
-    expect(step(quiet.state, { kind: 'confirmed' }).effects[0]).toEqual({
-      kind: 'resume',
-      handOver: message,
-      validated: validated.validated,
-      lackingPages: message.pagesFollow ? 7 : 0,
-    });
-    expect(handedOver(receiving(placed.round, placed.pages), message).effects).toEqual(quiet.effects);
-  });
-
-  it('refuses a guest whose pages were still on their way, or not those that were promised', () => {
-    const quiet = handedOver(receiving(1, 50), handOver);
-    const declined = step(quiet.state, { kind: 'declined', code: 'PROTOCOL', error });
+    ['before its last pages are waited for', receiving],
+    ['while they are', placing],
+  ])('refuses a guest whose hand-over is wrong, %s', (_, state) => {
+    const declined = step(state, { kind: 'declined', code: 'PROTOCOL', error });
     expect(declined.state).toMatchObject({ outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
-    for (const placed of [2, 3])
-      expect(handedOver(receiving(placed, 7), handOver).state).toMatchObject({
-        outcome: { kind: 'refused' },
-      });
   });
 
-  it.each([6, 8])('refuses a pre-copy whose last round brought %i pages and not the 7 promised', (pages) => {
-    const { state } = handedOver(receiving(2, pages), { ...handOver, pagesFollow: false });
-    expect(state).toMatchObject({ outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
+  it('dials its faults anew for a source that is back: a hand-over may be lost on a connection that seems up', () => {
+    expect(step(receiving, { kind: 'attached' }).effects).toContainEqual({ kind: 'redial-faults' });
+    for (const state of [preparing, placing, resuming, running])
+      expect(step(state, { kind: 'attached' }).effects).not.toContainEqual({ kind: 'redial-faults' });
   });
 
   it('refuses a guest whose rounds come out of turn, but not one that runs', () => {
-    expect(step(receiving(0, 1), { kind: 'out-of-turn', error }).state).toMatchObject({
+    expect(step(receiving, { kind: 'out-of-turn', error }).state).toMatchObject({
       outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } },
     });
     expect(step(running, { kind: 'out-of-turn', error })).toEqual({ state: running, effects: [] });
@@ -318,7 +368,7 @@ describe('the destination', () => {
 
   it('settles pages that had all arrived before it knew that the guest runs', () => {
     const early = step(resuming, { kind: 'all-arrived' });
-    expect(step(early.state, { kind: 'resumed', resumedAt: 1000, answer: RESUMED }).effects).toContainEqual({
+    expect(step(early.state, resumed).effects).toContainEqual({
       kind: 'settle',
     });
   });
@@ -389,7 +439,7 @@ describe('the destination', () => {
     const told = step(running, cancel);
     expect(told).toMatchObject({ state: { name: 'running' }, effects: [] });
     expect(step(step(told.state, { kind: 'attached' }).state, missed).state).toMatchObject(lost);
-    const early = step(step(resuming, cancel).state, { kind: 'resumed', resumedAt: 1000, answer: RESUMED });
+    const early = step(step(resuming, cancel).state, resumed);
     expect(step(early.state, missed).state).toMatchObject(lost);
   });
 

@@ -10,15 +10,13 @@ function decode(name: FrameName, body: Buffer): void {
 
 describe('a hostile message body', () => {
   it('is refused before nested lists that announce the rest of it are allocated', () => {
-    const packed = Buffer.alloc(500_000);
+    const packed = Buffer.alloc(300_000);
     for (let at = 0; at + 5 <= packed.length; at += 5) {
       packed[at] = 0xdd;
       packed.writeUInt32BE(packed.length - at - 5, at + 1);
     }
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(packed.length);
     expect(() => {
-      decode('HAND_OVER', Buffer.concat([length, packed]));
+      decode('AUDITED', packed);
     }).toThrow(ProtocolError);
   });
 

@@ -227,7 +227,7 @@ describe('what a report does not have', () => {
       ...fixtureReport,
       rounds: [],
       forecastStunMs: null,
-      bitmap: { format: 'raw', rawBytes: 8197, sentBytes: 8197, dirtyPerRegion: [] },
+      bitmap: { format: 'raw', rawBytes: 8197, sentBytes: 8197, ahead: null, dirtyPerRegion: [] },
       timeline: { phases: [], source: emptyTimeline, destination: emptyTimeline },
       postcopy: null,
       gaps: { before: null, during: null, after: null },

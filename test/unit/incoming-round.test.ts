@@ -1,7 +1,7 @@
 // What may come next on a page connection, and what its last round is compared with.
 import { describe, expect, it } from 'vitest';
 import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
-import { checkLastRound } from '../../src/destination/states/hand-over-check.js';
+import { checkLastRound } from '../../src/destination/hand-over-check.js';
 import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';

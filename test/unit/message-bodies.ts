@@ -20,18 +20,9 @@ export function bodyOf(message: Message): Buffer {
   return Buffer.concat(encodeMessage(message)).subarray(FRAME_HEADER_BYTES);
 }
 
-/** The msgpack part of a message, as fields. */
+/** The fields of a message, as its body has them. */
 export function fieldsOf(message: Message): Record<string, unknown> {
-  const outside = ['name', 'bitmap'];
-  return Object.fromEntries(Object.entries(message).filter(([field]) => !outside.includes(field)));
-}
-
-/** A body of `name` around any msgpack bytes. */
-export function bodyAround(name: MessageName, packed: Buffer): Buffer {
-  if (name !== 'HAND_OVER') return packed;
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(packed.length);
-  return Buffer.concat([length, packed]);
+  return Object.fromEntries(Object.entries(message).filter(([field]) => field !== 'name'));
 }
 
 export function decode(name: FrameName, body: Buffer, flags = 0): Message {
@@ -41,7 +32,7 @@ export function decode(name: FrameName, body: Buffer, flags = 0): Message {
 }
 
 export function decodeFields(name: MessageName, fields: object): Message {
-  return decode(name, bodyAround(name, encodeBody(fields)));
+  return decode(name, encodeBody(fields));
 }
 
 /** Decodes; whether it was refused. Anything but ProtocolError is the test's failure. */
@@ -60,7 +51,8 @@ export function plain(message: Message): unknown {
   return Object.fromEntries(Object.entries(message).map(([field, value]) => [field, plainValue(value)]));
 }
 
-function plainValue(value: unknown): unknown {
+/** As `plain`, of one value. */
+export function plainValue(value: unknown): unknown {
   if (ArrayBuffer.isView(value)) {
     return Buffer.from(value.buffer as ArrayBuffer, value.byteOffset, value.byteLength).toString('hex');
   }

@@ -106,26 +106,6 @@ export const examples: Examples = {
     { name: 'PING', sentAt: 2 ** 53 },
   ],
   PONG: [{ name: 'PONG', sentAt: 1.5, answeredAt: 2.5 }],
-  HAND_OVER: [
-    {
-      name: 'HAND_OVER',
-      registers: [new Float64Array([1.5, -2]), new Float64Array(0)],
-      guestClockUs: 99.5,
-      pagesFollow: true,
-      finalRound: 4,
-      finalPages: 17,
-      bitmap: new Uint8Array([2, 0, 0, 0, 9, 1, 1]),
-    },
-    {
-      name: 'HAND_OVER',
-      registers: Array.from({ length: 64 }, (_, vcpu) => new Float64Array(32).fill(vcpu / 3)),
-      guestClockUs: 0,
-      pagesFollow: false,
-      finalRound: 0,
-      finalPages: 0,
-      bitmap: new Uint8Array(131_000).fill(0xc1),
-    },
-  ],
   RESUMED: [
     {
       name: 'RESUMED',

@@ -86,7 +86,6 @@ describe('a number that is shown', () => {
     ['PREPARE', 'auditAfterMs', 1.7e308],
     ['PING', 'sentAt', 1e300],
     ['PONG', 'answeredAt', 1e17],
-    ['HAND_OVER', 'guestClockUs', 1e300],
     ['RESUMED', 'receivedAt', 1e300],
     ['RESUMED', 'validationMs', 1.7e308],
     ['RESUMED', 'placementMs', 1.7e308],

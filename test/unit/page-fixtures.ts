@@ -110,7 +110,7 @@ export function receiverOver<Order extends RegionOrder = AnyOrder>(
 } {
   const frames: Frame[] = [];
   let arrivals = 0;
-  const gate = new PlacementGate(allocatePlacementGate(views.pageCount), views.pageCount);
+  const gate = new PlacementGate(allocatePlacementGate(views.pageCount), views.pageCount, 1);
   const checked = new CheckedPages(gate.checkedPages, { index: 0, receivers: 1 });
   const receiver = new PageReceiver(views, order, gate, checked, {
     frame: (frame) => frames.push(frame),

@@ -21,7 +21,7 @@ const HEAD_BYTES = FRAME_HEADER_BYTES + REGION_HEAD_BYTES;
 describe('the placement gate', () => {
   it('lets nobody in once it is shut, and tells whether somebody was inside', () => {
     const buffer = allocatePlacementGate(1);
-    const [one, other, main] = [1, 2, 3].map(() => new PlacementGate(buffer, 1));
+    const [one, other, main] = [1, 2, 3].map(() => new PlacementGate(buffer, 1, 2));
     expect([one!.enter(), other!.enter()]).toEqual([true, true]);
     one!.leave();
     expect(main!.shut()).toBe(false);

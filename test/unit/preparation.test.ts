@@ -6,6 +6,7 @@ import { Preparation, type Place, type PlaceMakers } from '../../src/destination
 import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { Belongings } from '../../src/shared/belongings.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
+import { allocateHandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { whyOf } from '../../src/shared/worker-thread.js';
 import { examples } from './message-examples.js';
 
@@ -91,6 +92,9 @@ function begin(): {
     failed: nothing,
   };
   const fetcher = {
+    placing: nothing,
+    takenOver: nothing,
+    declined: nothing,
     allArrived: nothing,
     settled: nothing,
     connected: nothing,
@@ -100,6 +104,7 @@ function begin(): {
   const preparation = new Preparation(
     { receivers, fetcher, failed: nothing, samplingFailed: nothing, sampled: nothing },
     parts,
+    allocateHandOverGate(),
   );
   const prepared = preparation.run(prepare, '127.0.0.1', 'm');
   prepared.catch(nothing);

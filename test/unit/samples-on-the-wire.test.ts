@@ -12,7 +12,7 @@ import { examples } from './message-examples.js';
 
 const samples = Float64Array.of(1, 2, 3);
 const prepare = examples.PREPARE[0];
-const [handOver] = examples.HAND_OVER;
+const handOver = { vcpus: 1, round: 1, pagesFollow: true };
 
 describe('the destination', () => {
   const limits: IncomingLimits = {
@@ -25,7 +25,7 @@ describe('the destination', () => {
     phases: PHASE_LIMITS,
   };
   const others: readonly IncomingState[] = [
-    { name: 'resuming', prepare, pages: { name: 'settling', lackedPages: 0 } },
+    { name: 'resuming', prepare, resumedAt: 0, pages: { name: 'settling', lackedPages: 0 } },
     { name: 'auditing', answers: [] },
     { name: 'told', answers: [] },
   ];
@@ -79,7 +79,15 @@ describe('the source', () => {
 
   it.each<Phase>([
     { name: 'handing-over', handOver, isInDoubt: false, doubts: 0, failure: undefined },
-    { name: 'pushing', isPushed: false, arrived: undefined, audited: undefined, stills: 0 },
+    {
+      name: 'pushing',
+      isResumed: false,
+      vcpus: 1,
+      isPushed: false,
+      arrived: undefined,
+      audited: undefined,
+      stills: 0,
+    },
     { name: 'awaiting-audit' },
   ])('notes samples while $name', (phase) => {
     expect(stepFrom(phase)).toMatchObject({

@@ -6,7 +6,7 @@ import type { MessageOf } from '../../src/shared/wire/messages.js';
 import type { OutgoingStep } from '../../src/source/states/effects.js';
 import type { OutgoingEvent } from '../../src/source/states/events.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
-import type { OutgoingState, Phase } from '../../src/source/states/states.js';
+import type { HandedOver, OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
@@ -27,15 +27,7 @@ const plan: MigrationPlan = {
   pagesLostMs: 500,
   auditMs: 1000,
 };
-const handOver: MessageOf<'HAND_OVER'> = {
-  name: 'HAND_OVER',
-  registers: [],
-  guestClockUs: 0,
-  pagesFollow: true,
-  finalRound: 2,
-  finalPages: 0,
-  bitmap: new Uint8Array(0),
-};
+const handOver: HandedOver = { vcpus: 0, round: 2, pagesFollow: true };
 const arrived: MessageOf<'ARRIVED'> = {
   name: 'ARRIVED',
   pushedPages: 0,
@@ -65,7 +57,7 @@ const installing: Phase = { name: 'installing-traces', roundTripMs: 1 };
 const soFar = { rounds, roundTripMs: 1, isOvertime: false, throttledShare: 0 };
 const copying: Phase = { name: 'copying', soFar };
 const harvesting: Phase = { name: 'harvesting', soFar, keptPages: 0 };
-const stopping: Phase = { name: 'stopping' };
+const stopping: Phase = { name: 'stopping', asks: 0 };
 const handingOver = {
   name: 'handing-over',
   handOver,
@@ -75,6 +67,8 @@ const handingOver = {
 } as const satisfies Phase;
 const pushing = {
   name: 'pushing',
+  isResumed: true,
+  vcpus: 0,
   isPushed: false,
   arrived: undefined,
   audited: undefined,
@@ -117,7 +111,9 @@ describe('before the hand-over', () => {
     expect(kindsOf(cancelled)).toEqual(['send', 'release-guest', 'hang-up', 'end']);
   });
 
-  it.each([preparing, measuring, installing, harvesting, stopping])(
+  // The destination is asked to dial anew as often as that fits into the time.
+  const asks = (plan.phases.stopMs + plan.pagesLostMs) / plan.answerMs - 1;
+  it.each<Phase>([preparing, measuring, installing, harvesting, { name: 'stopping', asks }])(
     'the time for $name is limited, and the guest runs on at the source after it',
     (phase) => {
       const late = step(stateOf(phase), timer('phase'));
@@ -129,7 +125,7 @@ describe('before the hand-over', () => {
   it('the limit of a phase is armed when it begins', () => {
     const armed = (from: Phase, event: OutgoingEvent): unknown =>
       step(stateOf(from), event).effects.find((effect) => effect.kind === 'arm' && effect.timer === 'phase');
-    const { pongMs, installMs, harvestMs, stopMs } = plan.phases;
+    const { pongMs, installMs, harvestMs } = plan.phases;
     const isPrepared: Phase = { name: 'preparing', isPrepared: true, arePagesUp: false };
     expect(armed(isPrepared, { kind: 'pages-connected' })).toMatchObject({ ms: pongMs });
     const pong = received({ name: 'PONG', sentAt: 0, answeredAt: 0 });
@@ -137,7 +133,7 @@ describe('before the hand-over', () => {
     const samples = Array.from({ length: 11 }, () => ({ sentAt: 0, answeredAt: 0, receivedAt: 0 }));
     expect(armed({ name: 'measuring-clock', samples }, pong)).toMatchObject({ ms: installMs });
     expect(armed(copying, { kind: 'round-placed', facts: rounds[0]! })).toMatchObject({ ms: harvestMs });
-    expect(armed(harvesting, { kind: 'harvested', dirtyPages: 0 })).toMatchObject({ ms: stopMs });
+    expect(armed(harvesting, { kind: 'harvested', dirtyPages: 0 })).toMatchObject({ ms: plan.answerMs });
   });
 
   it('a round under way at the time limit is stopped where it is, and what it did not send is harvested again', () => {
@@ -148,7 +144,7 @@ describe('before the hand-over', () => {
     expect(placed.effects).toContainEqual({ kind: 'harvest', keepsRest: true });
     const judged = step(placed.state, { kind: 'harvested', dirtyPages: 100_000 });
     expect(judged.effects).toContainEqual(
-      expect.objectContaining({ kind: 'stop-guest', pagesFollow: true, why: 'time limit' }),
+      expect.objectContaining({ kind: 'switch-over', pagesFollow: true, why: 'time limit' }),
     );
   });
 
@@ -162,7 +158,7 @@ describe('a throttled pre-copy', () => {
   const throttled: MigrationPlan = { ...plan, mode: 'pre-copy', onTimeout: 'throttle', roundsMax: 1 };
   const stopOf = (by: MigrationPlan, dirtyPages: number): unknown =>
     step(stateOf(harvesting), { kind: 'harvested', dirtyPages }, by).effects.find(
-      ({ kind }) => kind === 'stop-guest',
+      ({ kind }) => kind === 'switch-over',
     );
 
   it('has its last pages follow, and says so, where copying them would stun the guest for more than a second', () => {
@@ -294,13 +290,16 @@ describe('a push', () => {
   });
 
   it('is not hurt by the failure of a worker that it does not need', () => {
-    const tracer = step(stateOf(pushing), { kind: 'failed', error, who: 'tracer' });
-    expect(tracer.state.phase).toEqual(pushing);
-    const whole: Phase = { ...pushing, arrived };
-    const server = step(stateOf(whole), { kind: 'failed', error, who: 'page server' });
-    expect(server.state.phase).toMatchObject({ outcome: { kind: 'completed' } });
-    const needed = step(stateOf(pushing), { kind: 'failed', error, who: 'page server' });
-    expect(needed.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'destination' } });
+    const guest = step(stateOf(pushing), { kind: 'failed', error, who: 'guest' });
+    expect(guest.state.phase).toEqual(pushing);
+    // The tracer's thread sends the pages that are asked for.
+    for (const who of ['tracer', 'copiers'] as const) {
+      const whole: Phase = { ...pushing, arrived };
+      const late = step(stateOf(whole), { kind: 'failed', error, who });
+      expect(late.state.phase).toMatchObject({ outcome: { kind: 'completed' } });
+      const needed = step(stateOf(pushing), { kind: 'failed', error, who });
+      expect(needed.state.phase).toMatchObject({ outcome: { kind: 'failed', owner: 'destination' } });
+    }
   });
 });
 
@@ -326,7 +325,7 @@ describe('what the last harvest left', () => {
   ] as const)('crosses after the stun or within it, as the mode has it (%s)', (mode, pagesFollow) => {
     const few: OutgoingEvent = { kind: 'harvested', dirtyPages: 3 };
     const { state, effects } = step(stateOf(harvesting), few, { ...plan, mode, stunBudgetMs: 100 });
-    expect(state.phase).toEqual({ name: 'stopping' });
-    expect(effects.find(({ kind }) => kind === 'stop-guest')).toMatchObject({ pagesFollow });
+    expect(state.phase).toEqual(stopping);
+    expect(effects.find(({ kind }) => kind === 'switch-over')).toMatchObject({ pagesFollow });
   });
 });
