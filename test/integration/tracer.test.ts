@@ -3,15 +3,19 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { GuestMachine } from '../../src/shared/guest/machine.js';
 import { allocateMachine } from '../../src/shared/guest/shared-machine.js';
 import { expand } from '../../src/shared/memory/compacted-bitmap.js';
+import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Command } from '../../src/shared/memory/safepoint-words.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { removeTraces } from '../../src/shared/memory/tracing.js';
+import { encodeMark } from '../../src/shared/wire/page-frames.js';
+import { decodeAnnouncement, decodeHandOver } from '../../src/shared/wire/switch-over-frames.js';
 import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
-import type { LastHarvest, TraceMode } from '../../src/source/tracer/tracer.js';
+import type { BitmapLogic, LastHarvest, TraceMode } from '../../src/source/tracer/tracer.js';
 import { DestinationCopy } from '../support/destination-copy.js';
+import { COMPACTED, faultPeerOf, IGNORED } from '../support/fault-peer.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';
 import { TRACER_GATE_WORDS, TracerGate } from '../support/tracer-gate.js';
 
@@ -45,12 +49,37 @@ async function startGuest(
 
 function startTracer(machine: GuestMachine, mode: TraceMode = 'dedicated'): TracerThread {
   const failures: Error[] = [];
-  const tracer = new TracerThread(machine.shared, mode, (error) => failures.push(error));
+  const gate = allocateHandOverGate();
+  new HandOverGate(gate).open();
+  const tracer = new TracerThread(machine.shared, mode, gate, {
+    ...IGNORED,
+    failed: (error) => failures.push(error),
+  });
   closers.push(async () => {
     await tracer.close();
     expect(failures).toEqual([]);
   });
   return tracer;
+}
+
+/** Has the guest leave, parked, to a destination that takes what it is told; answers the pages that it was told of. */
+async function leave(tracer: TracerThread, logic: BitmapLogic, pageCount: number): Promise<PageBitmap> {
+  const peer = await faultPeerOf(tracer);
+  closers.push(() => peer.leave('at once'));
+  const departing = tracer.switchOver({ ...COMPACTED, logic });
+  const lacking = new PageBitmap(pageCount);
+  const lacks = (bitmap: Uint8Array): void => {
+    for (const [index, word] of expand(bitmap, pageCount).words.entries()) lacking.words[index]! |= word;
+  };
+  if (logic === 'ahead') {
+    const { number, bitmap } = decodeAnnouncement((await peer.hears('ANNOUNCEMENT')).body);
+    lacks(bitmap);
+    peer.say(encodeMark('ANNOUNCED', number, lacking.count()));
+  }
+  const { last, lastSliceEndAt } = await departing;
+  lacks(decodeHandOver((await peer.hears('HAND_OVER')).body, lastSliceEndAt.length).bitmap);
+  expect(last.dirtyPages).toBe(lacking.count());
+  return lacking;
 }
 
 function firstOf(bitmap: PageBitmap, pages: number): PageBitmap {
@@ -62,7 +91,12 @@ function firstOf(bitmap: PageBitmap, pages: number): PageBitmap {
 
 const newSeed = (): number => Math.floor(Math.random() * 2 ** 32);
 
-async function harvestAndCompare(mode: TraceMode, program: string, vcpus: number): Promise<void> {
+async function harvestAndCompare(
+  mode: TraceMode,
+  logic: BitmapLogic,
+  program: string,
+  vcpus: number,
+): Promise<void> {
   const seed = newSeed();
   const machine = await startGuest(program, vcpus, seed);
   const tracer = startTracer(machine, mode);
@@ -80,9 +114,7 @@ async function harvestAndCompare(mode: TraceMode, program: string, vcpus: number
   expect(work).toBeGreaterThan(workAtInstall);
   expect(pageFires).toBeGreaterThan(destination.pageCount / 10);
 
-  machine.safepoints.command(Command.PARK);
-  const last = await tracer.takeLast('compacted', false);
-  destination.copy(expand(last.bitmap, destination.pageCount));
+  destination.copy(await leave(tracer, logic, destination.pageCount));
   expect(machine.safepoints.areAllParked()).toBe(true);
   expect(destination.differingPages(), `seed ${seed}`).toEqual([]);
   const audit = await machine.audit();
@@ -93,11 +125,15 @@ describe('no mark is lost across harvests of a guest that writes flat out', () =
   const cases = ['replay', 'hot-set'].flatMap((program) => [1, 2, 4].map((vcpus) => ({ program, vcpus })));
 
   it.each(cases)('$program, $vcpus vCPUs, dedicated', async ({ program, vcpus }) => {
-    await harvestAndCompare('dedicated', program, vcpus);
+    await harvestAndCompare('dedicated', 'compacted', program, vcpus);
+  });
+
+  it.each(cases)('$program, $vcpus vCPUs, dedicated, and the bitmap ahead', async ({ program, vcpus }) => {
+    await harvestAndCompare('dedicated', 'ahead', program, vcpus);
   });
 
   it.each(cases)('$program, $vcpus vCPUs, all-vcpus', async ({ program, vcpus }) => {
-    await harvestAndCompare('all-vcpus', program, vcpus);
+    await harvestAndCompare('all-vcpus', 'ahead', program, vcpus);
   });
 
   // Flat out, a page is soon written again and its lost mark with it made good. A slower guest leaves it to be seen.
@@ -139,8 +175,7 @@ describe('no mark is lost across harvests of a guest that writes flat out', () =
         destination.copy();
       }
       await machine.park();
-      const last = await tracer.takeLast('raw', false);
-      destination.copy(expand(last.bitmap, destination.pageCount));
+      destination.copy(await leave(tracer, 'raw', destination.pageCount));
       expect(destination.differingPages(), `seed ${seed}`).toEqual([]);
       await tracer.close();
       // The guest may run meanwhile: a page that is here is as good untraced.
@@ -168,8 +203,7 @@ describe('no mark is lost across harvests of a guest that writes flat out', () =
         await tracer.harvest(true);
       }
       await machine.park();
-      const last = await tracer.takeLast('raw', false);
-      destination.copy(expand(last.bitmap, destination.pageCount));
+      destination.copy(await leave(tracer, 'raw', destination.pageCount));
       expect(destination.differingPages(), `seed ${seed}`).toEqual([]);
     },
   );

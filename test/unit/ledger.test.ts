@@ -3,16 +3,15 @@ import { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { encodeMark } from '../../src/shared/wire/page-frames.js';
-import { FaultLedger } from '../../src/source/faults/fault-ledger.js';
-import { HandOverBytes } from '../../src/source/measurement/hand-over-bytes.js';
+import { FaultLedger, SwitchOverBytes } from '../../src/source/faults/fault-ledger.js';
 import { PageAnswers } from '../../src/source/faults/page-answers.js';
-import { guestOf } from './page-fixtures.js';
+import { framesIn, guestOf } from './page-fixtures.js';
 
 const GREETING = 300;
 /** PAGE_SENT with its header, number and page. */
 const ANSWER = 4116;
 
-/** A connection as the page server has it; its peer resets it after `answersMax` answers, and no more is taken. */
+/** A connection as the fault line has it; its peer resets it after `answersMax` answers, and no more is taken. */
 class ResetConnection {
   isOpen = true;
   carriedBytes = GREETING;
@@ -52,13 +51,14 @@ describe('the bytes of page faults', () => {
       // Read together with the reset.
       const requests = Buffer.concat([request, request, request]);
       connection.carriedBytes += requests.length;
-      answers.take(requests);
+      for (const frame of framesIn(requests)) answers.take(frame);
       expect(connection.given).toBe(3 * ANSWER);
-      ledger.noteClosed(connection);
+      ledger.noteClosed(connection, new SwitchOverBytes());
     }
-    expect(ledger.faults).toBe(6 * request.length + ANSWER);
-    expect(ledger.control).toBe(2 * GREETING);
-    expect(ledger.socket).toBe(6 * request.length + ANSWER + 2 * GREETING);
+    const { faults, control, socket } = ledger.bytes;
+    expect(faults).toBe(6 * request.length + ANSWER);
+    expect(control).toBe(2 * GREETING);
+    expect(socket).toBe(6 * request.length + ANSWER + 2 * GREETING);
   });
 
   it('leave out what a real socket that was lost is given', () => {
@@ -66,26 +66,39 @@ describe('the bytes of page faults', () => {
     const socket = new Socket();
     const connection = new Connection(socket);
     socket.destroy();
-    new PageAnswers(guestOf(8), connection, () => true, undefined).take(encodeMark('PAGE_WANTED', 1, 0));
-    ledger.noteClosed(connection);
-    expect([ledger.faults, ledger.socket]).toEqual([0, 0]);
+    const answers = new PageAnswers(guestOf(8), connection, () => true, undefined);
+    for (const frame of framesIn(encodeMark('PAGE_WANTED', 1, 0))) answers.take(frame);
+    ledger.noteClosed(connection, new SwitchOverBytes());
+    expect([ledger.bytes.faults, ledger.bytes.socket]).toEqual([0, 0]);
   });
 });
 
 describe('the bytes of a hand-over', () => {
-  it('are none, and not less, when it was made while the link was down', () => {
-    const bytes = new HandOverBytes();
-    bytes.note(10, 0, 320);
-    expect(bytes).toMatchObject({ all: 0, bitmap: 0, checkpoint: 0, sentAt: 10 });
-    bytes.note(20, 1000, 320);
-    expect(bytes).toMatchObject({ all: 1000, bitmap: 320, checkpoint: 680, sentAt: 20 });
+  it('are those that the sockets took, when it was given to one that was reset', () => {
+    const ledger = new FaultLedger();
+    const switchOver = new SwitchOverBytes();
+    Object.assign(switchOver, { bitmap: 320, checkpoint: 680, answers: 20 });
+    ledger.noteClosed({ carriedBytes: GREETING + 20 + 400, greetingBytes: GREETING }, switchOver);
+    expect(ledger.bytes).toEqual({
+      bitmap: 320,
+      checkpoint: 80,
+      faults: 0,
+      control: GREETING + 20,
+      socket: GREETING + 420,
+    });
   });
 
   it('are those of each time that it was sent, and its bitmap counts as often', () => {
-    const bytes = new HandOverBytes();
-    bytes.note(10, 1000, 320);
-    bytes.note(20, 0, 320);
-    bytes.note(30, 1000, 320);
-    expect(bytes).toMatchObject({ all: 2000, bitmap: 640, checkpoint: 1360, sentAt: 10 });
+    const ledger = new FaultLedger();
+    const switchOver = new SwitchOverBytes();
+    Object.assign(switchOver, { bitmap: 320, checkpoint: 680 });
+    for (const carried of [1000, 0, 1000])
+      ledger.noteClosed({ carriedBytes: GREETING + carried, greetingBytes: GREETING }, switchOver);
+    expect(ledger.bytes).toMatchObject({
+      bitmap: 640,
+      checkpoint: 1360,
+      faults: 0,
+      socket: 2000 + 3 * GREETING,
+    });
   });
 });

@@ -4,12 +4,16 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { monotonicUs } from '../../src/shared/clock.js';
 import type { MicrostunError } from '../../src/shared/errors.js';
 import { GuestMachine } from '../../src/shared/guest/machine.js';
+import { takeCheckpoint } from '../../src/shared/guest/checkpoint.js';
+import { assertAllParked } from '../../src/shared/guest/safepoint-trouble.js';
 import { Counter, countersOf } from '../../src/shared/guest/shared-machine.js';
+import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../src/shared/memory/layout.js';
 import { PAGE_BYTES, PageState } from '../../src/shared/memory/pages.js';
 import { VcpuState } from '../../src/shared/memory/safepoint-words.js';
 import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
 import { releaseGuest } from '../../src/source/release.js';
+import { COMPACTED, faultPeerOf, IGNORED } from '../support/fault-peer.js';
 import { until } from '../support/fixture-threads.js';
 
 const closers: (() => Promise<void>)[] = [];
@@ -58,14 +62,14 @@ describe('a machine', () => {
     await machine.start(true);
     await machine.resume();
     await machine.park();
-    const before = machine.checkpoint().guestClockUs;
+    const before = takeCheckpoint(machine.shared).guestClockUs;
     const stoppedAt = parkedAt(machine);
     await machine.audit();
     const resumedAfter = monotonicUs();
     const stoodStillMs = await machine.resume();
     expect(stoodStillMs).toBeGreaterThanOrEqual((resumedAfter - stoppedAt) / 1000);
     await machine.park();
-    const ran = machine.checkpoint().guestClockUs - before;
+    const ran = takeCheckpoint(machine.shared).guestClockUs - before;
     expect(ran).toBeGreaterThan(0);
     expect(ran).toBeLessThanOrEqual(parkedAt(machine) - resumedAfter + 1);
   });
@@ -77,7 +81,9 @@ describe('a machine', () => {
     expect(machine.safepoints.state(0)).toBe(VcpuState.EXITED);
     expect(machine.isFailed).toBe(true);
     await expect(machine.park()).rejects.toMatchObject({ code: 'GUEST_FAILED' });
-    expect(() => machine.checkpoint()).toThrow(/vCPU 0 .* is not parked/);
+    expect(() => {
+      assertAllParked(machine.safepoints, machine.spec.program);
+    }).toThrow(/vCPU 0 .* is not parked/);
     await machine.resume();
   });
 
@@ -100,10 +106,19 @@ describe('a guest whose migration failed', () => {
     const { machine } = makeMachine('replay', vcpus);
     await machine.start(true);
     await machine.resume();
-    const tracer = new TracerThread(machine.shared, 'dedicated', () => undefined);
+    const gate = allocateHandOverGate();
+    new HandOverGate(gate).open();
+    const tracer = new TracerThread(machine.shared, 'dedicated', gate, IGNORED);
     closers.push(() => tracer.close());
     await tracer.installTraces();
-    return { machine, tracer };
+    // It leaves, and the destination refuses it.
+    const leaves = async (): Promise<void> => {
+      const peer = await faultPeerOf(tracer);
+      closers.push(() => peer.leave('at once'));
+      await tracer.switchOver(COMPACTED);
+      await peer.hears('HAND_OVER');
+    };
+    return { machine, tracer, leaves };
   }
 
   const tracedPages = (machine: GuestMachine): number =>
@@ -119,23 +134,21 @@ describe('a guest whose migration failed', () => {
   });
 
   it('runs on without traces when it was stopped, and its clock did not run meanwhile', async () => {
-    const { machine, tracer } = await traced(2);
-    machine.stop();
-    await tracer.takeLast('compacted', false);
-    const before = machine.checkpoint().guestClockUs;
+    const { machine, tracer, leaves } = await traced(2);
+    await leaves();
+    const before = takeCheckpoint(machine.shared).guestClockUs;
     const released = await releaseGuest(machine, tracer);
     expect(released).toMatchObject({ kind: 'runs on', stoodStillMs: expect.any(Number) as number });
     expect(tracedPages(machine)).toBe(0);
     const { slices } = machine.counters();
     await until(() => machine.counters().slices > slices);
     await machine.park();
-    expect(machine.checkpoint().guestClockUs).toBeGreaterThan(before);
+    expect(takeCheckpoint(machine.shared).guestClockUs).toBeGreaterThan(before);
   });
 
   it('is released also when one of its vCPUs has ended', async () => {
-    const { machine, tracer } = await traced(2);
-    machine.stop();
-    await tracer.takeLast('compacted', false);
+    const { machine, tracer, leaves } = await traced(2);
+    await leaves();
     machine.safepoints.markExited(1);
     expect(await releaseGuest(machine, tracer)).toEqual({ kind: 'failed' });
     expect(tracedPages(machine)).toBe(0);

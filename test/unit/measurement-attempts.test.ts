@@ -38,7 +38,7 @@ describe('the report of a migration', () => {
     const measurement = new Measurement(
       {
         trace: 'all-vcpus',
-        bitmapFormat: 'compacted',
+        bitmapLogic: 'compacted',
         connections: 1,
         bytesPerSecond: undefined,
         faultBytesPerSecond: undefined,
@@ -53,6 +53,7 @@ describe('the report of a migration', () => {
     measurement.noteClock({ sentAt: 10, answeredAt: 15, receivedAt: 20 });
     measurement.noteStopped({
       stopAt: 100,
+      sentAt: 104,
       why: 'stun within budget',
       pagesFollow: true,
       before: parked.counters,
@@ -64,8 +65,9 @@ describe('the report of a migration', () => {
         bitmap: encodeBitmap(new PageBitmap(1), 'compacted'),
       },
       lastSliceEndAt: [101],
+      announced: null,
+      dirtyPerRegion: [0],
     });
-    measurement.noteHandedOver(104, 0, new Uint8Array(0));
     const message: MessageOf<'RESUMED'> = {
       name: 'RESUMED',
       receivedAt: 110,
@@ -76,7 +78,7 @@ describe('the report of a migration', () => {
       firstSliceAt: [111],
     };
     measurement.noteResumed({ message, receivedAt: 120, parked });
-    const bytes = { control: 0, faults: 0, sockets: 0, cuts: 1 };
+    const bytes = { control: 0, faults: 0, bitmap: 0, checkpoint: 0, sockets: 0, cuts: 1 };
     const { trace } = reportOf(measurement.measured(none, bytes));
     expect(trace).toMatchObject({ pageFires: 7, stoppedMs: 2, throttledMs: 3 });
   });

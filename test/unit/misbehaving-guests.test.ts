@@ -1,10 +1,12 @@
 // Guests that throw or hang in a slice while they are traced: nobody waits for them for ever. With real vCPU workers.
 import { afterEach, describe, expect, it } from 'vitest';
 import { allocateMachine } from '../../src/shared/guest/shared-machine.js';
+import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Command, VcpuState } from '../../src/shared/memory/safepoint-words.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { TracerThread } from '../../src/source/tracer/tracer-thread.js';
+import { COMPACTED, faultPeerOf, IGNORED } from '../support/fault-peer.js';
 import { FixtureWorkers, sharedWords, until } from '../support/fixture-threads.js';
 
 const MEMORY_BYTES = 64 * PAGE_BYTES;
@@ -41,19 +43,23 @@ describe('a guest that misbehaves while it is traced', () => {
     'a vCPU that throws holds up no trace work, and is not parked: %s',
     async (mode) => {
       const { machine, control, opened } = startMisbehaving('throws');
-      const tracer = new TracerThread(machine, mode, () => undefined);
+      const gate = allocateHandOverGate();
+      const tracer = new TracerThread(machine, mode, gate, IGNORED);
       await opened();
       await until(() => control.state(0) === VcpuState.EXITED);
       const installed = tracer.installTraces();
       if (mode === 'all-vcpus') await expect(installed).rejects.toMatchObject({ code: 'GUEST_FAILED' });
       else await installed;
-      control.command(Command.PARK);
-      await expect(tracer.takeLast('compacted', false)).rejects.toMatchObject({
+      const peer = await faultPeerOf(tracer);
+      new HandOverGate(gate).open();
+      await expect(tracer.switchOver(COMPACTED)).rejects.toMatchObject({
         code: 'GUEST_FAILED',
         message: expect.stringMatching(/vCPU 0/) as string,
       });
       await tracer.removeTraces();
       await control.resume();
+      expect(new HandOverGate(gate).shut()).toBe(true);
+      await peer.leave('at once');
       await tracer.close();
     },
   );
@@ -62,7 +68,8 @@ describe('a guest that misbehaves while it is traced', () => {
     'an endless slice holds up neither the removal of traces nor the end of the tracer: %s',
     async (mode) => {
       const { machine, opened } = startMisbehaving('loops for ever');
-      const tracer = new TracerThread(machine, mode, () => undefined);
+      const gate = allocateHandOverGate();
+      const tracer = new TracerThread(machine, mode, gate, IGNORED);
       await opened();
       const installed = tracer.installTraces().then(
         () => 'installed',

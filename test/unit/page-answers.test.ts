@@ -4,9 +4,9 @@ import { PageAnswers, type AnswerConnection } from '../../src/source/faults/page
 import { ProtocolError } from '../../src/shared/errors.js';
 import { FaultWatch } from '../../src/shared/memory/fault-words.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
-import { FRAME_HEADER_BYTES, FrameReader } from '../../src/shared/wire/frames.js';
+import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../src/shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../src/shared/wire/page-frames.js';
-import { guestOf, isSameBytes, pageOf, write } from './page-fixtures.js';
+import { framesIn, guestOf, isSameBytes, pageOf, write } from './page-fixtures.js';
 import { REQUESTS_MAX } from '../../src/shared/limits.js';
 
 const PAGES = 200;
@@ -45,18 +45,23 @@ function fakes() {
   const connection = new FakeConnection();
   const state = { isHandedOver: true };
   const answers = new PageAnswers(guest, connection, () => state.isHandedOver, undefined);
-  return { guest, dirty, connection, state, answers };
+  const take = (frames: readonly Frame[]): void => {
+    for (const frame of frames) answers.take(frame);
+  };
+  return { guest, dirty, connection, state, take };
 }
 
-const requests = (from: number, to: number): Buffer =>
-  Buffer.concat(Array.from({ length: to - from }, (_, index) => encodeMark('PAGE_WANTED', from + index, 0)));
+const requests = (from: number, to: number): Frame[] =>
+  framesIn(
+    Buffer.concat(
+      Array.from({ length: to - from }, (_, index) => encodeMark('PAGE_WANTED', from + index, 0)),
+    ),
+  );
 
 describe('a request for a page', () => {
-  it('is answered with its bytes, wherever the requests are cut, and the push need not bring it', () => {
-    const { guest, dirty, connection, answers } = fakes();
-    const bytes = requests(3, 6);
-    for (const cut of [5, 20, 33]) answers.take(bytes.subarray([0, 5, 20][[5, 20, 33].indexOf(cut)], cut));
-    answers.take(bytes.subarray(33));
+  it('is answered with its bytes, and the push need not bring it', () => {
+    const { guest, dirty, connection, take } = fakes();
+    take(requests(3, 6));
     const frames = new FrameReader(['PAGE_SENT']).consume(Buffer.concat(connection.answers));
     expect(frames.map(({ body }) => decodePageSent(body, PAGES).page)).toEqual([3, 4, 5]);
     expect(isSameBytes(decodePageSent(frames[0]!.body, PAGES).bytes, pageOf(guest, 3))).toBe(true);
@@ -64,18 +69,18 @@ describe('a request for a page', () => {
   });
 
   it('is refused before the guest is handed over, and clears no dirty bit', () => {
-    const { dirty, connection, state, answers } = fakes();
+    const { dirty, connection, state, take } = fakes();
     state.isHandedOver = false;
     expect(() => {
-      answers.take(requests(3, 4));
+      take(requests(3, 4));
     }).toThrow(ProtocolError);
     expect([connection.answers.length, dirty.count()]).toEqual([0, PAGES]);
   });
 
   it('is refused when the guest has no such page', () => {
-    const { answers } = fakes();
+    const { take } = fakes();
     expect(() => {
-      answers.take(requests(PAGES, PAGES + 1));
+      take(requests(PAGES, PAGES + 1));
     }).toThrow(ProtocolError);
   });
 });
@@ -104,10 +109,10 @@ describe('what is outstanding', () => {
 
 describe('a peer that asks and does not read', () => {
   it('gets as many answers as the protocol allows requests, and is read no further until it takes some', () => {
-    const { connection, answers } = fakes();
-    answers.take(requests(0, REQUESTS_MAX));
+    const { connection, take } = fakes();
+    take(requests(0, REQUESTS_MAX));
     expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX, false]);
-    answers.take(requests(REQUESTS_MAX, REQUESTS_MAX + 10));
+    take(requests(REQUESTS_MAX, REQUESTS_MAX + 10));
     expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX, true]);
     connection.takes(4);
     expect([connection.answers.length, connection.isPaused]).toEqual([REQUESTS_MAX + 4, true]);
@@ -116,8 +121,8 @@ describe('a peer that asks and does not read', () => {
   });
 
   it('gets nothing more once it is gone', () => {
-    const { connection, answers } = fakes();
-    answers.take(requests(0, REQUESTS_MAX + 10));
+    const { connection, take } = fakes();
+    take(requests(0, REQUESTS_MAX + 10));
     connection.isOpen = false;
     connection.takes(100);
     expect(connection.answers).toHaveLength(REQUESTS_MAX);

@@ -9,7 +9,7 @@ import { ProtocolError } from '../../src/shared/errors.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, regionCountOf } from '../../src/shared/memory/pages.js';
-import { FRAME_HEADER_BYTES, FrameType, type Frame } from '../../src/shared/wire/frames.js';
+import { FRAME_HEADER_BYTES, FrameReader, FrameType, type Frame } from '../../src/shared/wire/frames.js';
 import { REGION_HEAD_BYTES, type RegionHead } from '../../src/shared/wire/page-frames.js';
 import { RegionWriter } from '../../src/source/pages/region-writer.js';
 
@@ -92,6 +92,11 @@ export class AnyOrder implements RegionOrder {
     this.regions++;
     this.pages += pagesOf(head);
   }
+}
+
+/** The whole frames in `bytes`. */
+export function framesIn(bytes: Buffer): Frame[] {
+  return new FrameReader().consume(bytes);
 }
 
 /**
