@@ -87,20 +87,20 @@ describe('a request for a page', () => {
 
 describe('what is outstanding', () => {
   it('holds back the push from the request until the kernel has its answer, and no longer than the connection lives', () => {
-    const { guest, connection, answers } = fakes();
+    const { guest, connection, take } = fakes();
     const watch = new FaultWatch(guest);
     const holdsBack = (): boolean => watch.holdBack() > 1;
     expect(holdsBack()).toBe(false);
-    answers.take(requests(3, 5));
+    take(requests(3, 5));
     expect([holdsBack(), watch.takeAsked()]).toEqual([true, 4]);
     connection.takes(1);
     expect(holdsBack()).toBe(true);
     connection.takes(1);
     expect(holdsBack()).toBe(false);
-    answers.take(requests(6, 7));
+    take(requests(6, 7));
     connection.isOpen = false;
     const next = new FakeConnection();
-    new PageAnswers(guest, next, () => true, undefined).take(requests(8, 9));
+    new PageAnswers(guest, next, () => true, undefined).take(requests(8, 9)[0]!);
     next.takes(1);
     connection.takes(1);
     expect(holdsBack()).toBe(false);
