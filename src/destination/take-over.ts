@@ -12,6 +12,7 @@ import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { markAbsent, markMoreAbsent, unmarkAbsent } from '../shared/memory/placement.js';
 import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { Command } from '../shared/memory/safepoint-words.js';
+import { looksFor } from '../shared/spare-cores.js';
 import { encodeMark } from '../shared/wire/page-frames.js';
 import { decodeAnnouncement, decodeHandOver, type HandOver } from '../shared/wire/switch-over-frames.js';
 import { checkLastRound, expandBitmap } from './hand-over-check.js';
@@ -34,7 +35,7 @@ export interface TakeOverParts {
   readonly machine: SharedMachine;
   readonly safepoints: Pick<
     SafepointControl,
-    'handOver' | 'command' | 'areAllParked' | 'state' | 'vcpus' | 'lackingPages'
+    'handOver' | 'command' | 'alert' | 'areAllParked' | 'state' | 'vcpus' | 'lackingPages'
   >;
   readonly placement: Pick<PlacementGate, 'shut' | 'checkedPages' | 'placedRound'>;
   readonly gate: Pick<HandOverGate, 'isOpen' | 'isPassed' | 'pass'>;
@@ -78,12 +79,15 @@ export class TakeOver {
   announce(body: Buffer): void {
     // A guest that runs here, or is refused, needs no announcement: it is one that came late.
     if (!this.#isAwaited) return;
+    const { safepoints } = this.#parts;
     const { number, bitmap } = decodeAnnouncement(body);
     const pages = expandBitmap(bitmap, this.#views.pageCount);
     if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap);
     markAbsent(this.#views, pages);
     this.#announced = { number, pages: pages.count(), bitmap: pages };
     this.#parts.answer(encodeMark('ANNOUNCED', number, this.#announced.pages));
+    // The hand-over comes next.
+    safepoints.alert(looksFor(safepoints.vcpus));
   }
 
   /** Takes the guest over, or waits for its last pages; a hand-over that was answered is answered again. */
@@ -180,6 +184,7 @@ export class TakeOver {
     const answeredAt = monotonicUs();
     this.#answer();
     safepoints.command(Command.RUN);
+    safepoints.alert(0);
     const { pagesFollow } = handOver;
     this.#parts.takenOver({ pagesFollow, lackingPages, receivedAt, validatedAt, markedAt, answeredAt });
   }

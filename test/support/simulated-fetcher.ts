@@ -69,6 +69,7 @@ export class SimulatedFetcher implements IncomingFetcher {
         command: () => {
           site.machine.run();
         },
+        alert: () => undefined,
         areAllParked: () => {
           if (site.machine.isBroken) throw BROKEN;
           return true;

@@ -121,6 +121,7 @@ export class TakeOverSite {
     return new TakeOver({
       machine: this.machine,
       safepoints: {
+        alert: () => undefined,
         handOver: (pages) => {
           safepoints.handOver(pages);
         },

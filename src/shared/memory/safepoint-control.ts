@@ -1,6 +1,6 @@
 // Grace periods, parking and trace work: how page states change while vCPUs run. Words and Atomics only.
 // The vCPUs' side is vcpu-safepoint.ts; the argument is docs/memory-model.md.
-import { exitedError, interruptedError, SafepointError } from './safepoint-error.js';
+import { exitedError, interruptedError, SafepointError, stuckError } from './safepoint-error.js';
 import {
   ACKNOWLEDGED,
   CHANGES,
@@ -12,6 +12,7 @@ import {
   FAULT_PAGE,
   HEADER_WORDS,
   LACKING,
+  LOOKS,
   NOT_HANDED_OVER,
   NO_FAULT,
   RESUMED,
@@ -46,6 +47,8 @@ export interface Patience {
   readonly giveUp?: Int32Array<SharedArrayBuffer>;
   /** How long a vCPU may be in one slice; SLICE_MS_MAX unless told. */
   readonly sliceMsMax?: number;
+  /** How often it looks whether a vCPU has parked before it sleeps; not at all unless told. */
+  readonly looks?: number;
 }
 
 /** The side of whoever changes page states, parks vCPUs or lets them go: tracer, receivers, machine. */
@@ -54,12 +57,14 @@ export class SafepointControl {
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #giveUp: Int32Array<SharedArrayBuffer> | undefined;
   readonly #sliceMsMax: number;
+  readonly #looks: number;
   readonly #stepMs: number;
 
-  constructor(buffer: SharedArrayBuffer, { giveUp, sliceMsMax = SLICE_MS_MAX }: Patience = {}) {
+  constructor(buffer: SharedArrayBuffer, { giveUp, sliceMsMax = SLICE_MS_MAX, looks = 0 }: Patience = {}) {
     this.#words = new Int32Array(buffer);
     this.vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
     this.#giveUp = giveUp;
+    this.#looks = looks;
     this.#sliceMsMax = sliceMsMax;
     this.#stepMs = Math.min(WAIT_STEP_MS, sliceMsMax);
   }
@@ -86,6 +91,12 @@ export class SafepointControl {
         waitedMs = this.#sleep(base + CHANGES, changes, waitedMs, vcpu);
       }
     }
+  }
+
+  /** RUN is about to be commanded, or not: parked vCPUs look for it so often before they sleep again. */
+  alert(looks: number): void {
+    Atomics.store(this.#words, LOOKS, looks);
+    if (looks > 0) Atomics.notify(this.#words, COMMAND);
   }
 
   /** Whether the newest command is to park. */
@@ -153,6 +164,7 @@ export class SafepointControl {
    */
   waitUntilParked(): void {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+      for (let looks = this.#looks; looks > 0 && this.#unparkedState(vcpu) !== undefined; looks--);
       let waitedMs = 0;
       for (let state = this.#unparkedState(vcpu); state !== undefined; state = this.#unparkedState(vcpu)) {
         waitedMs = this.#sleep(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
@@ -232,22 +244,11 @@ export class SafepointControl {
     if (this.#giveUp !== undefined && Atomics.load(this.#giveUp, 0) !== 0)
       throw new SafepointError('given up', 'the wait for the vCPUs was given up', vcpu);
     if (woken !== 'timed-out') return waitedMs;
-    if (waitedMs + this.#stepMs >= this.#sliceMsMax) throw this.#stuckError(vcpu);
+    if (waitedMs + this.#stepMs >= this.#sliceMsMax) {
+      const isFaulting = vcpu !== undefined && this.state(vcpu) === VcpuState.FAULTING;
+      throw stuckError(vcpu, isFaulting, this.#sliceMsMax);
+    }
     return waitedMs + this.#stepMs;
-  }
-
-  #stuckError(vcpu: number | undefined): SafepointError {
-    const who = vcpu === undefined ? 'the vCPUs have' : `vCPU ${vcpu} has`;
-    const where =
-      vcpu !== undefined && this.state(vcpu) === VcpuState.FAULTING
-        ? 'waited for a page'
-        : 'been in one slice';
-    return new SafepointError(
-      'stuck',
-      `${who} ${where} for ${this.#sliceMsMax / 1000} s; the guest cannot be stopped or moved before its slice ` +
-        'returns: end the loop in its runSlice, or end the guest',
-      vcpu,
-    );
   }
 
   state(vcpu: number): number {

@@ -29,3 +29,19 @@ export function exitedError(vcpu: number): SafepointError {
 export function interruptedError(): SafepointError {
   return new SafepointError('interrupted', 'trace work was ended by another command');
 }
+
+/** A vCPU, or one of them, has come to no safepoint for `sliceMsMax`. */
+export function stuckError(
+  vcpu: number | undefined,
+  isFaulting: boolean,
+  sliceMsMax: number,
+): SafepointError {
+  const who = vcpu === undefined ? 'the vCPUs have' : `vCPU ${vcpu} has`;
+  const where = isFaulting ? 'waited for a page' : 'been in one slice';
+  return new SafepointError(
+    'stuck',
+    `${who} ${where} for ${sliceMsMax / 1000} s; the guest cannot be stopped or moved before its slice ` +
+      'returns: end the loop in its runSlice, or end the guest',
+    vcpu,
+  );
+}

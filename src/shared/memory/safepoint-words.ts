@@ -13,6 +13,7 @@ export const TRACE_STOPPED = 5;
 export const TRACE_DONE = 6;
 export const TRACE_GENERATION = 7;
 export const RESUMES = 8;
+export const LOOKS = 9;
 export const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.

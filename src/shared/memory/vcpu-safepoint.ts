@@ -11,6 +11,7 @@ import {
   FAULT_DOORBELL,
   FAULT_PAGE,
   HEADER_WORDS,
+  LOOKS,
   NO_FAULT,
   RESUMED,
   RESUMES,
@@ -60,12 +61,21 @@ export class VcpuSafepoint {
   park(): Command {
     this.#publish(VcpuState.PARKED);
     for (;;) {
-      while (Atomics.load(this.#words, COMMAND) === Command.PARK)
+      while (Atomics.load(this.#words, COMMAND) === Command.PARK) {
+        this.#lookForCommand();
         Atomics.wait(this.#words, COMMAND, Command.PARK);
+      }
       const command = this.#enterSlices();
       if (command !== Command.PARK) return command;
       this.#publish(VcpuState.PARKED);
     }
+  }
+
+  // Where cores are spare, a guest that is about to be taken over does not wait for its vCPUs to wake. A new command that is
+  // seen here, or comes right after, makes the sleep return at once.
+  #lookForCommand(): void {
+    for (let looks = Atomics.load(this.#words, LOOKS); looks > 0; looks--)
+      if (Atomics.load(this.#words, COMMAND) !== Command.PARK) return;
   }
 
   /** The first slice after a park begins; what this vCPU wrote before is visible to whoever awaits it. */

@@ -15,6 +15,7 @@ import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { looksFor } from '../../shared/spare-cores.js';
 import type { FaultBytes } from '../faults/fault-ledger.js';
 import { FaultLine, type FaultLineOptions } from '../faults/fault-line.js';
 import { SwitchOverRehearsal } from '../rehearsal.js';
@@ -69,7 +70,10 @@ const port = parentPort;
 assert(port !== null, 'tracer-worker.ts runs as a worker');
 const own = workerData as TracerWorkerData;
 const { machine } = own;
-const safepoints = new SafepointControl(machine.safepointWords, { giveUp: new Int32Array(own.giveUp) });
+const safepoints = new SafepointControl(machine.safepointWords, {
+  giveUp: new Int32Array(own.giveUp),
+  looks: looksFor(1),
+});
 const tracer = new Tracer(machine.memory, safepoints, own.mode);
 const tell = (message: TracerMessage): void => {
   port.postMessage(message);
