@@ -44,10 +44,7 @@ export interface MemoryViews {
   readonly summary: Uint8Array<SharedArrayBuffer>;
   /** One bit a page (word `page >>> 5`, bit `page & 31`): what the last harvest took. */
   readonly dirtyWords: Int32Array<SharedArrayBuffer>;
-  /**
-   * As `dirtyWords`: at the source the pages that were dirtied after the bitmap went ahead, at the destination those that
-   * a guest lacks which is being handed over.
-   */
+  /** As `dirtyWords`: the pages that were dirtied after what the bitmap that went ahead names. */
   readonly lateWords: Int32Array<SharedArrayBuffer>;
   /** Of the push and the faults beside it: fault-words.ts. */
   readonly faultWords: Int32Array<SharedArrayBuffer>;
