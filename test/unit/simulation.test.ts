@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { admit } from '../../src/destination/door.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
+import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import type { UnclaimedConnection } from '../../src/shared/wire/control.js';
 import type { SimulatedMachine } from '../support/simulated-machine.js';
-import { plantedDriver, type DriverChange } from '../support/planted-driver.js';
+import { plantedDestination, plantedSource, type DriverChange } from '../support/planted-driver.js';
 import { REAL, simulate, type Machines, type Story } from '../support/simulation.js';
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
@@ -92,7 +93,7 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
 
   it('has guests that throw in every phase of both sides in which they run, or wait to', async () => {
     const phasesThere = [
-      ...['greeted', 'preparing', 'receiving', 'validating', 'placing', 'resuming'],
+      ...['greeted', 'preparing', 'receiving', 'placing', 'resuming'],
       ...['running', 'auditing', 'told', 'ended'],
     ].map((phase) => `destination: ${phase}`);
     const phases = [
@@ -116,7 +117,7 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
       {
         stepOutgoing: (plan, state, event) =>
           event.kind === 'control-lost' && state.phase.name === 'handing-over'
-            ? stepOutgoing(plan, { ...state, phase: { name: 'stopping' } }, CANCEL)
+            ? stepOutgoing(plan, { ...state, phase: { name: 'stopping', asks: 0 } }, CANCEL)
             : stepOutgoing(plan, state, event),
       },
       /without a refusal|runs at the source and at|that the destination has resumed/,
@@ -162,7 +163,7 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
         stepIncoming: (limits, state, event) => {
           const step = stepIncoming(limits, state, event);
           const isRefused = step.state.name === 'ended' && step.state.outcome.kind === 'refused';
-          return isRefused && state.name === 'validating'
+          return isRefused && (state.name === 'receiving' || state.name === 'placing')
             ? { state, effects: step.effects.filter(({ kind }) => kind === 'send') }
             : step;
         },
@@ -186,9 +187,7 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
       {
         stepIncoming: (limits, state, event) => {
           const step = stepIncoming(limits, state, event);
-          const isAskedAgain =
-            event.kind === 'attached' || (event.kind === 'received' && event.message.name === 'HAND_OVER');
-          return isAskedAgain
+          return event.kind === 'attached'
             ? { state: step.state, effects: step.effects.filter(({ kind }) => kind !== 'send') }
             : step;
         },
@@ -246,20 +245,16 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
-  it('finds a driver whose guest that was refused is resumed all the same', async () => {
+  it('finds a driver whose guest that was refused is resumed all the same: its fetcher passes another gate', async () => {
     await expectFound(
       {
         beginIncoming: (id, options, hands) =>
           new IncomingMigration(id, options, {
             ...hands,
-            machine: (spec, failed) => {
-              const machine = hands.machine(spec, failed);
-              const close = machine.close.bind(machine);
-              machine.close = async () => {
-                await machine.resume();
-                await close();
-              };
-              return machine;
+            fetcher: (place, ...all) => {
+              const gate = allocateHandOverGate();
+              new HandOverGate(gate).open();
+              return hands.fetcher({ ...place, gate }, ...all);
             },
           }),
       },
@@ -291,17 +286,18 @@ describe.runIf(oneSeed === undefined)(
   () => {
     it.each<[string, DriverChange, RegExp]>([
       [
-        'tells the page server of the hand-over after it is sent',
-        {
-          file: 'work.js',
-          from: 'this.pageServer.noteHandedOver(handOver.pagesFollow);\n        send();',
-          to: 'send();\n        this.pageServer.noteHandedOver(handOver.pagesFollow);',
-        },
-        /before its pages may be asked for/,
+        'keeps a guest here that has been handed over, whatever its gate says',
+        { file: 'outgoing.js', from: "step.state.phase.name !== 'stopping' && !gate.shut()", to: 'false' },
+        /without a refusal|runs at the source and at|that the destination has resumed|is sent while the guest runs/,
+      ],
+      [
+        'does not wait to hear that the guest has gone before it hears of anything else',
+        { file: 'outgoing.js', from: 'isGuarded && gate.isPassed', to: 'false' },
+        /hangs|never learned|that it owns the guest|runs nowhere|without a refusal/,
       ],
       [
         'serves the pages of a guest that it runs again',
-        { file: 'work.js', from: 'this.pageServer.noteHandedOver(false);', to: '' },
+        { file: 'release.js', from: 'await tracer.removeTraces();', to: '' },
         /pages of a guest that runs here/,
       ],
       [
@@ -320,7 +316,37 @@ describe.runIf(oneSeed === undefined)(
         /says that it owns the guest, and does not run it/,
       ],
     ])('finds one that %s', async (_, change, reason) => {
-      await expectFound({ beginOutgoing: await plantedDriver(change) }, reason);
+      await expectFound({ beginOutgoing: await plantedSource(change) }, reason);
+    });
+  },
+);
+
+describe.runIf(oneSeed === undefined)(
+  "the simulation of a bug planted in the destination's driver",
+  SIMULATING,
+  () => {
+    it.each<[string, DriverChange, RegExp]>([
+      [
+        'refuses a guest that has been taken over, whatever its gate says',
+        { file: 'incoming.js', from: '!isAtGate(step.state) && !this.#gate.shut()', to: 'false' },
+        /refused after it was resumed|resumed after it was refused/,
+      ],
+      [
+        'does not wait to hear that the guest is here before it hears of anything else',
+        { file: 'incoming.js', from: 'isGuarded && this.#gate.isPassed', to: 'false' },
+        /hangs|never learned|refused after it was resumed|resumed after it was refused/,
+      ],
+      [
+        'hears what had to wait for the take-over after what came later',
+        {
+          file: 'incoming.js',
+          from: 'this.#events.putBack(this.#deferred.splice(0));',
+          to: 'for (const one of this.#deferred.splice(0)) this.#events.push(one);',
+        },
+        /./,
+      ],
+    ])('finds one that %s', async (_, change, reason) => {
+      await expectFound({ beginIncoming: await plantedDestination(change) }, reason);
     });
   },
 );
