@@ -12,9 +12,9 @@ import {
 } from '../../src/destination/hands.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
-import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
+import type { TakenOver } from '../../src/destination/take-over.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
-import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
+import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
@@ -26,26 +26,27 @@ import { examples } from './message-examples.js';
 const [example] = examples.PREPARE;
 const prepare = { ...example, audits: true, auditAfterMs: 0 };
 const { vcpus, memoryBytes } = prepare.guest;
-const handOver: Message = {
-  name: 'HAND_OVER',
-  registers: Array.from({ length: vcpus }, () => new Float64Array(REGISTERS_PER_VCPU)),
-  guestClockUs: 1,
+const facts: TakenOver = {
   pagesFollow: true,
-  finalRound: 0,
-  finalPages: 0,
-  bitmap: encodeBitmap(new PageBitmap(memoryBytes / PAGE_BYTES), 'compacted'),
+  lackingPages: 0,
+  receivedAt: 1,
+  validatedAt: 2,
+  markedAt: 3,
+  answeredAt: 4,
 };
 
 /** The source's end of a control connection: what it says and hears, and its going. */
 class Source extends Duplex {
   readonly #reader = new FrameReader();
+  /** It has heard that a place for its guest is ready. */
+  prepared: () => void = () => undefined;
 
   override _read(): void {
     // It says something when it is told to.
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    for (const { header } of this.#reader.consume(chunk)) if (header.name === 'PREPARED') this.say(handOver);
+    for (const { header } of this.#reader.consume(chunk)) if (header.name === 'PREPARED') this.prepared();
     done();
   }
 
@@ -55,14 +56,13 @@ class Source extends Duplex {
 }
 
 /** A guest whose vCPUs come to no safepoint while it is audited: the audit is under way for as long as the test likes. */
-function endlesslyAudited(parks: () => void): GuestMachine {
+function endlesslyAudited(parks: () => void): GuestMachine & { isStopped: boolean } {
   const machine = {
     isStopped: true,
     spec: prepare.guest,
     start: () => Promise.resolve(),
     close: () => Promise.resolve(),
-    assertParked: () => undefined,
-    restore: () => undefined,
+    begun: () => Promise.resolve(),
     prepareSampling: () => undefined,
     startSampling: () => undefined,
     stopSampling: () => Promise.resolve(new Float64Array(0)),
@@ -78,7 +78,7 @@ function endlesslyAudited(parks: () => void): GuestMachine {
       return new Promise<void>(() => undefined);
     },
   };
-  return machine as unknown as GuestMachine;
+  return machine as unknown as GuestMachine & { isStopped: boolean };
 }
 
 describe('a guest whose source goes away for good', () => {
@@ -92,7 +92,6 @@ describe('a guest whose source goes away for good', () => {
       pages: () => ({
         pageCount: memoryBytes / PAGE_BYTES,
         lackingPages: 0,
-        handOver: () => undefined,
         missing: () => new PageBitmap(memoryBytes / PAGE_BYTES),
       }),
       receivers: (...[, , , , events]) =>
@@ -100,11 +99,16 @@ describe('a guest whose source goes away for good', () => {
           start: () => {
             events.touched();
           },
-          shut: () => true,
           close: () => Promise.resolve(),
         }) as unknown as IncomingReceivers,
-      fetcher: (...[, , , , events]) => {
+      fetcher: ({ gate }, ...[, , , events]) => {
         fetcher = events;
+        // As the fetcher's thread: it takes the guest over at its gate, lets it run, and tells of it after.
+        source.prepared = () => {
+          expect(new HandOverGate(gate).pass()).toBe(true);
+          machine.isStopped = false;
+          events.takenOver(facts);
+        };
         setImmediate(() => {
           events.connected();
         });
