@@ -119,13 +119,16 @@ describe('a comparison', () => {
 });
 
 describe('turns', () => {
-  it.each([1, 2, 3, 5, 6])('of %i settings take each once a run, run k beginning with setting k', (settings) => {
-    for (let run = 0; run < 3 * settings; run++) {
-      const turns = turnsOf(settings, run);
-      expect(turns[0]).toBe(run % settings);
-      expect([...turns].sort()).toEqual(Array.from({ length: settings }, (_, at) => at));
-    }
-  });
+  it.each([1, 2, 3, 5, 6])(
+    'of %i settings take each once a run, run k beginning with setting k',
+    (settings) => {
+      for (let run = 0; run < 3 * settings; run++) {
+        const turns = turnsOf(settings, run);
+        expect(turns[0]).toBe(run % settings);
+        expect([...turns].sort()).toEqual(Array.from({ length: settings }, (_, at) => at));
+      }
+    },
+  );
 
   it.each([2, 3, 5, 6])('of %i settings never give one the same predecessor always', (settings) => {
     const all = Array.from({ length: 2 * settings }, (_, run) => turnsOf(settings, run)).flat();

@@ -1,7 +1,7 @@
 // The fault connection at the source over real sockets: which one counts, what may be said on it, and what it carried.
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { MicrostunError } from '../../src/shared/errors.js';
+import type { MicrostunError } from '../../src/shared/errors.js';
 import { encodeFrame } from '../../src/shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../src/shared/wire/page-frames.js';
 import { FaultLine } from '../../src/source/faults/fault-line.js';

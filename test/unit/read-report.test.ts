@@ -66,7 +66,11 @@ describe('a damaged report is refused by the place of the damage', () => {
       { ...fixtureReport.guest, writeRate: 'fast' },
       'guest.writeRate should be a number or "max", it is "fast"',
     ],
-    ['bitmap', { ...fixtureReport.bitmap, format: 'zip' }, 'bitmap.format should be "ahead" or "compacted" or "raw"'],
+    [
+      'bitmap',
+      { ...fixtureReport.bitmap, format: 'zip' },
+      'bitmap.format should be "ahead" or "compacted" or "raw"',
+    ],
     [
       'gaps',
       {
