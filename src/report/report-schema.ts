@@ -86,7 +86,7 @@ const round = fields({
 
 const stun = fields({
   stunMs: number().describe(
-    "on the source's clock alone, from the stop request to the destination's answer: an upper bound",
+    "on the source's clock alone, from the stop request to the destination's answer, which is sent right before the vCPUs are told to run",
   ),
   guestGapMs: number().describe(
     "the guest's own view: the longest time that a vCPU stood still, source to destination",
@@ -98,11 +98,13 @@ const stun = fields({
     parkMs: number().describe('from the request until no vCPU is in a slice'),
     harvestMs: number().describe('the last harvest'),
     compactionMs: number().describe('encoding the bitmap'),
-    sendMs: number().describe('taking the checkpoint and handing the message to the socket'),
-    networkMs: number().describe('on the wire, the message and its answer'),
-    validationMs: number().describe('decoding and checking the message'),
+    sendMs: number().describe('taking the checkpoint and giving the hand-over to the socket'),
+    networkMs: number().describe('on the wire, the hand-over and its answer'),
+    validationMs: number().describe('decoding and checking the hand-over'),
     placementMs: number().describe('pre-copy: waiting for the remaining pages; else marking absent pages'),
-    resumeMs: number().describe('until every vCPU has run its first slice and the answer is sent'),
+    resumeMs: number().describe(
+      'restoring registers and clock, until the answer is sent; first slices come after it, and are in `guestGapMs`',
+    ),
   }).describe('in the order in which they pass; they add up to `stunMs`'),
 });
 
