@@ -240,9 +240,9 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
       settled: (fetchedPages) => {
         this.#events.push(settledEvent(this.#placeOfGuest(), fetchedPages, hands.time));
       },
-      failed: (error) => {
+      failed: (error, who) => {
         this.#logger.warn(error.message);
-        this.#noteTakenOver();
+        if (who === 'fetcher') this.#noteTakenOver(error);
         this.#events.push({ kind: 'helper-failed', error });
       },
     });
@@ -268,10 +268,11 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     );
   }
 
-  // A fetcher that fails with the guest taken over cannot tell of it any more: it may run.
-  #noteTakenOver(): void {
+  // A fetcher that fails with the guest taken over cannot tell of it any more: it may run, or nobody tells it to.
+  #noteTakenOver(error: MicrostunError): void {
     if (!this.#gateKeeper.gate.isPassed || !isAtGate(this.#state)) return;
     this.#events.push({ kind: 'taken-over', facts: unknownTakeOver(this.#placeOfGuest(), this.#hands.time) });
+    if (this.#placeOfGuest().machine.isStopped) this.#events.push({ kind: 'failed', error });
   }
 
   #watch(arePagesLacking: boolean): void {

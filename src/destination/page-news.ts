@@ -8,8 +8,8 @@ import type { IncomingEvent } from './states/events.js';
 export interface PageNewsEvents {
   happened(event: IncomingEvent): void;
   settled(fetchedPages: number): void;
-  /** A worker that brings pages has failed. */
-  failed(error: MicrostunError): void;
+  /** A worker that brings pages has failed; the fetcher's may have been about to take the guest over. */
+  failed(error: MicrostunError, who: 'receivers' | 'fetcher'): void;
 }
 
 /** The events of both, one set a migration. */
@@ -23,9 +23,6 @@ export function pageNews(events: PageNewsEvents): {
   let isFetcherLost = false;
   const happened = (event: IncomingEvent): void => {
     events.happened(event);
-  };
-  const failed = (error: MicrostunError): void => {
-    events.failed(error);
   };
   const allArrived = (): void => {
     happened({ kind: 'all-arrived' });
@@ -46,7 +43,9 @@ export function pageNews(events: PageNewsEvents): {
       lost: (error) => {
         happened(pagesLost(error, wereReceiversUp));
       },
-      failed,
+      failed: (error) => {
+        events.failed(error, 'receivers');
+      },
       outOfTurn: (error) => {
         happened({ kind: 'out-of-turn', error });
       },
@@ -74,7 +73,9 @@ export function pageNews(events: PageNewsEvents): {
         isFetcherLost = true;
         happened(pagesLost(error, wasFetcherUp));
       },
-      failed,
+      failed: (error) => {
+        events.failed(error, 'fetcher');
+      },
     },
   };
 }
