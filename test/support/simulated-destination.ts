@@ -13,6 +13,7 @@ import { messageOf } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MessageOf, RefusalCode } from '../../src/shared/wire/messages.js';
 import { unclaimedEnd } from './simulated-control.js';
+import type { MakeTakeOver } from './simulated-fetcher.js';
 import type { SimulatedMachine } from './simulated-machine.js';
 import type { End, Network } from './simulated-network.js';
 import { SimulatedPlace, type StepIncoming } from './simulated-place.js';
@@ -40,6 +41,7 @@ export interface DestinationOptions {
   readonly step: StepIncoming;
   readonly admit: DestinationParts<SimulatedMachine>['admit'];
   readonly begin: BeginIncoming;
+  readonly takeOver: MakeTakeOver;
   /** Hears in which phase the guest threw. */
   readonly threw: (phase: string) => void;
 }
@@ -175,7 +177,7 @@ export class SimulatedDestination {
     const { process } = this;
     const record = this.#witness.recordOf(id);
     const site = { process, record, witness: this.#witness, failureShare: this.#options.failureShare };
-    const place = new SimulatedPlace(site, this.#network.lines.get(id)!);
+    const place = new SimulatedPlace(site, this.#network.lines.get(id)!, this.#options.takeOver);
     this.#place = place;
     this.#isFinished = false;
     const step: StepIncoming = (limits, state, event) => {

@@ -9,7 +9,7 @@ import { VcpuState } from '../../src/shared/memory/safepoint-words.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { IncomingFetcher } from '../../src/destination/hands.js';
-import { TakeOver } from '../../src/destination/take-over.js';
+import type { TakeOver, TakeOverParts } from '../../src/destination/take-over.js';
 import { LateActions } from './simulated-thread.js';
 import { workMs, type SimulatedMachine, type SimulatedSite } from './simulated-machine.js';
 import type { PageLine } from './simulated-network.js';
@@ -18,10 +18,13 @@ import { firstPages, SIMULATED_MEMORY_BYTES, SIMULATED_PAGES } from './simulated
 const TELL_MS_MAX = 20;
 const BROKEN = new MicrostunError('GUEST_FAILED', 'the guest failed');
 
+export type MakeTakeOver = (parts: TakeOverParts) => TakeOver;
+
 /** What the rest of the destination has to do with it. */
 export interface FetcherSite extends SimulatedSite {
   readonly line: PageLine;
   readonly machine: SimulatedMachine;
+  readonly makeTakeOver: MakeTakeOver;
   /** The last round that was placed, and its pages. */
   readonly placed: { readonly round: number; readonly pages: number };
   /** The guest runs here, and lacks so many pages. */
@@ -59,7 +62,7 @@ export class SimulatedFetcher implements IncomingFetcher {
     this.#events = events;
     this.#toMain = new LateActions(site.process, TELL_MS_MAX);
     const lackingPages = (): number => this.#lackingPages;
-    this.#takeOver = new TakeOver({
+    this.#takeOver = site.makeTakeOver({
       machine: nextMachine(),
       safepoints: {
         handOver: (pages) => {

@@ -4,7 +4,7 @@ import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { IncomingHands, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
 import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { SimulatedFetcher } from './simulated-fetcher.js';
+import { SimulatedFetcher, type MakeTakeOver } from './simulated-fetcher.js';
 import { SimulatedMachine, workMs, type SimulatedSite } from './simulated-machine.js';
 import type { PageLine } from './simulated-network.js';
 import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
@@ -20,6 +20,7 @@ export type StepIncoming = IncomingHands<SimulatedMachine>['step'];
 export class SimulatedPlace {
   readonly #site: SimulatedSite;
   readonly #line: PageLine;
+  readonly #makeTakeOver: MakeTakeOver;
   readonly #pages = { lackingPages: 0 };
   #receivers: ReceiverEvents | undefined;
   #fetcher: FetcherEvents | undefined;
@@ -28,7 +29,8 @@ export class SimulatedPlace {
   #thread: SimulatedFetcher | undefined;
   machine: SimulatedMachine | undefined;
 
-  constructor(site: SimulatedSite, line: PageLine) {
+  constructor(site: SimulatedSite, line: PageLine, makeTakeOver: MakeTakeOver) {
+    this.#makeTakeOver = makeTakeOver;
     this.#site = site;
     this.#line = line;
   }
@@ -116,6 +118,7 @@ export class SimulatedPlace {
       {
         ...this.#site,
         line: this.#line,
+        makeTakeOver: this.#makeTakeOver,
         machine,
         placed: this.#placed,
         handedOver: (lackingPages) => {

@@ -8,6 +8,8 @@ import { OutgoingMigration } from '../../src/source/outgoing.js';
 import { bitmapLogics } from '../../src/source/tracer/tracer.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
+import { TakeOver } from '../../src/destination/take-over.js';
+import type { MakeTakeOver } from './simulated-fetcher.js';
 import { SimulatedDestination, type BeginIncoming } from './simulated-destination.js';
 import { planMisfortunes, type Misfortune } from './simulated-misfortunes.js';
 import { Network, PageLine, type PageEvents } from './simulated-network.js';
@@ -25,6 +27,8 @@ export interface Machines {
   readonly admit: typeof admit;
   /** The destination's driver. */
   readonly beginIncoming: BeginIncoming;
+  /** What its fetcher's thread takes a guest over with. */
+  readonly takeOver: MakeTakeOver;
 }
 
 export const REAL: Machines = {
@@ -33,6 +37,7 @@ export const REAL: Machines = {
   stepIncoming,
   admit,
   beginIncoming: (...all) => new IncomingMigration(...all),
+  takeOver: (parts) => new TakeOver(parts),
 };
 
 export interface Story {
@@ -149,6 +154,7 @@ class Scenario {
           step: this.#machines.stepIncoming,
           admit: this.#machines.admit,
           begin: this.#machines.beginIncoming,
+          takeOver: this.#machines.takeOver,
           threw: (phase) => this.#thrown.add(`destination: ${phase}`),
         },
       );

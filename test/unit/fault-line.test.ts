@@ -123,7 +123,7 @@ describe('the bytes of a hand-over', () => {
 
   it('are those of each time that it was sent, and its bitmap counts as often', async () => {
     const { line, dial } = await open();
-    for (const _ of [1, 2]) {
+    for (let time = 0; time < 2; time++) {
       const peer = await dial();
       line.write(SAID, 320);
       await peer.hears('HAND_OVER');

@@ -20,6 +20,8 @@ const scenarios: Record<string, (changes?: Changes) => Scenario> = {
   'harvests beside 1 vCPU': (changes = []) => harvestScenario({ ...one, changes }),
   'harvests beside 1 vCPU that idles': (changes = []) => harvestScenario({ ...paced, changes }),
   'one harvest beside 1 vCPU that idles': (changes = []) => harvestScenario({ ...last, changes }),
+  'one harvest beside 1 vCPU that idles, and the bitmap ahead': (changes = []) =>
+    harvestScenario({ ...last, announces: true, changes }),
   'harvests beside 1 vCPU that is parked meanwhile': (changes = []) =>
     harvestScenario({ ...parked, changes }),
   'harvests beside 2 vCPUs': (changes = []) => harvestScenario({ ...two, changes }),
@@ -74,8 +76,8 @@ const broken: Broken[] = [
   {
     what: 'takeLast forgets what the harvest before it took',
     file: tracer,
-    from: 'for (const region of this.#takeSummary())\n                readRegion',
-    to: 'this.dirty.clear(); for (const region of this.#takeSummary())\n                readRegion',
+    from: 'for (const region of this.#takeSummary())\n                this.#read',
+    to: 'for (const region of (this.dirty.clear(), this.#takeSummary()))\n                this.#read',
     where: 'harvests beside 1 vCPU',
   },
   {
@@ -84,6 +86,20 @@ const broken: Broken[] = [
     from: 'this.#safepoints.waitUntilParked();',
     to: '',
     where: 'one harvest beside 1 vCPU that idles',
+  },
+  {
+    what: 'takeLast forgets the late pages in what the copiers read',
+    file: tracer,
+    from: 'dirty[word] |= late[word];',
+    to: '',
+    where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
+  },
+  {
+    what: 'the late pages are looked for before the park',
+    file: tracer,
+    from: 'this.#safepoints.waitUntilParked();\n        const parkedAt',
+    to: "if (logic === 'ahead') { const early = this.#takeLate(0); this.#safepoints.waitUntilParked(); return early; }\n        this.#safepoints.waitUntilParked();\n        const parkedAt",
+    where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
   },
   {
     what: 'settleArrived has no grace period',

@@ -32,6 +32,7 @@ export interface SteppingControl {
 export interface SteppingTracer {
   installTraces: Stepping<[]>;
   harvest: Stepping<[]>;
+  announce: Stepping<[everything: boolean]>;
   takeLast: Stepping<[format: string, everything: boolean]>;
   readonly dirty: { readonly words: Int32Array };
 }
@@ -169,7 +170,10 @@ function modulesWith(changes: readonly TextChange[]): { modules: SteppingModules
       allocateMemory: () => ({ views: layout.current }),
       viewMemory: ({ views }: { views: MemoryViews }) => views,
     },
-    'shared/memory/compacted-bitmap.js': { encodeBitmap: () => new Uint8Array(0) },
+    'shared/memory/compacted-bitmap.js': {
+      encodeBitmap: () => new Uint8Array(0),
+      compact: () => new Uint8Array(0),
+    },
   };
   const modules = steppingModules(RUNTIME, replaced, changes);
   known.set(key, { modules, layout });

@@ -21,6 +21,8 @@ export interface HarvestScenario {
   readonly mode: 'dedicated' | 'all-vcpus';
   /** Traces are installed while the vCPUs run, and not before. */
   readonly installs?: boolean;
+  /** What is known goes ahead of the park; the last harvest adds what was dirtied since. */
+  readonly announces?: boolean;
   readonly changes?: readonly TextChange[];
 }
 
@@ -54,9 +56,10 @@ export function harvestScenario(options: HarvestScenario): Scenario {
       // A switch-over follows its last harvest directly: nobody has copied what that took.
       if (round < harvests) yield* copyDirty();
     }
+    if (options.announces === true) yield* tracer.announce(false);
     mayPark = true;
     yield { kind: 'until', isSo: () => isParking };
-    yield* tracer.takeLast('raw', false);
+    yield* tracer.takeLast(options.announces === true ? 'ahead' : 'raw', false);
     yield* copyDirty();
     isOver = true;
   }
