@@ -123,7 +123,7 @@ export const changes = [
   ]),
   ...planted(
     'destination/take-over.js',
-    unit('take-over', 'simulation'),
+    unit('take-over'),
     [
       'handOver.finalPages !== lackingPages',
       'handOver.finalPages > lackingPages',
@@ -157,8 +157,18 @@ export const changes = [
     ['assertAllParked(safepoints, spec.program);', '', 'takes over a guest that has failed'],
   ),
   ...planted(
+    'destination/incoming.js',
+    unit('incoming-gate'),
+    [
+      'isGuarded && this.#gate.isPassed',
+      'false',
+      'hears of anything before the take-over that it is told of',
+    ],
+    ['!isAtGate(step.state) && !this.#gate.shut()', 'false', 'refuses a guest and leaves its gate open'],
+  ),
+  ...planted(
     'source/tracer/departure.js',
-    unit('departure', 'simulation'),
+    unit('departure'),
     ['if (!gate.pass())', 'if (gate.isPassed)', 'hands a guest over that is to stay'],
     ['number !== this.#announcements', 'false', 'takes the answer to another announcement'],
     ['line.areFaultsServed = pagesFollow;', '', 'serves no page of a guest that it has handed over'],

@@ -95,13 +95,6 @@ const broken: Broken[] = [
     where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
   },
   {
-    what: 'the late pages are looked for before the park',
-    file: tracer,
-    from: 'this.#safepoints.waitUntilParked();\n        const parkedAt',
-    to: "if (logic === 'ahead') { const early = this.#takeLate(0); this.#safepoints.waitUntilParked(); return early; }\n        this.#safepoints.waitUntilParked();\n        const parkedAt",
-    where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
-  },
-  {
     what: 'settleArrived has no grace period',
     file: placement,
     from: 'waitForGracePeriod();\n    for',

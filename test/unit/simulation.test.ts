@@ -346,23 +346,9 @@ describe.runIf(oneSeed === undefined)(
   () => {
     it.each<[string, DriverChange, RegExp]>([
       [
-        'refuses a guest that has been taken over, whatever its gate says',
-        { file: 'incoming.js', from: '!isAtGate(step.state) && !this.#gate.shut()', to: 'false' },
-        /refused after it was resumed|resumed after it was refused/,
-      ],
-      [
         'does not wait to hear that the guest is here before it hears of anything else',
         { file: 'incoming.js', from: 'isGuarded && this.#gate.isPassed', to: 'false' },
         /hangs|never learned|refused after it was resumed|resumed after it was refused/,
-      ],
-      [
-        'hears what had to wait for the take-over after what came later',
-        {
-          file: 'incoming.js',
-          from: 'this.#events.putBack(this.#deferred.splice(0));',
-          to: 'for (const one of this.#deferred.splice(0)) this.#events.push(one);',
-        },
-        /./,
       ],
     ])('finds one that %s', async (_, change, reason) => {
       await expectFound({ beginIncoming: await plantedDestination(change) }, reason);
