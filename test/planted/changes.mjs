@@ -157,14 +157,10 @@ export const changes = [
     ['assertAllParked(safepoints, spec.program);', '', 'takes over a guest that has failed'],
   ),
   ...planted(
-    'destination/incoming.js',
+    'shared/gate-keeper.js',
     unit('incoming-gate'),
-    [
-      'isGuarded && this.#gate.isPassed',
-      'false',
-      'hears of anything before the take-over that it is told of',
-    ],
-    ['!isAtGate(step.state) && !this.#gate.shut()', 'false', 'refuses a guest and leaves its gate open'],
+    ['if (!this.gate.isPassed)', 'if (true)', 'hears of anything before the take-over that it is told of'],
+    ['staysAtGate(next) || this.gate.shut()', 'true', 'refuses a guest and leaves its gate open'],
   ),
   ...planted(
     'source/tracer/departure.js',

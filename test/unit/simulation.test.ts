@@ -306,12 +306,12 @@ describe.runIf(oneSeed === undefined)(
     it.each<[string, DriverChange, RegExp]>([
       [
         'keeps a guest here that has been handed over, whatever its gate says',
-        { file: 'outgoing.js', from: "step.state.phase.name !== 'stopping' && !gate.shut()", to: 'false' },
+        { file: 'outgoing.js', from: "({ state }) => state.phase.name === 'stopping'", to: '() => true' },
         /without a refusal|runs at the source and at|that the destination has resumed|is sent while the guest runs/,
       ],
       [
         'does not wait to hear that the guest has gone before it hears of anything else',
-        { file: 'outgoing.js', from: 'isGuarded && gate.isPassed', to: 'false' },
+        { file: 'outgoing.js', from: "this.#state.phase.name === 'stopping', ()", to: 'false, ()' },
         /hangs|never learned|that it owns the guest|runs nowhere|without a refusal/,
       ],
       [
@@ -347,7 +347,7 @@ describe.runIf(oneSeed === undefined)(
     it.each<[string, DriverChange, RegExp]>([
       [
         'does not wait to hear that the guest is here before it hears of anything else',
-        { file: 'incoming.js', from: 'isGuarded && this.#gate.isPassed', to: 'false' },
+        { file: 'incoming.js', from: 'isAtGate(this.#state), ()', to: 'false, ()' },
         /hangs|never learned|refused after it was resumed|resumed after it was refused/,
       ],
     ])('finds one that %s', async (_, change, reason) => {
