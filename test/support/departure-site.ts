@@ -5,7 +5,7 @@ import { allocateMachine, type SharedMachine } from '../../src/shared/guest/shar
 import { expand } from '../../src/shared/memory/compacted-bitmap.js';
 import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
-import type { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGE_SHIFT } from '../../src/shared/memory/pages.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { Command } from '../../src/shared/memory/safepoint-words.js';
@@ -79,6 +79,11 @@ export class DepartureSite {
       pageTable[page] = PageState.PRESENT;
       summary[page >>> REGION_PAGE_SHIFT] = 1;
     }
+  }
+
+  /** Pages that a push is to bring first. */
+  get latePages(): number[] {
+    return pagesIn(new PageBitmap(DEPARTING_PAGES, this.#views.lateWords));
   }
 
   #newDeparture(): Departure {

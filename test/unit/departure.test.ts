@@ -235,6 +235,28 @@ describe('only what was dirtied since the announcement crosses in the stun', () 
     site.departure.announced(2);
     expect(site.log.slice(-4)).toEqual(['ANNOUNCEMENT 2: 1 2', 'park', 'HAND_OVER of 2: 2 3', 'departed']);
   });
+
+  it.each(['ahead', 'compacted'] as const)(
+    'and nothing of an attempt before is said or hinted at (%s)',
+    (logic) => {
+      const site = new DepartureSite();
+      site.departure.begin(how);
+      site.dirties(2, 600);
+      site.whileParked = () => site.gate.shut();
+      site.departure.announced(1);
+      site.whileParked = () => undefined;
+      site.departure.end();
+      site.tracer.removeTraces();
+      site.tracer.installTraces();
+      site.tracer.harvest();
+      site.gate.open();
+      site.departure.begin({ ...how, logic });
+      if (logic === 'ahead') site.dirties(3);
+      site.departure.announced(2);
+      expect(site.log.at(-2)).toBe(logic === 'ahead' ? 'HAND_OVER of 2: 3' : 'HAND_OVER of 0: ');
+      expect(site.latePages).toEqual(logic === 'ahead' ? [3] : []);
+    },
+  );
 });
 
 describe('pages of a guest that has left', () => {
