@@ -66,9 +66,9 @@ function gapFrom(
 
 /**
  * The stun on the source's clock is longer than the gap by what the gap does not hold: the last slice after the stop,
- * the destination's time from the first slice to its answer, and the answer's way back. The first two were measured,
- * each on one clock; the way back is some of the time on the network. Whatever is beyond that, a slice and the clocks'
- * error is a contradiction.
+ * the destination's time from the first slice to its answer (below 0 where the answer goes first), and the answer's way
+ * back. The first two were measured, each on one clock; the way back is some of the time on the network. Whatever is beyond
+ * that, a slice and the clocks' error is a contradiction.
  */
 function checkAgreement(instants: StunInstants, vcpu: number, gapUs: number, networkUs: number): void {
   const { stopAt, answer, answerReceivedAt, clock } = instants;
