@@ -34,6 +34,7 @@ export class DepartureSite {
     vcpus: VCPUS,
     seed: 0,
     writeRate: 0,
+    hotSetBytes: 0,
   });
   readonly safepoints = new SafepointControl(this.machine.safepointWords);
   readonly tracer = new Tracer(this.machine.memory, this.safepoints);

@@ -45,6 +45,7 @@ function nextMachine(): SharedMachine {
     vcpus: 1,
     seed: 0,
     writeRate: 0,
+    hotSetBytes: 0,
   });
   viewMemory(MACHINES[at].memory).pageTable.fill(PageState.PRESENT, 0, SIMULATED_PAGES);
   return MACHINES[at];

@@ -28,6 +28,7 @@ const MACHINE = allocateMachine({
   vcpus: 1,
   seed: 0,
   writeRate: 0,
+  hotSetBytes: 0,
 });
 
 /** What the rest of the source has to do with it. */

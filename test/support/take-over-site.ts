@@ -79,6 +79,7 @@ export class TakeOverSite {
     vcpus: VCPUS,
     seed: 0,
     writeRate: 0,
+    hotSetBytes: 0,
   });
   readonly views = viewMemory(this.machine.memory);
   readonly safepoints = new SafepointControl(this.machine.safepointWords);
