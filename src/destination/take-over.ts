@@ -72,13 +72,16 @@ export class TakeOver {
     this.#views = viewMemory(parts.machine.memory);
   }
 
-  /**
-   * Marks what the source announces, in place of what it announced before. Said again after a cut, it is answered again.
-   * @throws ProtocolError when it makes no sense.
-   */
+  /** Marks what the source announces, in place of what it announced before. Said again after a cut, it is answered again. */
   announce(body: Buffer): void {
     // A guest that runs here, or is refused, needs no announcement: it is one that came late.
     if (!this.#isAwaited) return;
+    this.#attempt(() => {
+      this.#markAnnounced(body);
+    });
+  }
+
+  #markAnnounced(body: Buffer): void {
     const { safepoints } = this.#parts;
     const { number, bitmap } = decodeAnnouncement(body);
     const pages = expandBitmap(bitmap, this.#views.pageCount);

@@ -22,7 +22,7 @@ const drawn: readonly (readonly [id: string, title: string, remark: string])[] =
   ['guestGapMs', 'The guest stood still', 'last slice at the source to first at the destination'],
   ['recoveryMs', 'Recovery', 'from the stop to 90 % of its throughput before'],
   ['longestStallAfterMs', 'Longest stall after the resume', 'of any vCPU, between two slices or for a page'],
-  ['stunMs', 'Stop to answer', 'on the source’s clock: an upper bound'],
+  ['stunMs', 'Stop to answer', 'on the source’s clock'],
   ['lostShare', 'Guest throughput lost', 'while it was copied, against the second before'],
   ['longestStallBeforeMs', 'Longest stall before the stun', 'of any vCPU, between two slices'],
   ['longestTraceStopMs', 'Longest stop to trace', 'of any vCPU'],

@@ -97,7 +97,7 @@ function stunLines({ stun, recovery, guestCost, forecastStunMs, switchOverReason
       : ([
           ['longest stall after', formatMs(longestStallAfterStunMs), 'of any vCPU, once it ran again'],
         ] as const)),
-    ['stop to answer', formatMs(stun.stunMs), "on the source's clock, an upper bound"],
+    ['stop to answer', formatMs(stun.stunMs), "on the source's clock"],
     [
       'forecast of that',
       forecastStunMs === null ? 'none' : formatMs(forecastStunMs),

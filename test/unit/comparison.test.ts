@@ -150,14 +150,14 @@ describe('the table in the terminal', () => {
     ['of the longest', (value: number) => 10 * value],
     ['of the smallest', (value: number) => value / 1e6],
     ['of nothing', () => 0],
-  ])('has 122 columns at the most with the six standard settings and figures %s', (_, change) => {
+  ])('has 110 columns at the most with the five standard settings and figures %s', (_, change) => {
     const outcomes = standardSettings.map((__, at) =>
       [1, 0.013, 87].map((factor): RunOutcome => ({
         kind: 'completed',
         report: everyNumber((value) => change(value) * factor * (at + 1)),
       })),
     );
-    expect(widest(renderComparison(compareRuns(standardSettings, 3, outcomes)))).toBeLessThanOrEqual(122);
+    expect(widest(renderComparison(compareRuns(standardSettings, 3, outcomes)))).toBeLessThanOrEqual(110);
   });
 
   it('shows a setting without a run that completed as missing, and its failures', () => {

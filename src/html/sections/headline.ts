@@ -52,7 +52,7 @@ export function headline(report: MigrationReport): Markup {
       ${tile(
         'Stop to answer',
         figure('stun.stunMs', stun.stunMs, formatMs(stun.stunMs)),
-        'on the source’s clock: an upper bound',
+        'on the source’s clock',
       )}
       ${tile('Total time', figure('totalMs', totalMs, formatMs(totalMs)), timesRemark(times))}
       ${tile('Forecast', forecast(forecastStunMs), `of stop to answer; switched over: ${report.switchOverReason}`)}

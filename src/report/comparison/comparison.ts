@@ -25,8 +25,7 @@ export const standardSettings: readonly Setting[] = [
   setting('bitmap alone', 'that, with a compacted bitmap', 'pre-copy', 'all-vcpus', 'compacted'),
   setting('tracer alone', 'that, with a dedicated tracer', 'pre-copy', 'dedicated', 'raw'),
   setting('vSphere 7', 'the logic of vSphere 7: both', 'pre-copy', 'dedicated', 'compacted'),
-  setting('hybrid', 'both, and pages that follow the stun', 'hybrid', 'dedicated', 'compacted'),
-  setting('ahead', 'that, and the bitmap ahead of the stun', 'hybrid', 'dedicated', 'ahead'),
+  setting('hybrid', 'the bitmap ahead of the stun, pages after it', 'hybrid', 'dedicated', 'ahead'),
 ];
 
 function setting(name: string, summary: string, mode: string, trace: string, bitmap: string): Setting {

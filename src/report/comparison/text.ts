@@ -1,5 +1,5 @@
 // A comparison as people read it in a terminal: a table of two lines a figure, medians above quartiles.
-// Pure: a comparison in, text out. With the standard settings the table is at most 122 characters wide.
+// Pure: a comparison in, text out. With the standard settings the table is at most 110 characters wide.
 import { MISSING, describeGuest, describeLink, formatRange, formatRatio, formatValue } from './values.js';
 import type { ComparedSetting, Comparison, ComparisonRow, RunFailure } from './comparison.js';
 
