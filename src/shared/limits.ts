@@ -150,6 +150,12 @@ export const AUDITING_MS_MAX = 540_000;
 export const AUDITED_MS_MAX = 600_000;
 below(AUDITING_MS_MAX + SILENCE_MS_MAX, AUDITED_MS_MAX + 1, 'a source hears that an audit did not end');
 
+/**
+ * So long after the hand-over each side's main thread may be left asleep: what it would do takes a core from the vCPUs that
+ * begin to run.
+ */
+export const HANDED_OVER_QUIET_MS = 2;
+
 /** A source asks again for the answer to a hand-over that did not come for so long; then it is in doubt. */
 export const ANSWER_MS_MAX = SILENCE_MS_MAX;
 

@@ -18,7 +18,8 @@ import { PlacementGate } from '../pages/placement-gate.js';
 import { TakeOverRehearsal } from '../rehearsal.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
-import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
+import { HANDED_OVER_QUIET_MS, PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
+import { sleep } from '../../shared/timers.js';
 
 export interface FetcherWorkerData {
   readonly machine: SharedMachine;
@@ -86,7 +87,11 @@ const takeOver = new TakeOver({
     tell({ kind: 'placing' });
   },
   takenOver: (facts) => {
-    tell({ kind: 'taken-over', facts });
+    const before = Array.from({ length: safepoints.vcpus }, () => 0);
+    // The main thread has nothing to do before the vCPUs run: waking it now would take a core from one of them.
+    void Promise.race([safepoints.resumed(before), sleep(HANDED_OVER_QUIET_MS)]).then(() => {
+      tell({ kind: 'taken-over', facts });
+    });
   },
   declined: (thrown) => {
     const { code, message } = asMicrostunError(thrown, 'PROTOCOL');

@@ -16,6 +16,9 @@ import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { looksFor } from '../../shared/spare-cores.js';
+import type { Cancellable } from '../../shared/time.js';
+import { after } from '../../shared/timers.js';
+import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
 import type { FaultBytes } from '../faults/fault-ledger.js';
 import { FaultLine, type FaultLineOptions } from '../faults/fault-line.js';
 import { SwitchOverRehearsal } from '../rehearsal.js';
@@ -92,6 +95,7 @@ const line = new FaultLine(viewMemory(machine.memory), new Float64Array(own.prog
   takenOver: () => {
     const at = monotonicUs();
     departure.takenOver();
+    tellDeparted();
     tell({ kind: 'taken-over', at });
   },
   lost: (error) => {
@@ -106,12 +110,24 @@ const departure = new Departure({
   gate: new HandOverGate(own.gate),
   line,
   departed: (departed) => {
-    tell({ kind: 'departed', departed });
+    untold = departed;
+    // The main thread has nothing to do before the answer, except for what is in the stun.
+    if (departed.pagesFollow) quiet = after(HANDED_OVER_QUIET_MS, tellDeparted);
+    else tellDeparted();
   },
   stayed: (error) => {
     tell(failed('stayed', error === undefined ? STAYS : ourErrorOf(error)));
   },
 });
+
+let untold: Departed | undefined;
+let quiet: Cancellable | undefined;
+
+function tellDeparted(): void {
+  quiet?.cancel();
+  if (untold !== undefined) tell({ kind: 'departed', departed: untold });
+  untold = undefined;
+}
 
 const STAYS = new MicrostunError('CANCELLED', 'the guest is not to leave any more');
 
@@ -121,6 +137,7 @@ rehearsal.rehearse();
 port.on('message', (request: TracerRequest) => {
   switch (request.kind) {
     case 'exit':
+      tellDeparted();
       line.close();
       tell({ kind: 'ended', bytes: line.bytes });
       port.close();
@@ -162,6 +179,7 @@ function answer(request: TracerWork): TracerAnswer {
       rehearsal.refresh();
       return { kind: 'harvested', harvest: tracer.harvest(request.keepsRest) };
     case 'remove':
+      tellDeparted();
       departure.end();
       tracer.removeTraces();
       return { kind: 'removed' };
