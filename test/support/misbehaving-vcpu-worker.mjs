@@ -26,5 +26,5 @@ runVcpu(
       }
     },
   },
-  { pageFault: () => undefined },
+  { made: () => undefined, pageFault: () => undefined },
 );

@@ -3,8 +3,6 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
 import { giveWay } from '../thread-priority.js';
-import { createGuestMemory } from '../memory/guest-memory.js';
-import { viewMemory } from '../memory/layout.js';
 import { makeProgram } from './programs/catalogue.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 import { runVcpu } from './vcpu.js';
@@ -33,16 +31,12 @@ const tell = (message: VcpuMessage): void => {
 
 giveWay();
 const program = makeProgram(machine.spec);
-if (boots) {
-  const memory = createGuestMemory(viewMemory(machine.memory), {
-    pageFires: 0,
-    waitForPage: () => undefined,
-  });
-  const registers = Array.from({ length: machine.spec.vcpus }, (_, id) => registersOf(machine, id));
-  program.boot?.({ memory, registers });
-}
-tell({ kind: 'ready' });
 runVcpu(machine, vcpu, program, {
+  made: (memory) => {
+    const registers = Array.from({ length: machine.spec.vcpus }, (_, id) => registersOf(machine, id));
+    if (boots) program.boot?.({ memory, registers });
+    tell({ kind: 'ready' });
+  },
   pageFault: (page) => {
     faults.postMessage(page);
   },

@@ -1,7 +1,7 @@
 // A vCPU: runs slices of a guest program with a safepoint between each two, until it is told to exit.
 // Runs on a worker's thread and blocks it; knows nothing of messages.
 import { monotonicUs } from '../clock.js';
-import { createGuestMemory, type PageEvents } from '../memory/guest-memory.js';
+import { createGuestMemory, type GuestMemory, type PageEvents } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { PageBitmap } from '../memory/page-bitmap.js';
 import { PageState } from '../memory/pages.js';
@@ -22,6 +22,11 @@ const OWED_US_MAX = 20_000;
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
+  /**
+   * Its memory is made, and it is about to park for the first time. There is one for all that it does: of a second one in
+   * the same thread the engine would compile neither well (docs/decisions/0003-guest-memory-closures.md).
+   */
+  made(memory: GuestMemory): void;
   /** The guest touched a page that is still on the source. */
   pageFault(page: number): void;
 }
@@ -94,6 +99,7 @@ function runUntilExit(
     },
   };
 
+  events.made(vcpu.memory);
   let command = safepoint.park();
   let isFirstSlice = true;
   let gapWatch = settings.gapWatch;

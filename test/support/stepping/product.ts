@@ -117,7 +117,10 @@ export class SteppingProduct {
           };
       },
     };
-    yield* runVcpu(this.#machine, id, program, { pageFault: () => undefined }) as Steps;
+    yield* runVcpu(this.#machine, id, program, {
+      made: () => undefined,
+      pageFault: () => undefined,
+    }) as Steps;
   }
 
   place(page: number, word: number): Steps {
