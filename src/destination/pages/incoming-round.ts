@@ -82,7 +82,8 @@ export function pagesOf({ sent, zero }: RegionHead): number {
   return countPages(sent) + countPages(zero);
 }
 
-function firstPageOf({ region, sent, zero }: RegionHead): number | undefined {
+/** Its first page; undefined when it brings none. */
+export function firstPageOf({ region, sent, zero }: RegionHead): number | undefined {
   for (let index = 0; index < sent.length; index++) {
     const word = sent[index]! | zero[index]!;
     if (word !== 0) return region * REGION_PAGES + index * 32 + (31 - Math.clz32(word & -word));
@@ -90,7 +91,8 @@ function firstPageOf({ region, sent, zero }: RegionHead): number | undefined {
   return undefined;
 }
 
-function lastPageOf({ region, sent, zero }: RegionHead): number {
+/** Its last page; the one before the region when it brings none. */
+export function lastPageOf({ region, sent, zero }: RegionHead): number {
   for (let index = sent.length - 1; index >= 0; index--) {
     const word = sent[index]! | zero[index]!;
     if (word !== 0) return region * REGION_PAGES + index * 32 + (31 - Math.clz32(word));

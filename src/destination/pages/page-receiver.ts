@@ -20,11 +20,11 @@ import {
   verifyPages,
   REGION_HEAD_BYTES,
   type RegionHead,
-  runsOf,
 } from '../../shared/wire/page-frames.js';
 import type { CheckedPages } from './checked-pages.js';
 import { pagesOf, type IncomingRound } from './incoming-round.js';
 import type { PlacementGate } from './placement-gate.js';
+import { packedRunOf, runsIn, type Run } from './region-runs.js';
 
 /** Which region may come next, and what has come. */
 export type RegionOrder = Pick<IncomingRound, 'check' | 'notePlaced'>;
@@ -53,6 +53,8 @@ type Reading =
       readonly runs: readonly Run[];
       readonly run: number;
     }
+  /** Into guest memory, up against the end of a span of pages that all come in this frame; moved apart when whole. */
+  | { readonly what: 'packed'; readonly head: RegionHead; readonly runs: readonly Run[]; readonly at: Run }
   /** Into the staging buffer, to be moved when whole. */
   | {
       readonly what: 'staged';
@@ -60,9 +62,6 @@ type Reading =
       readonly runs: readonly Run[];
       readonly flags: number;
     };
-
-/** Pages [first, pastLast) of the guest. */
-type Run = readonly [first: number, pastLast: number];
 
 export class PageReceiver {
   readonly #views: MemoryViews;
@@ -135,6 +134,9 @@ export class PageReceiver {
       case 'direct':
         this.#onRun(reading);
         return;
+      case 'packed':
+        this.#moveApart(reading);
+        return;
       case 'staged':
         this.#placeStaged(reading);
     }
@@ -183,6 +185,12 @@ export class PageReceiver {
     const runs = runsIn(head);
     const { flags } = header;
     const isChecked = (flags & CHECKED) !== 0;
+    const at = flags === 0 && runs.length > DIRECT_RUNS_MAX ? packedRunOf(head) : undefined;
+    if (at !== undefined) {
+      this.#enter();
+      this.#expect({ what: 'packed', head, runs, at }, this.#runTarget(at));
+      return;
+    }
     if (isChecked || (runs.length > 0 && (flags & PUSHED) !== 0) || runs.length > DIRECT_RUNS_MAX) {
       const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
       this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
@@ -197,6 +205,19 @@ export class PageReceiver {
     const run = reading.run + 1;
     if (run === reading.runs.length) this.#finishRegion(reading.head, 0);
     else this.#expect({ ...reading, run }, this.#runTarget(reading.runs[run]!));
+  }
+
+  // Run by run, from the first: each goes down to where it belongs, over what has been moved or is no page's.
+  #moveApart({ head, runs, at: [firstPacked] }: Extract<Reading, { what: 'packed' }>): void {
+    const { kernels, pagesOffset } = this.#views;
+    let from = pagesOffset + firstPacked * PAGE_BYTES;
+    for (const [first, pastLast] of runs) {
+      const byteCount = (pastLast - first) * PAGE_BYTES;
+      this.#written.fill(1, first, pastLast);
+      kernels.moveBytes(pagesOffset + first * PAGE_BYTES, from, byteCount);
+      from += byteCount;
+    }
+    this.#finishRegion(head, 0);
   }
 
   #placeStaged({ head, runs, flags }: Extract<Reading, { what: 'staged' }>): void {
@@ -263,7 +284,7 @@ export class PageReceiver {
 
   #clear(page: number): void {
     if (this.#written[page] === 0) return;
-    this.#bytesOf([page, page + 1]).fill(0);
+    this.#views.kernels.clearBytes(this.#views.pagesOffset + page * PAGE_BYTES, PAGE_BYTES);
     this.#written[page] = 0;
   }
 
@@ -276,10 +297,4 @@ export class PageReceiver {
   #bytesOf([first, pastLast]: Run): Uint8Array {
     return this.#views.bytes.subarray(first * PAGE_BYTES, pastLast * PAGE_BYTES);
   }
-}
-
-// The runs of pages that a region brings bytes for, in the order in which they come.
-function runsIn({ region, sent }: RegionHead): Run[] {
-  const firstPage = region * REGION_PAGES;
-  return runsOf(sent).map(([first, pastLast]) => [firstPage + first, firstPage + pastLast]);
 }

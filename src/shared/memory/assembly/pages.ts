@@ -67,3 +67,13 @@ export function isZeroPage(page: usize): i32 {
   }
   return 1;
 }
+
+/** Moves bytes; the ranges may overlap. */
+export function moveBytes(to: usize, from: usize, byteCount: usize): void {
+  memory.copy(to, from, byteCount);
+}
+
+/** Makes bytes zero. */
+export function clearBytes(at: usize, byteCount: usize): void {
+  memory.fill(at, 0, byteCount);
+}
