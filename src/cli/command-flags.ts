@@ -2,14 +2,14 @@
 import type { Argv } from 'yargs';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
-import { once, wholeNumber } from './flag-values.js';
+import { memorySize, once, wholeNumber } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions, patienceOptions } from './options.js';
 import { drawnOptions, newFile, reportOptions } from './report-options.js';
 
 export function demoFlags(y: Argv) {
-  return reportOptions(commonOptions(migrationOptions(guestOptions(y))))
+  return reserveOption(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))
     .example('$0 demo', 'a guest of 256 MiB with 2 vCPUs')
     .example(
       '$0 demo --guest replay --memory 1GiB --vcpus 4 --json',
@@ -78,7 +78,7 @@ export function sourceFlags(y: Argv) {
 }
 
 export function destinationFlags(y: Argv) {
-  return patienceOptions(commonOptions(migrationOptions(y)))
+  return reserveOption(patienceOptions(commonOptions(migrationOptions(y))))
     .option('listen', {
       type: 'string',
       default: '[::]:7000',
@@ -115,6 +115,15 @@ export function destinationFlags(y: Argv) {
     })
     .example('$0 destination --listen 0.0.0.0:7000', 'wait for a guest from any host')
     .example('$0 destination --run-for 5s', 'run the guest for five seconds, then end');
+}
+
+function reserveOption<T>(yargs: Argv<T>) {
+  return yargs.requiresArg('reserve').option('reserve', {
+    type: 'string',
+    describe:
+      'Keep so much memory at the destination, touched before a guest comes: one of no more than that is prepared at once, and so is the next (default: none)',
+    coerce: once(memorySize('--reserve')),
+  });
 }
 
 export function reportFlags(y: Argv) {

@@ -19,10 +19,10 @@ const ONE_ATTEMPT = { retries: 0, once: true, inDoubt: 'end' } as const;
 /** Answers the exit status. */
 export async function runDemo(
   spec: GuestSpec,
-  flags: Omit<MigrationArguments, keyof typeof ONE_ATTEMPT>,
+  flags: Omit<MigrationArguments, keyof typeof ONE_ATTEMPT> & { readonly reserve: number | undefined },
 ): Promise<number> {
   const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
-  const child = startDestination(args.logLevel);
+  const child = startDestination(args.logLevel, flags.reserve);
   // When it has ended and all of what it said is here. ('close' says so too, but does not always come after we disconnect.)
   const exited = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
@@ -48,11 +48,14 @@ export async function runDemo(
 }
 
 // Its standard output stays empty (no --json), its standard error is shown as ours.
-function startDestination(logLevel: string): ChildProcess {
+function startDestination(logLevel: string, reserve: number | undefined): ChildProcess {
   const entry = fileURLToPath(new URL('./main.js', import.meta.url));
   return fork(
     entry,
-    ['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once', '--log-level', logLevel],
+    [
+      ...['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once', '--log-level', logLevel],
+      ...(reserve === undefined ? [] : ['--reserve', `${reserve}`]),
+    ],
     {
       // Both write to one terminal: what it says goes through us, so that no line lands within another.
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

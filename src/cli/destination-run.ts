@@ -1,4 +1,5 @@
 // Runs a destination: listens, takes a guest, runs it; forwards it to another destination, or ends when it was asked to.
+import { hostHands } from '../destination/hands.js';
 import { destinationHere, doorOf } from '../destination/host.js';
 import type { Destination } from '../destination/node.js';
 import { PHASE_LIMITS } from '../destination/states/limits.js';
@@ -15,8 +16,10 @@ import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
 import { conclude, planMigration, type MigrationArguments } from './migration-run.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
+import type { DestinationReport } from './destination-report.js';
 import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
+import { reservedMemory } from './reserved-memory.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import { onInterrupt } from './source-run.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
@@ -24,6 +27,8 @@ import { PAGES_RETRY_MS, sourceAwaitedMs, PLACEMENT_MS_MAX } from '../shared/lim
 
 export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
+  /** Memory that is kept for guests. */
+  readonly reserve: number | undefined;
   /** How long the guest runs on after the source took its leave; undefined: until interrupted. */
   readonly runFor: number | undefined;
   /** Where a guest that came is sent on to, after `migrateAfter`; at most `hops` times. */
@@ -34,16 +39,6 @@ export interface DestinationArguments extends MigrationArguments {
 /** Told to a parent process that started this one with an IPC channel, once it listens. */
 export interface ListeningNotice {
   readonly listening: Address;
-}
-
-/** What `--json` prints when the destination ends. */
-interface DestinationReport {
-  readonly outcome: 'ran' | 'refused' | 'cancelled' | 'pages-lost' | 'failed';
-  readonly pid: number;
-  readonly error: { readonly code: string; readonly message: string } | null;
-  readonly guest: { readonly slices: number; readonly pagesWritten: number } | null;
-  /** What became of each forwarding (--forward-to), in order. */
-  readonly forwarded: readonly (MigrationReport | FailureReport)[];
 }
 
 const ANY_PORT: Address = { host: ANY_HOST, port: 0 };
@@ -60,6 +55,7 @@ class DestinationRun {
   readonly #interrupted = new AbortController();
   readonly #destination: Destination;
   readonly #door;
+  readonly #reserve;
   #report: (result: IncomingResult) => void = () => undefined;
   #hopsLeft: number;
   readonly #forwarded: (MigrationReport | FailureReport)[] = [];
@@ -77,6 +73,7 @@ class DestinationRun {
         standardError.say(line);
       },
     });
+    this.#reserve = reservedMemory(args.reserve, this.#progress, this.#logger);
     this.#destination = destinationHere(
       {
         limits: {
@@ -91,7 +88,11 @@ class DestinationRun {
         room: () => {
           // What guests left that are gone is not in the way of the next.
           releaseUnusedMemory();
-          return { guestBytesMax: args.maxMemory, availableBytes: process.availableMemory() };
+          return {
+            guestBytesMax: args.maxMemory,
+            availableBytes: process.availableMemory(),
+            reserved: this.#reserve?.forNextGuest,
+          };
         },
         logger: this.#logger,
       },
@@ -101,6 +102,7 @@ class DestinationRun {
         });
         this.#report(result);
       },
+      hostHands(this.#reserve),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }
@@ -127,6 +129,7 @@ class DestinationRun {
     } finally {
       unlisten();
       this.#door.close();
+      await this.#reserve?.close();
       if (process.connected) process.disconnect();
     }
   }
@@ -262,6 +265,7 @@ class DestinationRun {
     if (result.kind === 'completed') this.#progress.say(`the guest has left for ${formatAddress(to)}`);
     this.#hopsLeft--;
     await machine.close();
+    this.#reserve?.giveBack(machine.shared.memory);
     this.#destination.release();
     return true;
   }

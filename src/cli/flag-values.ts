@@ -60,12 +60,17 @@ export function parseCuts(text: string): CutScript {
   return { cuts };
 }
 
-export function parseMemory(text: string): number {
-  const bytes = parsePages('--memory', text);
+/** A parser of a guest's memory. */
+export function memorySize(name: string): (text: string) => number {
+  return (text) => parseMemory(name, text);
+}
+
+function parseMemory(name: string, text: string): number {
+  const bytes = parsePages(name, text);
   if (bytes > MEMORY_BYTES_MAX) {
     throw new MicrostunError(
       'USAGE',
-      `--memory ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 20}MiB (4 GiB less 2 MiB, ${MEMORY_BYTES_MAX} bytes)`,
+      `${name} ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 20}MiB (4 GiB less 2 MiB, ${MEMORY_BYTES_MAX} bytes)`,
     );
   }
   return bytes;

@@ -5,7 +5,7 @@ import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { parseWriteRate } from '../shared/units.js';
-import { once, parseHotSet, parseMemory, wholeNumber } from './flag-values.js';
+import { memorySize, once, parseHotSet, wholeNumber } from './flag-values.js';
 
 /** Flags that shape the guest. */
 export function guestOptions<T>(yargs: Argv<T>) {
@@ -20,7 +20,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       type: 'string',
       default: '256MiB',
       describe: 'Guest memory, a whole number of 4 KiB pages',
-      coerce: once(parseMemory),
+      coerce: once(memorySize('--memory')),
     })
     .option('vcpus', {
       type: 'string',

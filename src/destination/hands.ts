@@ -9,6 +9,8 @@ import { hostTime } from '../shared/timers.js';
 import { Fetcher, type FetcherEvents, type GuestPlace } from './faults/fetcher.js';
 import { ArrivingPages } from './pages/arriving-pages.js';
 import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
+import type { MemoryReserve } from './memory/reserve.js';
+import { Toucher } from './memory/toucher.js';
 import { stepIncoming } from './states/step.js';
 
 /** The machine of a guest that comes. */
@@ -33,6 +35,8 @@ export interface IncomingMachine extends Pick<
   >;
 }
 
+export type IncomingToucher = Pick<Toucher, 'close'>;
+
 export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | 'missing'>;
 
 export type IncomingReceivers = Pick<
@@ -46,7 +50,12 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   readonly time: Time;
   /** What decides. */
   readonly step: typeof stepIncoming;
+  /** Resolves when memory that is kept for guests is ready for the next. */
+  memoryReady(): Promise<void>;
   machine(spec: GuestSpec, failed: (error: MicrostunError) => void): Machine;
+  /** A machine's memory is nobody's any more: no thread has it, and no kernel reads into it. */
+  release(machine: Machine): void;
+  toucher(machine: Machine): IncomingToucher;
   pages(machine: Machine): IncomingPages;
   receivers(
     machine: Machine,
@@ -64,11 +73,18 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   ): IncomingFetcher;
 }
 
-export const hostHands: IncomingHands<GuestMachine> = {
+/** This host's; a guest gets its memory from `reserve` where that has it. */
+export const hostHands = (reserve?: MemoryReserve): IncomingHands<GuestMachine> => ({
   time: hostTime,
   step: stepIncoming,
-  machine: (spec, failed) => new GuestMachine(spec, { failed }),
+  memoryReady: () => reserve?.settled() ?? Promise.resolve(),
+  machine: (spec, failed) => new GuestMachine(spec, { failed }, reserve?.take(spec.memoryBytes)),
+  release: ({ shared }) => reserve?.giveBack(shared.memory),
+  toucher: ({ shared }) => (reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory)),
   pages: (machine) => new ArrivingPages(machine),
   receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
   fetcher: (place, host, port, id, events) => new Fetcher(place, { host, port }, id, events),
-};
+});
+
+/** What is reserved is touched. */
+const IDLE: IncomingToucher = { close: () => Promise.resolve() };

@@ -13,7 +13,7 @@ import { AnswerBook } from './states/answer-book.js';
 export function destinationHere(
   options: IncomingOptions,
   ended: DestinationParts<GuestMachine>['ended'],
-  hands = hostHands,
+  hands = hostHands(),
 ): Destination {
   return new Destination({
     begin: (id) => new IncomingMigration(id, options, hands),

@@ -14,7 +14,7 @@ export interface PageNewsEvents {
 
 /** The events of both, one set a migration. */
 export function pageNews(events: PageNewsEvents): {
-  readonly receivers: Omit<ReceiverEvents, 'touched'>;
+  readonly receivers: ReceiverEvents;
   readonly fetcher: FetcherEvents;
 } {
   /** Whether the source was ever reached for pages, and for faults. */

@@ -1,5 +1,5 @@
-// The preparation of a place for a guest: its machine, receivers and fetcher, made one after the other. Whatever it has
-// made is closed when the end comes, at whichever of its awaits that is. Decides nothing; what happens are events.
+// The preparation of a place for a guest: its machine, receivers and fetcher, made side by side. Whatever it has made is
+// closed when the end comes, at whichever of its awaits that is. Decides nothing; what happens are events.
 import { Belongings } from '../shared/belongings.js';
 import type { MicrostunError } from '../shared/errors.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
@@ -15,7 +15,7 @@ import type {
 import type { ReceiverEvents } from './pages/receivers.js';
 
 export interface PreparationEvents {
-  readonly receivers: Omit<ReceiverEvents, 'touched'>;
+  readonly receivers: ReceiverEvents;
   readonly fetcher: FetcherEvents;
   failed(error: MicrostunError): void;
   /** The guest can be taken all the same. */
@@ -27,10 +27,10 @@ export interface PreparationEvents {
 /** Whoever makes what a place consists of. */
 export type PlaceMakers<Machine extends IncomingMachine> = Pick<
   IncomingHands<Machine>,
-  'machine' | 'pages' | 'receivers' | 'fetcher'
+  'memoryReady' | 'machine' | 'release' | 'toucher' | 'pages' | 'receivers' | 'fetcher'
 >;
 
-/** A place for a guest: its vCPUs are parked, its memory touched, and its source connected for pages and faults. */
+/** A place for a guest: its vCPUs are parked, its source is being connected for pages, and is connected for faults. */
 export interface Place<Machine extends IncomingMachine> {
   readonly machine: Machine;
   readonly pages: IncomingPages;
@@ -57,7 +57,8 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   /**
-   * Makes the machine, starts its vCPUs parked, and has the receivers touch memory and dial.
+   * Makes the machine, starts its vCPUs parked, and has the receivers dial meanwhile. Nobody waits for its memory to be
+   * touched: a guest may well come before all of it is.
    * @throws MicrostunError what failed, or CANCELLED when the end came meanwhile.
    */
   run(prepare: MessageOf<'PREPARE'>, sourceHost: string, id: string): Promise<Place<Machine>> {
@@ -77,10 +78,16 @@ export class Preparation<Machine extends IncomingMachine> {
     sourceHost: string,
     id: string,
   ): Promise<Place<Machine>> {
+    await this.#helpers.wait(this.#makers.memoryReady());
     const made = this.#makers.machine(guest, (error) => {
       this.#events.failed(error);
     });
-    const machine = this.#guest.own(made, (one) => one.close());
+    const machine = this.#guest.own(made, async (one) => {
+      await one.close();
+      this.#makers.release(one);
+    });
+    // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
+    const receivers = this.#makeReceivers(machine, sourceHost, pagePorts, id);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
     machine.prepareSampling(
@@ -93,7 +100,6 @@ export class Preparation<Machine extends IncomingMachine> {
       },
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
-    const receivers = await this.#makeReceivers(machine, sourceHost, pagePorts, id);
     const fetcher = await this.#makeFetcher(
       { machine, gate: this.#gate, receivers },
       sourceHost,
@@ -103,27 +109,12 @@ export class Preparation<Machine extends IncomingMachine> {
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
-  /** Resolves once they have touched all of memory. */
-  async #makeReceivers(
-    machine: Machine,
-    host: string,
-    ports: readonly number[],
-    id: string,
-  ): Promise<IncomingReceivers> {
-    let touched = (): void => undefined;
-    const areReady = new Promise<void>((resolve) => {
-      touched = resolve;
-    });
-    const made = this.#makers.receivers(machine, host, ports, id, {
-      ...this.#events.receivers,
-      touched: () => {
-        touched();
-      },
-    });
+  #makeReceivers(machine: Machine, host: string, ports: readonly number[], id: string): IncomingReceivers {
+    const made = this.#makers.receivers(machine, host, ports, id, this.#events.receivers);
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();
-    await this.#helpers.wait(areReady);
+    this.#helpers.own(this.#makers.toucher(machine), (one) => one.close());
     return receivers;
   }
 
@@ -161,9 +152,9 @@ export class Preparation<Machine extends IncomingMachine> {
    * included unless it is kept, is closed.
    */
   async close(keepsMachine: boolean): Promise<void> {
-    const closing = [this.#helpers.close()];
-    if (!keepsMachine) closing.push(this.#guest.close());
-    await Promise.all(closing);
+    await this.#helpers.close();
+    // Now its own threads are the last that have its memory.
+    if (!keepsMachine) await this.#guest.close();
     // Its waits are over, so it is: whatever it made meanwhile is closed at once.
     await this.#setUp.catch(() => undefined);
     await this.#helpers.close();

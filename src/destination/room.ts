@@ -10,6 +10,8 @@ export interface Room {
   readonly guestBytesMax: number | undefined;
   /** What processes may still take on this host, or within the limits of its container. */
   readonly availableBytes: number;
+  /** Memory of this process that is kept for the next guest, if any is; what is touched of it is not available. */
+  readonly reserved?: { readonly bytes: number; readonly untouchedBytes: number } | undefined;
 }
 
 /** What a worker thread takes with its heap and stack: 5 to 8 MiB with Node 20 on x86-64. */
@@ -25,7 +27,7 @@ const TABLE_SHARE = 1 / 2048;
  */
 export function checkRoom(
   { guest, pagePorts, audits }: MessageOf<'PREPARE'>,
-  { guestBytesMax, availableBytes }: Room,
+  { guestBytesMax, availableBytes, reserved }: Room,
 ): void {
   const { memoryBytes, vcpus } = guest;
   if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
@@ -36,15 +38,17 @@ export function checkRoom(
         'raise its --max-memory, or choose a smaller --memory',
     );
   }
+  const isReserved = reserved !== undefined && memoryBytes <= reserved.bytes;
+  const newBytes = isReserved ? Math.min(memoryBytes, reserved.untouchedBytes) : memoryBytes;
   const ownBytes = Math.ceil(
-    memoryBytes * (1 + TABLE_SHARE) + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,
+    newBytes + memoryBytes * TABLE_SHARE + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,
   );
   const auditBytes = audits ? auditMemoryBytesOf(guest) : 0;
   if (ownBytes + auditBytes <= availableBytes) return;
   const forAudit = auditBytes > 0 ? `, and ${formatBytes(auditBytes)} for its audit` : '';
   throw new MicrostunError(
     'INSUFFICIENT_MEMORY',
-    `the guest of ${formatBytes(memoryBytes)} needs ${formatBytes(ownBytes)} at the destination${forAudit}; ` +
+    `the guest of ${formatBytes(memoryBytes)} needs ${formatBytes(ownBytes)}${isReserved ? ' more than what is reserved' : ''} at the destination${forAudit}; ` +
       `${formatBytes(availableBytes)} are available there now. Free memory there, or choose a smaller --memory` +
       (auditBytes > 0 ? ', or --no-audit' : ''),
   );

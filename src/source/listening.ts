@@ -43,12 +43,14 @@ export async function listenForPages(
 ): Promise<Listening> {
   const { connections, listen, emulation, bytesPerSecond, faultBytesPerSecond, to } = options;
   const own = emulation === undefined ? listen : BEHIND_THE_LINK;
-  const pagePorts = await copiers.start({ connections, listen: own, migrationId, bytesPerSecond });
-  const faultPort = await tracer.listen({
-    listen: { host: own.host, port: portAt(own.port, connections) },
-    migrationId,
-    bytesPerSecond: faultBytesPerSecond,
-  });
+  const [pagePorts, faultPort] = await Promise.all([
+    copiers.start({ connections, listen: own, migrationId, bytesPerSecond }),
+    tracer.listen({
+      listen: { host: own.host, port: portAt(own.port, connections) },
+      migrationId,
+      bytesPerSecond: faultBytesPerSecond,
+    }),
+  ]);
   if (emulation === undefined) return { controlAddress: to, pagePorts, faultPort, link: undefined };
   const link = hands.emulatedLink(emulation, linkEvents);
   const routes = [...pagePorts, faultPort].map((port, index) => ({

@@ -5,7 +5,7 @@ import type { IncomingHands, IncomingPages, IncomingReceivers } from '../../src/
 import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { SimulatedFetcher, type MakeTakeOver } from './simulated-fetcher.js';
-import { SimulatedMachine, workMs, type SimulatedSite } from './simulated-machine.js';
+import { SimulatedMachine, type SimulatedSite } from './simulated-machine.js';
 import type { PageLine } from './simulated-network.js';
 import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
@@ -43,6 +43,9 @@ export class SimulatedPlace {
         this.machine = new SimulatedMachine(this.#site, failed);
         return this.machine;
       },
+      memoryReady: () => Promise.resolve(),
+      release: () => undefined,
+      toucher: () => ({ close: () => Promise.resolve() }),
       pages: () => this.#pagesHand(),
       receivers: (...[, , , , events]) => this.#makeReceivers(events),
       fetcher: ({ machine, gate }, ...[, , , events]) => this.#makeFetcher(machine, gate, events),
@@ -78,15 +81,11 @@ export class SimulatedPlace {
   }
 
   #makeReceivers(events: ReceiverEvents): IncomingReceivers {
-    const { process } = this.#site;
     this.#receivers = events;
     const movesOf = (): number => this.#line.moves;
     return {
       start: () => {
         this.#dial();
-        process.after(workMs(process), () => {
-          events.touched();
-        });
       },
       count: 1,
       placementGate: NO_WORDS,

@@ -55,7 +55,7 @@ describe('a source whose migration was refused', () => {
     let closed: () => void = () => undefined;
     const logger = pino({ enabled: false });
     const hands = {
-      ...hostHands,
+      ...hostHands(),
       machine: () =>
         ({
           // It is never ready, and its threads take their time to end.

@@ -66,14 +66,13 @@ async function prepared() {
   };
   const thread: { gate?: HandOverGate; events?: FetcherEvents } = {};
   const hands: IncomingHands<IncomingMachine> = {
-    ...hostHands,
+    ...hostHands(),
     machine: () => machine,
     pages: () => ({ pageCount: 1, lackingPages: 0, missing: () => new PageBitmap(1) }),
-    receivers: (...[, , , , events]) =>
+    toucher: () => ({ close: () => Promise.resolve() }),
+    receivers: () =>
       ({
-        start: () => {
-          events.touched();
-        },
+        start: () => undefined,
         close: () => Promise.resolve(),
       }) as unknown as IncomingReceivers,
     fetcher: ({ gate }, ...[, , , events]) => {

@@ -1,9 +1,13 @@
 // The preparation of a place for a guest, in parts that the test holds in its hand: the end may come at each await.
 import { describe, expect, it } from 'vitest';
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
-import type { IncomingFetcher, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
+import type {
+  IncomingFetcher,
+  IncomingPages,
+  IncomingReceivers,
+  IncomingToucher,
+} from '../../src/destination/hands.js';
 import { Preparation, type Place, type PlaceMakers } from '../../src/destination/preparation.js';
-import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { Belongings } from '../../src/shared/belongings.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { allocateHandOverGate } from '../../src/shared/memory/hand-over-gate.js';
@@ -17,7 +21,9 @@ const [prepare] = examples.PREPARE;
 class Parts implements PlaceMakers<GuestMachine> {
   readonly made: string[] = [];
   readonly closed: string[] = [];
-  readonly events: { receivers?: ReceiverEvents; fetcher?: FetcherEvents } = {};
+  /** What was closed each time that the machine's memory was released. */
+  readonly released: string[][] = [];
+  readonly events: { fetcher?: FetcherEvents } = {};
   started: () => void = nothing;
   startFailed: (error: Error) => void = nothing;
   onMade: (what: string) => void = nothing;
@@ -51,12 +57,23 @@ class Parts implements PlaceMakers<GuestMachine> {
     } as unknown as GuestMachine;
   }
 
+  memoryReady(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  release(): void {
+    this.released.push([...this.closed]);
+  }
+
+  toucher(): IncomingToucher {
+    return this.#make('toucher');
+  }
+
   pages(): IncomingPages {
     return {} as IncomingPages;
   }
 
-  receivers(...[, , , , events]: Parameters<PlaceMakers<GuestMachine>['receivers']>): IncomingReceivers {
-    this.events.receivers = events;
+  receivers(): IncomingReceivers {
     return { ...this.#make('receivers'), start: nothing } as unknown as IncomingReceivers;
   }
 
@@ -115,14 +132,11 @@ async function reach(what: string, parts: Parts): Promise<void> {
   await parts.until('machine');
   if (what === 'machine') return;
   parts.started();
-  await parts.until('receivers');
-  if (what === 'receivers') return;
-  parts.events.receivers?.touched();
   await parts.until('fetcher');
 }
 
 describe('a preparation whose end comes', () => {
-  it.each(['machine', 'receivers', 'fetcher'])(
+  it.each(['machine', 'fetcher'])(
     'while it waits for its %s stops, and closes all that it made and nothing twice',
     async (what) => {
       const { parts, preparation, prepared } = begin();
@@ -130,15 +144,17 @@ describe('a preparation whose end comes', () => {
       await preparation.close(false);
       await expect(prepared).rejects.toMatchObject({ code: 'CANCELLED' });
       expect([...parts.closed].sort()).toEqual([...parts.made].sort());
+      // Whoever writes to the machine's memory has ended before that is anybody else's.
+      expect(parts.released.map((closed) => closed.sort())).toEqual([[...parts.made].sort()]);
       const { made } = parts;
       const count = made.length;
       // What it waited for comes after all: nothing is made of it.
       parts.started();
-      parts.events.receivers?.touched();
       parts.events.fetcher?.connected();
       await preparation.close(false);
       expect(made).toHaveLength(count);
       expect(parts.closed).toHaveLength(count);
+      expect(parts.released).toHaveLength(1);
     },
   );
 
@@ -148,7 +164,18 @@ describe('a preparation whose end comes', () => {
     parts.events.fetcher?.connected();
     await expect(prepared).resolves.toHaveProperty('machine');
     await preparation.close(true);
-    expect(parts.closed.sort()).toEqual(['fetcher', 'receivers', 'sampler']);
+    expect(parts.closed.sort()).toEqual(['fetcher', 'receivers', 'sampler', 'toucher']);
+    expect(parts.released).toEqual([]);
+  });
+
+  it('does not wait for memory to be touched, and dials while the vCPUs start', async () => {
+    const { parts, preparation, prepared } = begin();
+    await reach('machine', parts);
+    expect(parts.made).toEqual(['machine', 'receivers', 'toucher']);
+    await reach('fetcher', parts);
+    parts.events.fetcher?.connected();
+    await expect(prepared).resolves.toHaveProperty('machine');
+    await preparation.close(true);
   });
 
   it('because its guest threw ends as well, and says what the guest threw', async () => {
@@ -157,7 +184,7 @@ describe('a preparation whose end comes', () => {
     parts.startFailed(new Error('thrown by the guest'));
     await expect(prepared).rejects.toThrow('thrown by the guest');
     await preparation.close(false);
-    expect(parts.closed).toEqual(['machine']);
+    expect(parts.closed.sort()).toEqual(['machine', 'receivers', 'toucher']);
   });
 });
 

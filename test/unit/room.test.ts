@@ -36,6 +36,20 @@ describe('the room for a guest', () => {
     }).not.toThrow();
   });
 
+  it('counts of what is kept for guests only what is not touched, and nothing for a guest that is larger', () => {
+    const room = { availableBytes: 0.5 * GIB, guestBytesMax: undefined };
+    const prepare = prepareFor('uniform', true);
+    expect(() => {
+      checkRoom(prepare, { ...room, reserved: { bytes: GIB, untouchedBytes: 0 } });
+    }).not.toThrow();
+    expect(() => {
+      checkRoom(prepare, { ...room, reserved: { bytes: 2 * GIB, untouchedBytes: GIB } });
+    }).toThrow(/needs 1\.\d+ GiB more than what is reserved at the destination; 512 MiB are available/);
+    expect(() => {
+      checkRoom(prepare, { ...room, reserved: { bytes: GIB - 4096, untouchedBytes: 0 } });
+    }).toThrow(/needs 1\.\d+ GiB at the destination; 512 MiB are available/);
+  });
+
   it('is not more than the user allows, however much there is', () => {
     expect(() => {
       checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB - 4096));

@@ -1,10 +1,10 @@
-// Entry of a receiver's worker: touches its share of guest memory, dials its page connection and places what comes.
+// Entry of a receiver's worker: dials its page connection and places what comes.
 // Nobody imports this file; receivers.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../../shared/clock.js';
 import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
-import { PAGE_BYTES, PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+import { PAGE_BYTES, PageState } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Dialler } from '../../shared/wire/dialler.js';
 import type { Frame } from '../../shared/wire/frames.js';
@@ -37,7 +37,6 @@ export type ReceiverRequest =
   | { readonly kind: 'exit' };
 
 export type ReceiverMessage =
-  | { readonly kind: 'touched' }
   | { readonly kind: 'connected' }
   | {
       readonly kind: 'round-placed';
@@ -151,18 +150,7 @@ const lifeWatch = setInterval(() => {
   tell({ kind: 'moved' });
 }, LIFE_MS);
 
-touchMemory();
-tell({ kind: 'touched' });
 dialler.dial();
-
-// The first touch of a page costs the kernel microseconds; here it delays nobody.
-function touchMemory(): void {
-  const { bytes, pageCount } = views;
-  for (let region = own.index; region * REGION_PAGES < pageCount; region += own.receivers) {
-    const end = Math.min(pageCount, (region + 1) * REGION_PAGES);
-    for (let page = region * REGION_PAGES; page < end; page++) bytes[page * PAGE_BYTES] = 0;
-  }
-}
 
 function onFrame(frame: Frame): void {
   if (frame.header.name !== 'ROUND_END')

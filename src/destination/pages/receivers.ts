@@ -10,8 +10,6 @@ import { RoundShares } from './round-shares.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 
 export interface ReceiverEvents {
-  /** All of guest memory has been touched. */
-  touched(): void;
   /** All connections of `round` have been placed; `pages` in all. */
   roundPlaced(round: number, pages: number): void;
   /** The last page that the running guest lacked is placed. */
@@ -30,7 +28,6 @@ export class ReceiverPool {
   readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[] = [];
   readonly #events: ReceiverEvents;
   readonly #workerData: readonly ReceiverWorkerData[];
-  #touched = 0;
   readonly #shares: RoundShares;
   /** The shared words of their placement gate. */
   readonly placementGate: SharedArrayBuffer;
@@ -65,7 +62,7 @@ export class ReceiverPool {
   }
 
   /**
-   * Starts the workers, which touch memory and dial. Those that were started before one that cannot be are ended by
+   * Starts the workers, which dial. Those that were started before one that cannot be are ended by
    * `close`, as all are.
    * @throws MicrostunError WORKER_FAILED when the host allows no further thread.
    */
@@ -90,9 +87,6 @@ export class ReceiverPool {
 
   #receive(index: number, message: ReceiverMessage): void {
     switch (message.kind) {
-      case 'touched':
-        if (++this.#touched === this.#workers.length) this.#events.touched();
-        return;
       case 'connected':
         this.#lines[index] = 'up';
         this.#events.connected(this.#lines.every((line) => line === 'up'));

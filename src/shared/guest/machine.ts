@@ -3,6 +3,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
+import type { MemoryHandle } from '../memory/layout.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
@@ -47,12 +48,12 @@ export class GuestMachine {
   #sampler: GuestSampler | undefined;
 
   /**
-   * Allocates the machine's memory.
+   * Allocates the machine's memory, unless it is laid out already.
    * @throws MicrostunError INSUFFICIENT_MEMORY when the host has no room for it.
    */
-  constructor(spec: GuestSpec, events: MachineEvents) {
+  constructor(spec: GuestSpec, events: MachineEvents, memory?: MemoryHandle) {
     try {
-      this.shared = allocateMachine(spec);
+      this.shared = allocateMachine(spec, memory);
     } catch (error) {
       throw new MicrostunError(
         'INSUFFICIENT_MEMORY',

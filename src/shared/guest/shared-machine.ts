@@ -53,11 +53,14 @@ const SAMPLE_NUMBER = 2;
 const GUEST_CLOCK_FROM = 3;
 const MACHINE_DOUBLES = 8;
 
-/** Allocates a machine for `spec`: memory zero, vCPUs parked. Throws RangeError as `allocateMemory` does. */
-export function allocateMachine(spec: GuestSpec): SharedMachine {
+/**
+ * Allocates a machine for `spec`: memory zero, vCPUs parked; with memory that was laid out for it, if there is such.
+ * Throws RangeError as `allocateMemory` does.
+ */
+export function allocateMachine(spec: GuestSpec, memory = allocateMemory(spec.memoryBytes)): SharedMachine {
   return {
     spec,
-    memory: allocateMemory(spec.memoryBytes),
+    memory,
     safepointWords: allocateSafepointWords(spec.vcpus),
     registers: new SharedArrayBuffer(8 * REGISTERS_PER_VCPU * spec.vcpus),
     counters: new SharedArrayBuffer(8 * (COUNTERS_PER_VCPU * spec.vcpus + MACHINE_DOUBLES)),

@@ -69,12 +69,29 @@ export function allocateMemory(memoryBytes: number): MemoryHandle {
   if (memoryBytes > MEMORY_BYTES_MAX) {
     throw new RangeError(`guest memory is at most ${MEMORY_BYTES_MAX} bytes, not ${memoryBytes}`);
   }
+  return layOut(reserveMemory(memoryBytes), memoryBytes);
+}
+
+/**
+ * Memory with room for a guest of `memoryBytes`, all zero.
+ * @throws RangeError when the host has no room.
+ */
+export function reserveMemory(memoryBytes: number): WebAssembly.Memory {
   const wasmPages = Math.ceil((PAGES_OFFSET + memoryBytes) / WASM_PAGE_BYTES);
-  const memory = new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
+  return new WebAssembly.Memory({ initial: wasmPages, maximum: wasmPages, shared: true });
+}
+
+/** A guest of `memoryBytes` in `memory`, which is all zero, and has room for it. */
+export function layOut(memory: WebAssembly.Memory, memoryBytes: number): MemoryHandle {
   const handle = { memory, memoryBytes };
   const { pageTable, pageCount } = viewMemory(handle);
   pageTable.fill(PageState.OUTSIDE, pageCount);
   return handle;
+}
+
+/** All that a guest of `memoryBytes` can have written to: its memory and what lies beside it. */
+export function occupiedBytes({ memory, memoryBytes }: MemoryHandle): Uint8Array<SharedArrayBuffer> {
+  return new Uint8Array(memory.buffer, 0, PAGES_OFFSET + memoryBytes);
 }
 
 /** The typed arrays over a guest's memory; cheap, and every thread makes its own. */
