@@ -187,10 +187,10 @@ describe.skipIf(executablePath === undefined)(`a live view in a browser${browser
     expect(there!.some((rate) => rate !== null && rate > 0)).toBe(true);
     const whole = await browser.newPage();
     await whole.goto(new URL('report', url).href);
-    const reported = await whole.getAttribute('data[data-field="stun.stunMs"]', 'value');
+    const reported = await whole.getAttribute('data[data-field="stun.guestGapMs"]', 'value');
     await whole.close();
     for (const one of [page, late]) {
-      expect(await one.getAttribute('data[data-field="stun.stunMs"]', 'value')).toBe(reported);
+      expect(await one.getAttribute('data[data-field="stun.guestGapMs"]', 'value')).toBe(reported);
       expect(await one.$eval('#chart-rounds canvas', countColours)).toBeGreaterThan(4);
       expect(await one.textContent('h1')).toContain(formatMs(Number(reported)));
       expect(await one.getAttribute('a.action', 'href')).toBe('report');
@@ -202,7 +202,7 @@ describe.skipIf(executablePath === undefined)(`a live view in a browser${browser
     await late.close();
 
     const report = reportOf(await demo.ended);
-    expect(Number(reported)).toBe(report.stun.stunMs);
+    expect(Number(reported)).toBe(report.stun.guestGapMs);
     expect({ complaints, foreign }).toEqual({ complaints: [], foreign: [] });
   });
 

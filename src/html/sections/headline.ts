@@ -54,8 +54,8 @@ export function headline(report: MigrationReport): Markup {
         figure('stun.stunMs', stun.stunMs, formatMs(stun.stunMs)),
         'on the source’s clock',
       )}
-      ${tile('Total time', figure('totalMs', totalMs, formatMs(totalMs)), timesRemark(times))}
       ${tile('Forecast', forecast(forecastStunMs), `of stop to answer; switched over: ${report.switchOverReason}`)}
+      ${timeTiles(totalMs, times)}
       ${tile(
         'On the wire',
         figure('bytes.total', bytes.total, formatBytes(bytes.total)),
@@ -65,12 +65,20 @@ export function headline(report: MigrationReport): Markup {
   </header>`;
 }
 
-function timesRemark(times: TimesReport): Markup {
-  const time = (name: keyof TimesReport, ms: number): Markup => figure(`times.${name}`, ms, formatMs(ms));
-  const { preparationMs, copyingMs, switchOverMs, pushMs } = times;
-  return html`start to resume: preparation ${time('preparationMs', preparationMs)}, copying
-  ${time('copyingMs', copyingMs)}, switch-over
-  ${time('switchOverMs', switchOverMs)}${pushMs === null ? '' : html`; the push after it ${time('pushMs', pushMs)}`}`;
+// Each on its own: what takes long is a matter of its own in each.
+function timeTiles(totalMs: number, times: TimesReport): Markup {
+  const time = (name: keyof TimesReport): Insert => {
+    const ms = times[name];
+    return ms === null ? 'none' : figure(`times.${name}`, ms, formatMs(ms));
+  };
+  return html`${tile(
+    'Total time',
+    figure('totalMs', totalMs, formatMs(totalMs)),
+    html`start to resume, ${time('switchOverMs')} of it switch-over`,
+  )}
+  ${tile('Preparation', time('preparationMs'), 'connecting, memory and vCPUs, clocks')}
+  ${tile('Copying', time('copyingMs'), 'traces, rounds and harvests, while the guest runs')}
+  ${tile('Push', time('pushMs'), 'pages that follow, after the total')}`;
 }
 
 /** A time, or why there is none. */
