@@ -61,7 +61,7 @@ function headline(report: MigrationReport): string {
   return [
     `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'}) by ${mode} in ${formatMs(totalMs)}.`,
     `The guest stood still for ${formatMs(stun.guestGapMs)}${recoveryClause(recovery)}.`,
-    `Stop to answer: ${formatMs(stun.stunMs)}${isOverBudget(report) ? `, over its budget of ${formatMs(stunBudgetMs)}` : ''}.`,
+    `Stop to answer: ${formatMs(stun.stunMs)}.${isOverBudget(report) ? ` The stun is over its budget of ${formatMs(stunBudgetMs)}.` : ''}`,
     `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [emulationOf(link)]),
   ].join('\n');

@@ -16,7 +16,11 @@ describe('the report in the terminal', () => {
   it('says at once how long the guest stood still, and of stop to answer whether it kept to the budget', () => {
     const stun = { ...fixtureReport.stun, stunMs: 23.2 };
     expect(renderReport({ ...fixtureReport, stun })).toMatch(
-      /^Stop to answer: 23\.2 ms, over its budget of 10\.0 ms\.$/m,
+      /^Stop to answer: 23\.2 ms\. The stun is over its budget of 10\.0 ms\.$/m,
+    );
+    const gap = { ...fixtureReport.stun, guestGapMs: 10.5 };
+    expect(renderReport({ ...fixtureReport, stun: gap })).toContain(
+      'Stop to answer: 7.88 ms. The stun is over its budget of 10.0 ms.',
     );
     const [, second, third] = renderReport(fixtureReport).split('\n');
     expect(second).toBe('The guest stood still for 4.83 ms and had recovered after 25.8 ms.');
