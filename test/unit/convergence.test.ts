@@ -5,7 +5,7 @@ import { throttleShare, THROTTLE_SHARE_MAX } from '../../src/source/states/throt
 
 /** Bytes of a page with its share of the region's head. */
 const PAGE_WIRE_BYTES = 4104;
-const FIXED_STUN_MS = 2;
+const FIXED_STUN_MS = 1;
 
 /** A round of `dirtyPages` pages at `mibPerSecond`. */
 function round(dirtyPages: number, bytesPerSecond: number): RoundFacts {
@@ -94,11 +94,11 @@ describe('the judgement after a harvest', () => {
 
   it('is to switch over when the forecast fits the budget exactly (rule 1)', () => {
     const rounds = [round(100_000, 4.104 * MILLION)]; // A page a millisecond.
-    const atBudget = judge(rounds, 0, 8, limits);
+    const atBudget = judge(rounds, 0, 9, limits);
     expect(atBudget).toMatchObject({ kind: 'switch-over', why: 'stun within budget' });
-    expect(judge(rounds, 0, 8.001, limits)).toMatchObject({ why: 'network beyond budget' });
+    expect(judge(rounds, 0, 9.001, limits)).toMatchObject({ why: 'network beyond budget' });
     expect(judge(rounds, 10, 0, limits).kind).toBe('go-on');
-    expect(judge(rounds, 8, 0, limits).kind).toBe('switch-over');
+    expect(judge(rounds, 9, 0, limits).kind).toBe('switch-over');
   });
 
   it('is to switch over at the round limit (rule 2)', () => {

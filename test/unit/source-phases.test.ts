@@ -167,8 +167,8 @@ describe('a throttled pre-copy', () => {
   });
 
   it('knows with how many last pages that would be, whatever was forecast', () => {
-    // 102.6 MB a second for 997 ms.
-    expect(stopOf(throttled, 10_000)).toMatchObject({ pagesMax: 24_925 });
+    // 102.6 MB a second for 998 ms.
+    expect(stopOf(throttled, 10_000)).toMatchObject({ pagesMax: 24_950 });
     expect(stopOf({ ...throttled, onTimeout: 'abort' }, 10_000)).toMatchObject({ pagesMax: Infinity });
   });
 });

@@ -61,8 +61,8 @@ const PAYING_SHARE = 0.9;
 const PAYING_SHARE_PUSHED = 0.75;
 /** In a pre-copy, a guess after a single round is no reason for a long stun. */
 const TELLING_ROUNDS = 2;
-/** All but the network and the pages, and what two busy hosts add to a round trip; measured, docs/decisions/0014. */
-const FIXED_STUN_MS = 2;
+/** All but the network and the pages, and what two busy hosts add to a round trip; measured, docs/decisions/0023. */
+const FIXED_STUN_MS = 1;
 
 /** Where the network alone takes the budget, copying may add this share of it to the stun. */
 const COPY_SHARE_OF_FIXED = 0.1;
