@@ -72,6 +72,11 @@ export const changes = [
     ['Atomics.store(pageTable, page, PageState.ARRIVED);', '', 'a page that never arrives'],
     ['target.fill(0);', '', 'a zero page keeps old bytes'],
     ['scratchWords.set(words);', '', 'marks what was marked before'],
+    [
+      'PageState.ARRIVED, PageState.PRESENT',
+      'PageState.ABSENT, PageState.PRESENT',
+      'settles what is not there',
+    ],
   ),
   ...planted(
     'shared/memory/vcpu-safepoint.js',

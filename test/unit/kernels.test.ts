@@ -7,8 +7,15 @@ import { BITMAP_HEADER_BYTES, compact } from '../../src/shared/memory/compacted-
 import { allocateMemory, MEMORY_BYTES_MAX, viewMemory } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
-import { markAbsent } from '../../src/shared/memory/placement.js';
-import { readRegion, tableWordsOf, takeRegion } from '../../src/shared/memory/tracing.js';
+import { markAbsent, settleArrived } from '../../src/shared/memory/placement.js';
+import {
+  addPages,
+  readFired,
+  readRegion,
+  removeTraces,
+  tableWordsOf,
+  takeRegion,
+} from '../../src/shared/memory/tracing.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { PRESENT, TRACED, ARRIVED, ABSENT, PLACING, OUTSIDE } = PageState;
@@ -113,9 +120,62 @@ describe('the kernels over a page table', () => {
         const pages = setOf(runs);
         for (const page of pages) lacking.add(page);
         views.pageTable.set(table);
-        markAbsent(views, lacking);
+        const more = [...pages].filter((page) => table[page] !== ABSENT);
+        expect(markAbsent(views, lacking)).toBe(more.length);
         expect(views.pageTable.slice(0, PAGES)).toEqual(
           table.map((state, page) => (pages.has(page) ? ABSENT : state)),
+        );
+      }),
+    );
+    expect(views.pageTable[PAGES]).toBe(OUTSIDE);
+  });
+
+  it('read the regions whose summary says so, each once', () => {
+    fc.assert(
+      fc.property(tables, fc.nat({ max: 3 }), (table, fired) => {
+        const late = new PageBitmap(PAGES, views.lateWords);
+        late.clear();
+        views.pageTable.set(table);
+        views.summary.set([fired & 1, fired & 2]);
+        readFired(views, late);
+        const isRead = (page: number): boolean => ((fired >> (page >> 9)) & 1) !== 0;
+        expect(pagesOf(late)).toEqual(
+          [...table.keys()].filter((page) => isRead(page) && table[page] === PRESENT),
+        );
+        expect([...views.summary.subarray(0, 2)]).toEqual([0, 0]);
+        expect(views.pageTable.slice(0, PAGES)).toEqual(table);
+      }),
+    );
+  });
+
+  it('add a set to another and count what is new', () => {
+    fc.assert(
+      fc.property(sets, sets, (some, others) => {
+        const [late, dirty] = [views.lateWords, views.dirtyWords].map(
+          (words) => new PageBitmap(PAGES, words),
+        ) as [PageBitmap, PageBitmap];
+        late.clear();
+        dirty.clear();
+        for (const page of setOf(some)) late.add(page);
+        for (const page of setOf(others)) dirty.add(page);
+        const all = new Set([...setOf(some), ...setOf(others)]);
+        expect(addPages(views, late, dirty)).toBe(all.size - setOf(others).size);
+        expect(pagesOf(dirty)).toEqual([...all].sort((a, b) => a - b));
+        expect(pagesOf(late).length).toBe(setOf(some).size);
+      }),
+    );
+  });
+
+  it('remove every trace and settle every page that arrived, and touch no other state', () => {
+    fc.assert(
+      fc.property(tables, (table) => {
+        views.pageTable.set(table);
+        removeTraces(views);
+        const untraced = table.map((state) => (state === TRACED ? PRESENT : state));
+        expect(views.pageTable.slice(0, PAGES)).toEqual(untraced);
+        settleArrived(views, () => undefined);
+        expect(views.pageTable.slice(0, PAGES)).toEqual(
+          untraced.map((state) => (state === ARRIVED ? PRESENT : state)),
         );
       }),
     );

@@ -4,14 +4,15 @@ import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
 import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
 
-/** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. */
+/** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. Answers how many were not. */
 export function markAbsent(
   { pageTable, scratchWords, kernels }: Pick<MemoryViews, 'pageTable' | 'scratchWords' | 'kernels'>,
   { words }: PageBitmap,
-): void {
+): number {
   const isHere = words.buffer === scratchWords.buffer;
   if (!isHere) scratchWords.set(words);
-  kernels.markAbsent(pageTable.byteOffset, (isHere ? words : scratchWords).byteOffset, words.length);
+  const bits = (isHere ? words : scratchWords).byteOffset;
+  return kernels.markPages(pageTable.byteOffset, bits, words.length, PageState.ABSENT);
 }
 
 /** Marks pages that were marked ABSENT as here again: what was announced of them is void. No vCPU runs yet. */
@@ -58,9 +59,11 @@ export function placeAbsentPage(
  * Lets the fast path have the pages that arrived: PRESENT, once every vCPU has passed a safepoint since they did. Call
  * when no page is absent any more; nobody else writes the page table then.
  */
-export function settleArrived({ pageTable, pageCount }: MemoryViews, waitForGracePeriod: () => void): void {
+export function settleArrived(
+  { pageTable, pageCount, kernels }: MemoryViews,
+  waitForGracePeriod: () => void,
+): void {
   waitForGracePeriod();
-  for (let page = 0; page < pageCount; page++) {
-    if (pageTable[page] === PageState.ARRIVED) pageTable[page] = PageState.PRESENT;
-  }
+  const first = pageTable.byteOffset;
+  kernels.replaceState(first, first + pageCount, PageState.ARRIVED, PageState.PRESENT);
 }

@@ -38,6 +38,21 @@ export function readRegion(
   views.kernels.readRegion(views.pageTable.byteOffset + first, bitsOf(views, dirty) + (first >>> 3));
 }
 
+/**
+ * Adds each fired page of a parked guest to `into` and clears the summary: `takeSummary` and `readRegion` of all regions,
+ * in one call.
+ */
+export function readFired(views: MemoryViews, into: PageBitmap): void {
+  const { kernels, pageTable, summary, regionCount } = views;
+  kernels.readFired(pageTable.byteOffset, summary.byteOffset, regionCount, bitsOf(views, into));
+}
+
+/** Adds the pages of `from` to `into`; answers how many were not in it. Both lie in the guest's buffer. */
+export function addPages(views: MemoryViews, from: PageBitmap, into: PageBitmap): number {
+  // Half of a last word of 64 lies past the bitmap, where no bit is ever set.
+  return views.kernels.addBits(bitsOf(views, from), bitsOf(views, into), (from.words.length + 1) >>> 1);
+}
+
 // Where a bitmap of the guest's own buffer begins. Past the guest's last page all entries are OUTSIDE, so that no word
 // past the bitmap's end is written.
 function bitsOf({ dirtyWords }: MemoryViews, { words }: PageBitmap): number {
@@ -49,10 +64,9 @@ function bitsOf({ dirtyWords }: MemoryViews, { words }: PageBitmap): number {
  * Removes every trace, while vCPUs run or not: no store fires any more, and fires that are under way store the same byte.
  * A page that never got the fast path (ARRIVED) does not get it here.
  */
-export function removeTraces({ pageTable, pageCount, summary }: MemoryViews): void {
-  for (let page = 0; page < pageCount; page++) {
-    if (pageTable[page] === PageState.TRACED) pageTable[page] = PageState.PRESENT;
-  }
+export function removeTraces({ pageTable, pageCount, summary, kernels }: MemoryViews): void {
+  const first = pageTable.byteOffset;
+  kernels.replaceState(first, first + pageCount, PageState.TRACED, PageState.PRESENT);
   summary.fill(0);
 }
 

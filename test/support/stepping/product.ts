@@ -183,12 +183,16 @@ function modulesWith(changes: readonly TextChange[]): { modules: SteppingModules
   return { modules, layout };
 }
 
-/** Where the kernels see the bitmaps; the page table is at 0. */
+/** Where the kernels see the summary and the bitmaps; the page table is at 0, and a region of it is 512 entries. */
+const SUMMARY_AT = 2048;
 const BITMAPS_AT = 4096;
+
+const steppingKernels = ['takeRegion', 'readRegion', 'readFired', 'replaceState'];
 
 function allocateViews(pages: number, changes: readonly TextChange[]): MemoryViews {
   const bytes = new Uint8Array(new SharedArrayBuffer(pages * PAGE_BYTES));
   const pageTable = new Uint8Array(new SharedArrayBuffer(4 * Math.ceil(pages / 4))).fill(255, pages);
+  const summary = new Uint8Array(new SharedArrayBuffer(SUMMARY_AT + 1), SUMMARY_AT, 1);
   const bitmaps = new SharedArrayBuffer(BITMAPS_AT + 12);
   const [dirtyWords, lateWords, scratchWords] = [0, 4, 8].map(
     (offset) => new Int32Array(bitmaps, BITMAPS_AT + offset, 1),
@@ -197,6 +201,7 @@ function allocateViews(pages: number, changes: readonly TextChange[]): MemoryVie
     PAGES_BINARY,
     [
       { from: 0, array: pageTable, bytes: pages },
+      { from: SUMMARY_AT, array: summary, bytes: 1 },
       { from: BITMAPS_AT, array: new Uint8Array(bitmaps, BITMAPS_AT), bytes: 12 },
     ],
     changes.some(({ file }) => file === withoutExchanges.file),
@@ -208,7 +213,7 @@ function allocateViews(pages: number, changes: readonly TextChange[]): MemoryVie
     regionCount: 1,
     pagesOffset: 0,
     pageTable,
-    summary: new Uint8Array(new SharedArrayBuffer(1)),
+    summary,
     dirtyWords,
     lateWords,
     scratchWords,
@@ -216,7 +221,7 @@ function allocateViews(pages: number, changes: readonly TextChange[]): MemoryVie
     bytes,
     // What they answer is steps, as of everything here.
     kernels: Object.fromEntries(
-      ['takeRegion', 'readRegion'].map((name) => [name, (...args: number[]) => kernels.call(name, ...args)]),
+      steppingKernels.map((name) => [name, (...args: number[]) => kernels.call(name, ...args)]),
     ) as unknown as MemoryViews['kernels'],
   };
 }

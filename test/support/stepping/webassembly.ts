@@ -1,6 +1,21 @@
 // Runs the program's own WebAssembly as stepping code: every access of watched memory is a step. Knows the
 // instructions that the compiler makes of src/shared/memory/assembly/pages.ts, and says so when it meets another.
+import { bitCount32 } from '../../../src/shared/memory/page-bitmap.js';
 import { watchedOf, type SharedArray, type Steps } from './steps.js';
+import {
+  BLOCK,
+  BR,
+  BR_IF,
+  decodeModule,
+  ELSE,
+  END,
+  EXCHANGE_8,
+  IF,
+  LOOP,
+  RETURN,
+  type Instruction,
+  type Value,
+} from './webassembly-binary.js';
 
 /** Bytes of the one memory that the code sees, at `from`; those of no array are 255, as past the guest's page table. */
 export interface MemoryPart {
@@ -10,34 +25,9 @@ export interface MemoryPart {
   readonly bytes: number;
 }
 
-type Value = number | Uint8Array;
-
-interface Instruction {
-  readonly code: number;
-  /** A constant, a local, an offset, or where a branch goes. */
-  value: Value;
-}
-
-interface Control {
-  readonly code: number;
-  readonly start: number;
-  /** Branches that go to its end, which is not known yet. */
-  readonly pending: Instruction[];
-}
-
-const BLOCK = 0x02;
-const LOOP = 0x03;
-const IF = 0x04;
-const ELSE = 0x05;
-const END = 0x0b;
-const BR = 0x0c;
-const BR_IF = 0x0d;
-const RETURN = 0x0f;
-const EXCHANGE_8 = 0xfe43;
 /** Takes what an exchange takes and does nothing: a change that a test makes. */
 const LEFT_OUT = -1;
 
-const VOID = 0x40;
 const PAST_END = 255;
 
 export class SteppingWebAssembly {
@@ -106,6 +96,9 @@ export class SteppingWebAssembly {
           stack.push(new Int32Array(bytes.buffer)[0]!);
           break;
         }
+        case 0x2d:
+          stack.push(((yield* this.#load(pop() + number, 1)) as Uint8Array)[0]!);
+          break;
         case 0x36: {
           const word = Int32Array.of(pop());
           yield* this.#store(pop() + number, new Uint8Array(word.buffer));
@@ -124,6 +117,12 @@ export class SteppingWebAssembly {
           stack.push(word === 0 ? 32 : 31 - Math.clz32(word & -word));
           break;
         }
+        case 0x69:
+          stack.push(bitCount32(pop()));
+          break;
+        case 0xfd0f:
+          stack.push(new Uint8Array(16).fill(pop()));
+          break;
         case 0xfd00:
           stack.push((yield* this.#load(pop() + number, 16)) as Uint8Array);
           break;
@@ -216,120 +215,5 @@ function binary32(operation: number, right: number, left: number): number {
       return left << right;
     default:
       throw new Error(`instruction 0x${operation.toString(16)} is unknown here`);
-  }
-}
-
-interface DecodedModule {
-  /** Function's index by name; none is imported. */
-  readonly exports: ReadonlyMap<string, number>;
-  readonly bodies: readonly (readonly Instruction[])[];
-}
-
-const EXPORTS = 7;
-const CODE = 10;
-
-function decodeModule(binary: Uint8Array): DecodedModule {
-  const exports = new Map<string, number>();
-  const bodies: Instruction[][] = [];
-  const reader = new Reader(binary);
-  reader.at = 8;
-  while (reader.at < binary.length) {
-    const section = reader.byte();
-    const end = reader.unsigned() + reader.at;
-    if (section === EXPORTS) {
-      for (let left = reader.unsigned(); left > 0; left--) {
-        const name = Buffer.from(reader.bytes(reader.unsigned())).toString('latin1');
-        const kind = reader.byte();
-        const index = reader.unsigned();
-        if (kind === 0) exports.set(name, index);
-      }
-    } else if (section === CODE) {
-      for (let left = reader.unsigned(); left > 0; left--) bodies.push(decodeBody(reader));
-    }
-    reader.at = end;
-  }
-  return { exports, bodies };
-}
-
-function decodeBody(reader: Reader): Instruction[] {
-  const end = reader.unsigned() + reader.at;
-  for (let groups = reader.unsigned(); groups > 0; groups--) {
-    reader.unsigned();
-    reader.byte();
-  }
-  const code: Instruction[] = [];
-  const open: Control[] = [];
-  while (reader.at < end) {
-    const instruction = decodeInstruction(reader);
-    const at = code.push(instruction) - 1;
-    const { code: operation, value } = instruction;
-    if (operation === BLOCK || operation === LOOP || operation === IF)
-      open.push({ code: operation, start: at, pending: operation === IF ? [instruction] : [] });
-    else if (operation === ELSE) {
-      const { pending, start } = open.at(-1)!;
-      code[start]!.value = at;
-      pending.splice(0, 1, instruction);
-    } else if (operation === END) for (const branch of open.pop()?.pending ?? []) branch.value = at;
-    else if (operation === BR || operation === BR_IF) {
-      const target = open.at(-1 - (value as number))!;
-      if (target.code === LOOP) instruction.value = target.start;
-      else target.pending.push(instruction);
-    }
-  }
-  return code;
-}
-
-function decodeInstruction(reader: Reader): Instruction {
-  const first = reader.byte();
-  const code = first >= 0xfc ? (first << 8) | reader.unsigned() : first;
-  const isMemory = (first >= 0x28 && first <= 0x3e) || code === 0xfd00 || code === 0xfd0b || first === 0xfe;
-  if (isMemory) {
-    reader.unsigned();
-    return { code, value: reader.unsigned() };
-  }
-  if (code === BLOCK || code === LOOP || code === IF) {
-    if (reader.byte() !== VOID) throw new Error('a block with a value is unknown here');
-    return { code, value: 0 };
-  }
-  if (code === 0x41) return { code, value: reader.signed() };
-  if (code === BR || code === BR_IF || (code >= 0x20 && code <= 0x22))
-    return { code, value: reader.unsigned() };
-  if (code === 0xfd0c) return { code, value: reader.bytes(16).slice() };
-  return { code, value: 0 };
-}
-
-class Reader {
-  at = 0;
-  readonly #binary: Uint8Array;
-
-  constructor(binary: Uint8Array) {
-    this.#binary = binary;
-  }
-
-  byte(): number {
-    return this.#binary[this.at++]!;
-  }
-
-  bytes(count: number): Uint8Array {
-    this.at += count;
-    return this.#binary.subarray(this.at - count, this.at);
-  }
-
-  unsigned(): number {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.byte();
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value;
-    }
-  }
-
-  signed(): number {
-    let value = 0;
-    for (let shift = 0; ; shift += 7) {
-      const byte = this.byte();
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return shift + 7 < 32 && (byte & 0x40) !== 0 ? value | (-1 << (shift + 7)) : value;
-    }
   }
 }

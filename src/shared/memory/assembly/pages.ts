@@ -2,14 +2,14 @@
 // Knows addresses only; whose bytes they are, and why these accesses are enough, is docs/memory-model.md.
 
 const TRACED: u32 = 1;
-const ABSENT: u8 = 3;
 
-function presentOf16(entries: usize): u32 {
-  return <u32>i8x16.bitmask(i8x16.eq(v128.load(entries), i8x16.splat(0)));
+function equal16(entries: usize, all: v128): u32 {
+  return <u32>i8x16.bitmask(i8x16.eq(v128.load(entries), all));
 }
 
 function presentOf32(entries: usize): u32 {
-  return presentOf16(entries) | (presentOf16(entries + 16) << 16);
+  const present = i8x16.splat(0);
+  return equal16(entries, present) | (equal16(entries + 16, present) << 16);
 }
 
 /**
@@ -36,20 +36,58 @@ export function readRegion(entries: usize, bits: usize): void {
   }
 }
 
-/** Makes the entry of each bit of `words` words ABSENT and touches no other. */
-export function markAbsent(entries: usize, bits: usize, words: u32): void {
+/** Reads each region whose summary byte is set, and clears that. Only of a parked guest: nobody sets one meanwhile. */
+export function readFired(entries: usize, summary: usize, regions: u32, bits: usize): void {
+  for (let end = summary + regions; summary < end; summary++, entries += 512, bits += 64) {
+    if (load<u8>(summary) != 0 && atomic.xchg<u8>(summary, 0) != 0) readRegion(entries, bits);
+  }
+}
+
+/** Adds the bits of `longs` words of 64 at `from` to those at `into`; answers how many were not there. */
+export function addBits(from: usize, into: usize, longs: u32): u32 {
+  let added: u64 = 0;
+  for (let end = from + ((<usize>longs) << 3); from < end; from += 8, into += 8) {
+    const before = load<u64>(into);
+    const more = load<u64>(from) & ~before;
+    if (more == 0) continue;
+    added += popcnt(more);
+    store<u64>(into, before | more);
+  }
+  return <u32>added;
+}
+
+/** Gives the entry of each bit of `words` words a state and touches no other; answers how many had another before. */
+export function markPages(entries: usize, bits: usize, words: u32, state: u32): u32 {
+  let marked: u32 = 0;
   for (let end = bits + ((<usize>words) << 2); bits < end; bits += 4, entries += 32) {
     let rest = load<u32>(bits);
     if (rest == 0) continue;
     if (rest == 0xffffffff) {
-      v128.store(entries, i8x16.splat(ABSENT));
-      v128.store(entries, i8x16.splat(ABSENT), 16);
+      const all = i8x16.splat(<u8>state);
+      marked += 32 - popcnt(equal16(entries, all)) - popcnt(equal16(entries + 16, all));
+      v128.store(entries, all);
+      v128.store(entries, all, 16);
       continue;
     }
     do {
-      store<u8>(entries + ctz(rest), ABSENT);
+      const entry = entries + ctz(rest);
+      marked += u32(load<u8>(entry) != state);
+      store<u8>(entry, <u8>state);
       rest &= rest - 1;
     } while (rest != 0);
+  }
+  return marked;
+}
+
+/** Gives every entry that has state `before` the state `after`, and touches no other. A multiple of 16 is looked at. */
+export function replaceState(entries: usize, end: usize, before: u32, after: u32): void {
+  const all = i8x16.splat(<u8>before);
+  for (; entries < end; entries += 16) {
+    let found = equal16(entries, all);
+    while (found != 0) {
+      store<u8>(entries + ctz(found), <u8>after);
+      found &= found - 1;
+    }
   }
 }
 
