@@ -4,17 +4,18 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { benchCopy, renderCopy } from './copy.js';
 import { benchForecast, renderForecast } from './forecast.js';
+import { benchKernels, renderKernels } from './kernels.js';
 import { benchMemory, renderMemory } from './memory.js';
 import { benchStore, renderStore, storeSink } from './store.js';
 import { benchStun, renderStun } from './stun.js';
 
-const parts = ['store', 'memory', 'copy', 'stun', 'forecast'] as const;
+const parts = ['store', 'kernels', 'memory', 'copy', 'stun', 'forecast'] as const;
 type Part = (typeof parts)[number];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
   .usage(
-    '$0\n\nMeasures the copy rate, the stun, the forecasts, the store path, and the memory beyond the guest.',
+    '$0\n\nMeasures the copy rate, the stun, the forecasts, the store path, the kernels, and the memory beyond the guest.',
   )
   .option('only', { choices: parts, describe: 'Measure this alone' })
   .option('runs', { type: 'number', describe: 'Repetitions (default: its own for each)' })
@@ -37,6 +38,10 @@ async function measure(part: Part, runs: number | undefined): Promise<Outcome> {
     case 'store': {
       const figures = benchStore(runs);
       return { figures: { ...figures, sink: storeSink() }, text: renderStore(figures) };
+    }
+    case 'kernels': {
+      const figures = benchKernels(runs);
+      return { figures, text: renderKernels(figures) };
     }
     case 'memory': {
       const figures = await benchMemory(runs);

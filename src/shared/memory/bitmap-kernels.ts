@@ -72,7 +72,12 @@ export function readRuns(numbers: Uint8Array, into: Int32Array, pages: number): 
   return problem;
 }
 
-// The first call of a function compiles it: not within a stun.
-const warm = Int32Array.of(0b1011, -1, 0);
-countBits(warm);
-readRuns(writeRuns(warm, Infinity)!.slice(), warm, 32 * warm.length);
+// The first call of a function compiles it, and after some work V8 compiles it again and better, on a thread that wants a
+// core: not within a stun. One turn does as much as a bitmap of 4 GiB.
+const WARM_TURNS = 4;
+const warm = new Int32Array(WORDS_MAX);
+for (let word = 0; word < WORDS_MAX; word += 61) warm[word] = 0b1011;
+for (let turn = 0; turn < WARM_TURNS; turn++) {
+  countBits(warm);
+  readRuns(writeRuns(warm, Infinity)!.slice(), warm, 32 * WORDS_MAX);
+}
