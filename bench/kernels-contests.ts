@@ -5,7 +5,7 @@ import { allocateMemory, viewMemory } from '../src/shared/memory/layout.js';
 import { PageBitmap } from '../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../src/shared/memory/pages.js';
 import { markAbsent, settleArrived } from '../src/shared/memory/placement.js';
-import { addPages, readFired, tableWordsOf, takeRegion } from '../src/shared/memory/tracing.js';
+import { addPages, readFired, takeRegion } from '../src/shared/memory/tracing.js';
 import {
   addBitsTs,
   countBitsTs,
@@ -33,7 +33,7 @@ export interface KernelContest {
 
 const views = viewMemory(allocateMemory(KERNELS_MEMORY_BYTES));
 const { pageTable, summary, pageCount, regionCount, dirtyWords, lateWords } = views;
-const fours = tableWordsOf(views);
+const fours = new Int32Array(views.buffer, pageTable.byteOffset, pageTable.length / 4);
 const dirty = new PageBitmap(pageCount, dirtyWords);
 const late = new PageBitmap(pageCount, lateWords);
 const guestWords = new Int32Array(views.buffer, views.pagesOffset, (ZERO_PAGES * PAGE_BYTES) / 4);
@@ -66,7 +66,7 @@ export const kernelContests: readonly KernelContest[] = [
       for (let region = 0; region < regionCount; region++) takeRegionTs(pageTable, fours, region, dirtyWords);
     },
     kernel: () => {
-      for (let region = 0; region < regionCount; region++) takeRegion(views, fours, region, dirty);
+      for (let region = 0; region < regionCount; region++) takeRegion(views, region, dirty);
     },
   },
   {

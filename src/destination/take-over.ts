@@ -9,7 +9,7 @@ import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { markAbsent, markMoreAbsent, unmarkAbsent } from '../shared/memory/placement.js';
+import { markAbsent, unmarkAbsent } from '../shared/memory/placement.js';
 import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { Command } from '../shared/memory/safepoint-words.js';
 import { looksFor } from '../shared/spare-cores.js';
@@ -197,9 +197,7 @@ export class TakeOver {
     const { bitmap, pages } = this.#announced;
     if (bitmap !== undefined && (announcement === 0 || !pagesFollow)) unmarkAbsent(this.#views, bitmap);
     if (!pagesFollow) return 0;
-    if (announcement !== 0) return pages + markMoreAbsent(this.#views, late);
-    markAbsent(this.#views, late);
-    return late.count();
+    return (announcement === 0 ? 0 : pages) + markAbsent(this.#views, late);
   }
 
   #answer(): void {

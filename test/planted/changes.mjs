@@ -147,7 +147,7 @@ export const changes = [
       'false',
       'builds on an announcement that did not come',
     ],
-    ['pages + markMoreAbsent(this.#views, late)', 'pages', 'forgets what was dirtied since the announcement'],
+    ['+ markAbsent(this.#views, late)', '', 'forgets what was dirtied since the announcement'],
     ['(announcement === 0 || !pagesFollow)', 'false', 'lacks pages that were announced and brought'],
     [
       'unmarkAbsent(this.#views, this.#announced.bitmap);\n        markAbsent',

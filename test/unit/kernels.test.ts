@@ -7,15 +7,8 @@ import { BITMAP_HEADER_BYTES, compact } from '../../src/shared/memory/compacted-
 import { allocateMemory, MEMORY_BYTES_MAX, viewMemory } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
-import { markAbsent, settleArrived } from '../../src/shared/memory/placement.js';
-import {
-  addPages,
-  readFired,
-  readRegion,
-  removeTraces,
-  tableWordsOf,
-  takeRegion,
-} from '../../src/shared/memory/tracing.js';
+import { markAbsent, settleArrived, unmarkAbsent } from '../../src/shared/memory/placement.js';
+import { addPages, readFired, removeTraces, takeRegion } from '../../src/shared/memory/tracing.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const { PRESENT, TRACED, ARRIVED, ABSENT, PLACING, OUTSIDE } = PageState;
@@ -23,7 +16,6 @@ const { PRESENT, TRACED, ARRIVED, ABSENT, PLACING, OUTSIDE } = PageState;
 /** Two regions, the last one partial: its end is in the middle of a word. */
 const PAGES = REGION_PAGES + 77;
 const views = viewMemory(allocateMemory(PAGES * PAGE_BYTES));
-const tableWords = tableWordsOf(views);
 
 /** A page table: mostly traced, as a harvest finds it, or of any states. */
 const tables = fc.oneof(
@@ -75,7 +67,7 @@ describe('the kernels over a page table', () => {
         dirty.clear();
         for (const page of setOf(before)) dirty.add(page);
         views.pageTable.set(table);
-        takeRegion(views, tableWords, region, dirty);
+        takeRegion(views, region, dirty);
         const isTaken = (page: number): boolean => page >> 9 === region && table[page] === PRESENT;
         expect(views.pageTable.slice(0, PAGES)).toEqual(
           table.map((state, page) => (isTaken(page) ? TRACED : state)),
@@ -88,27 +80,13 @@ describe('the kernels over a page table', () => {
     expect(views.pageTable[PAGES]).toBe(OUTSIDE);
   });
 
-  it('read a region: what is PRESENT is in the set, and every state is as it was', () => {
-    fc.assert(
-      fc.property(tables, fc.constantFrom(0, 1), (table, region) => {
-        const dirty = new PageBitmap(PAGES, views.dirtyWords);
-        dirty.clear();
-        views.pageTable.set(table);
-        readRegion(views, tableWords, region, dirty);
-        expect(views.pageTable.slice(0, PAGES)).toEqual(table);
-        const expected = [...table.keys()].filter((page) => page >> 9 === region && table[page] === PRESENT);
-        expect(pagesOf(dirty)).toEqual(expected);
-      }),
-    );
-  });
-
   it("refuse a set that does not lie in the guest's buffer", () => {
     const elsewhere = new PageBitmap(PAGES);
     expect(() => {
-      takeRegion(views, tableWords, 0, elsewhere);
+      takeRegion(views, 0, elsewhere);
     }).toThrow(/does not lie/);
     expect(() => {
-      readRegion(views, tableWords, 0, elsewhere);
+      readFired(views, elsewhere);
     }).toThrow(/does not lie/);
   });
 
@@ -124,6 +102,10 @@ describe('the kernels over a page table', () => {
         expect(markAbsent(views, lacking)).toBe(more.length);
         expect(views.pageTable.slice(0, PAGES)).toEqual(
           table.map((state, page) => (pages.has(page) ? ABSENT : state)),
+        );
+        unmarkAbsent(views, lacking);
+        expect(views.pageTable.slice(0, PAGES)).toEqual(
+          table.map((state, page) => (pages.has(page) ? PRESENT : state)),
         );
       }),
     );

@@ -76,8 +76,8 @@ const broken: Broken[] = [
   {
     what: 'takeLast forgets what the harvest before it took',
     file: tracer,
-    from: 'for (const region of this.#takeSummary())\n                this.#read',
-    to: 'for (const region of (this.dirty.clear(), this.#takeSummary()))\n                this.#read',
+    from: 'readFired(this.#views, this.dirty);',
+    to: '{ this.dirty.clear(); readFired(this.#views, this.dirty); }',
     where: 'harvests beside 1 vCPU',
   },
   {
@@ -90,8 +90,8 @@ const broken: Broken[] = [
   {
     what: 'takeLast forgets the late pages in what the copiers read',
     file: tracer,
-    from: 'dirty[word] |= late[word];',
-    to: '',
+    from: 'addPages(this.#views, this.#late, this.dirty)',
+    to: '0',
     where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
   },
   {

@@ -6,7 +6,7 @@ import { viewMemory } from '../memory/layout.js';
 import { PageBitmap } from '../memory/page-bitmap.js';
 import { PageState } from '../memory/pages.js';
 import { Command } from '../memory/safepoint-words.js';
-import { doTraceShare, tableWordsOf } from '../memory/tracing.js';
+import { doTraceShare } from '../memory/tracing.js';
 import { VcpuSafepoint } from '../memory/vcpu-safepoint.js';
 import { faultBucketOf } from './fault-latency.js';
 import { gapBucketOf } from './gap-buckets.js';
@@ -52,7 +52,6 @@ function runUntilExit(
   const counters = countersOf(machine, id);
   const settings = new MachineSettings(machine);
   const views = viewMemory(machine.memory);
-  const tableWords = tableWordsOf(views);
   const dirty = new PageBitmap(views.pageCount, views.dirtyWords);
   let haltUntilGuestUs = 0;
   // Sleep that the throttle asks for, in proportion to what this vCPU ran: fair, however long the slices are.
@@ -123,7 +122,7 @@ function runUntilExit(
     watchAnew();
     if (command === Command.TRACE) {
       command = safepoint.trace((work, vcpus) => {
-        doTraceShare(views, tableWords, dirty, work, id, vcpus);
+        doTraceShare(views, dirty, work, id, vcpus);
       });
       const stoppedUs = gap.at(monotonicUs()) ?? 0;
       counters[Counter.TRACE_STOPPED_US]! += stoppedUs;

@@ -6,9 +6,7 @@ import { PAGES_BINARY } from './kernels-binary.js';
 export interface PageKernels {
   /** Takes a region of 512 entries: each PRESENT is exchanged back to TRACED, by an atomic of its own, and its bit set. */
   takeRegion(entries: number, bits: number): void;
-  /** Sets the bit of each PRESENT of 512 entries. */
-  readRegion(entries: number, bits: number): void;
-  /** Reads each region whose summary byte is set, and clears that byte. */
+  /** Clears each summary byte that is set, and sets the bit of each PRESENT of the region's 512 entries. */
   readFired(entries: number, summary: number, regions: number, bits: number): void;
   /** Adds the bits of so many words of 64 to others; answers how many were not there. */
   addBits(from: number, into: number, longs: number): number;
@@ -50,7 +48,6 @@ function warmUp(memory: WebAssembly.Memory): void {
     kernels.replaceState(entries, 4096, 1, 0);
     fired.fill(1);
     kernels.readFired(entries, summary, fired.length, bits);
-    kernels.readRegion(entries, bits);
     kernels.markPages(entries, moreBits, sparse.length, turn & 1);
     kernels.replaceState(entries, entriesEnd, 1, 0);
     kernels.addBits(moreBits, bits, sparse.length / 2);

@@ -4,36 +4,28 @@ import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
 import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
 
+/** What marking needs of the guest. */
+type MarkedViews = Pick<MemoryViews, 'pageTable' | 'scratchWords' | 'kernels'>;
+
 /** Marks the pages of `bitmap` ABSENT; no vCPU runs yet. Answers how many were not. */
-export function markAbsent(
-  { pageTable, scratchWords, kernels }: Pick<MemoryViews, 'pageTable' | 'scratchWords' | 'kernels'>,
+export function markAbsent(views: MarkedViews, bitmap: PageBitmap): number {
+  return mark(views, bitmap, PageState.ABSENT);
+}
+
+/** Marks pages that were marked ABSENT as here again: what was announced of them is void. No vCPU runs yet. */
+export function unmarkAbsent(views: MarkedViews, bitmap: PageBitmap): void {
+  mark(views, bitmap, PageState.PRESENT);
+}
+
+function mark(
+  { pageTable, scratchWords, kernels }: MarkedViews,
   { words }: PageBitmap,
+  state: number,
 ): number {
   const isHere = words.buffer === scratchWords.buffer;
   if (!isHere) scratchWords.set(words);
   const bits = (isHere ? words : scratchWords).byteOffset;
-  return kernels.markPages(pageTable.byteOffset, bits, words.length, PageState.ABSENT);
-}
-
-/** Marks pages that were marked ABSENT as here again: what was announced of them is void. No vCPU runs yet. */
-export function unmarkAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): void {
-  const { pageCount } = bitmap;
-  for (let first = bitmap.nextSet(0), pastLast; first < pageCount; first = bitmap.nextSet(pastLast)) {
-    pastLast = bitmap.nextClear(first);
-    pageTable.fill(PageState.PRESENT, first, pastLast);
-  }
-}
-
-/** As `markAbsent`, where some are marked already; answers how many were not. */
-export function markMoreAbsent({ pageTable }: Pick<MemoryViews, 'pageTable'>, bitmap: PageBitmap): number {
-  const { pageCount } = bitmap;
-  let marked = 0;
-  for (let page = bitmap.nextSet(0); page < pageCount; page = bitmap.nextSet(page + 1)) {
-    if (pageTable[page] === PageState.ABSENT) continue;
-    pageTable[page] = PageState.ABSENT;
-    marked++;
-  }
-  return marked;
+  return kernels.markPages(pageTable.byteOffset, bits, words.length, state);
 }
 
 /**

@@ -17,30 +17,14 @@ export function takeSummary({ summary }: MemoryViews, region: number): boolean {
  * Exchanges each fired page of the region back to TRACED and adds it to `dirty`, one page at a time: a vCPU may fire
  * its neighbour meanwhile.
  */
-export function takeRegion(
-  views: MemoryViews,
-  _tableWords: Int32Array,
-  region: number,
-  dirty: PageBitmap,
-): void {
+export function takeRegion(views: MemoryViews, region: number, dirty: PageBitmap): void {
   const first = region << REGION_PAGE_SHIFT;
   views.kernels.takeRegion(views.pageTable.byteOffset + first, bitsOf(views, dirty) + (first >>> 3));
 }
 
-/** Adds each fired page of the region to `dirty`; for a parked guest, whose pages need no new trace. */
-export function readRegion(
-  views: MemoryViews,
-  _tableWords: Int32Array,
-  region: number,
-  dirty: PageBitmap,
-): void {
-  const first = region << REGION_PAGE_SHIFT;
-  views.kernels.readRegion(views.pageTable.byteOffset + first, bitsOf(views, dirty) + (first >>> 3));
-}
-
 /**
- * Adds each fired page of a parked guest to `into` and clears the summary: `takeSummary` and `readRegion` of all regions,
- * in one call.
+ * Adds each fired page of a parked guest to `into` and clears the summary, in one call: its
+ * pages need no new trace.
  */
 export function readFired(views: MemoryViews, into: PageBitmap): void {
   const { kernels, pageTable, summary, regionCount } = views;
@@ -70,18 +54,12 @@ export function removeTraces({ pageTable, pageCount, summary, kernels }: MemoryV
   summary.fill(0);
 }
 
-/** The page table four entries at a time. */
-export function tableWordsOf({ pageTable }: MemoryViews): Int32Array {
-  return new Int32Array(pageTable.buffer, pageTable.byteOffset, pageTable.length / 4);
-}
-
 /**
  * One vCPU's share of trace work while all of them stand still: regions `vcpu`, `vcpu + vcpus`, … A region's bits in
  * the dirty bitmap are whole words, so no two vCPUs write the same one.
  */
 export function doTraceShare(
   views: MemoryViews,
-  tableWords: Int32Array,
   dirty: PageBitmap,
   work: TraceWork,
   vcpu: number,
@@ -97,6 +75,6 @@ export function doTraceShare(
       continue;
     }
     dirty.words.fill(0, first >>> 5, Math.ceil(end / 32));
-    if (takeSummary(views, region)) takeRegion(views, tableWords, region, dirty);
+    if (takeSummary(views, region)) takeRegion(views, region, dirty);
   }
 }

@@ -3,13 +3,13 @@
 import { monotonicUs } from '../../shared/clock.js';
 import { compact, encodeBitmap, type BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
 import { viewMemory, type MemoryHandle, type MemoryViews } from '../../shared/memory/layout.js';
-import { bitCount32, PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+import { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import { PageState } from '../../shared/memory/pages.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import {
-  readRegion,
+  addPages,
+  readFired,
   removeTraces,
-  tableWordsOf,
   takeRegion,
   takeSummary,
   TraceWork,
@@ -50,11 +50,8 @@ export interface Ahead {
   readonly bitmap: Uint8Array<ArrayBuffer>;
 }
 
-const REGION_WORDS = REGION_PAGES / 32;
-
 export class Tracer {
   readonly #views: MemoryViews;
-  readonly #tableWords: Int32Array;
   readonly #safepoints: Safepoints;
   /** What the last harvest took; the copiers read it until the next one. */
   readonly dirty: PageBitmap;
@@ -66,7 +63,6 @@ export class Tracer {
   constructor(memory: MemoryHandle, safepoints: Safepoints, mode: TraceMode = 'dedicated') {
     this.#mode = mode;
     this.#views = viewMemory(memory);
-    this.#tableWords = tableWordsOf(this.#views);
     this.#safepoints = safepoints;
     this.dirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
     this.#late = new PageBitmap(this.#views.pageCount, this.#views.lateWords);
@@ -122,7 +118,7 @@ export class Tracer {
     // A fire stores its page before its region. Those whose region was just taken are all visible after this.
     this.#safepoints.waitForGracePeriod();
     this.dirty.clear();
-    for (const region of regions) takeRegion(this.#views, this.#tableWords, region, this.dirty);
+    for (const region of regions) takeRegion(this.#views, region, this.dirty);
     // Stores that had checked a page before it was traced again land before this returns.
     this.#safepoints.waitForGracePeriod();
     return { dirtyPages: this.dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
@@ -154,7 +150,7 @@ export class Tracer {
   #takeAll(parkedAt: number, format: BitmapFormat, everything: boolean): LastHarvest {
     this.#late.clear();
     if (everything) this.dirty.fill();
-    else for (const region of this.#takeSummary()) this.#read(region, this.dirty);
+    else readFired(this.#views, this.dirty);
     const dirtyPages = this.dirty.count();
     const harvestedAt = monotonicUs();
     const bitmap = encodeBitmap(this.dirty, format);
@@ -162,34 +158,12 @@ export class Tracer {
   }
 
   #takeLate(parkedAt: number): LastHarvest {
-    let dirtyPages = this.#announcedPages;
-    const { regionCount, summary } = this.#views;
-    for (let region = 0; region < regionCount; region++) {
-      // Nobody writes it any more, so it is looked at before it is taken.
-      if (summary[region] === 0 || !takeSummary(this.#views, region)) continue;
-      this.#read(region, this.#late);
-      dirtyPages += this.#addLate(region);
-    }
+    readFired(this.#views, this.#late);
+    // Those that were not announced.
+    const dirtyPages = this.#announcedPages + addPages(this.#views, this.#late, this.dirty);
     const harvestedAt = monotonicUs();
     const bitmap = compact(this.#late);
     return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
-  }
-
-  #read(region: number, into: PageBitmap): void {
-    readRegion(this.#views, this.#tableWords, region, into);
-  }
-
-  // Adds the region's late pages to the dirty ones; answers how many of them were not announced.
-  #addLate(region: number): number {
-    const late = this.#late.words;
-    const dirty = this.dirty.words;
-    const pastLast = Math.min(dirty.length, (region + 1) * REGION_WORDS);
-    let added = 0;
-    for (let word = region * REGION_WORDS; word < pastLast; word++) {
-      added += bitCount32(late[word]! & ~dirty[word]!);
-      dirty[word]! |= late[word]!;
-    }
-    return added;
   }
 
   #stopAndTrace(work: TraceWork): void {

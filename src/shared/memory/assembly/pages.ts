@@ -28,8 +28,8 @@ export function takeRegion(entries: usize, bits: usize): void {
   }
 }
 
-/** Sets the bit of each PRESENT of the 512 entries. */
-export function readRegion(entries: usize, bits: usize): void {
+// Sets the bit of each PRESENT of the 512 entries.
+function readRegion(entries: usize, bits: usize): void {
   for (let end = entries + 512; entries < end; entries += 32, bits += 4) {
     const fired = presentOf32(entries);
     if (fired != 0) store<u32>(bits, load<u32>(bits) | fired);
