@@ -12,8 +12,6 @@ import { encodeAnnouncement, encodeHandOver } from '../shared/wire/switch-over-f
 import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
 import { TakeOver } from './take-over.js';
 
-/** Enough for the engine to compile all of it well. */
-const FULL_TURNS = 200;
 /** Between rounds, to keep it so: well under a millisecond. */
 const REFRESHING_TURNS = 2;
 
@@ -43,9 +41,9 @@ export class TakeOverRehearsal {
     this.#frames = [ahead, ahead, ahead, compacted!, ahead, ahead, ahead, raw!];
   }
 
-  /** All of it; some tens of milliseconds. */
-  rehearse(): void {
-    for (let turn = 0; turn < FULL_TURNS; turn++) this.#receive();
+  /** One of many turns, each logic of the bitmap among them; well under a millisecond. */
+  turn(): void {
+    this.#receive();
   }
 
   /** A little of it, while there is nothing else to do. */

@@ -12,8 +12,6 @@ import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
 import { Departure, type DepartureLine } from './tracer/departure.js';
 import { bitmapLogics, Tracer, type BitmapLogic } from './tracer/tracer.js';
 
-/** Enough for the engine to compile all of it well. */
-const FULL_TURNS = 200;
 /** Between rounds, to keep it so: well under a millisecond. */
 const REFRESHING_TURNS = 2;
 
@@ -23,6 +21,7 @@ export class SwitchOverRehearsal {
   readonly #safepoints: SafepointControl;
   readonly #tracer: Tracer;
   readonly #pages = rehearsedPages();
+  #turns = 0;
   readonly #line: DepartureLine = { isUp: true, areFaultsServed: false, write: (frame) => frame.length };
 
   /** `spec`: of the guest that leaves, but for its memory. */
@@ -32,13 +31,13 @@ export class SwitchOverRehearsal {
     // Its vCPUs never run, so nothing waits.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
     this.#tracer = new Tracer(this.#machine.memory, this.#safepoints);
+    this.#tracer.installTraces();
   }
 
-  /** All of it; some tens of milliseconds. */
-  rehearse(): void {
-    this.#tracer.installTraces();
-    for (let turn = 0; turn < FULL_TURNS; turn++)
-      this.#switchOver(turn % 8 === 0 ? bitmapLogics[turn % 2]! : 'ahead');
+  /** One of many turns, each logic of the bitmap among them; well under a millisecond. */
+  turn(): void {
+    const turn = this.#turns++;
+    this.#switchOver(turn % 8 === 0 ? bitmapLogics[(turn / 8) % 2]! : 'ahead');
   }
 
   /** A little of it, before a harvest. */

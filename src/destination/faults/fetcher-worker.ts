@@ -19,6 +19,7 @@ import { TakeOverRehearsal } from '../rehearsal.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
 import { HANDED_OVER_QUIET_MS, PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
+import { rehearse } from '../../shared/rehearse.js';
 import { sleep } from '../../shared/timers.js';
 
 export interface FetcherWorkerData {
@@ -100,7 +101,13 @@ const takeOver = new TakeOver({
 });
 
 const rehearsal = new TakeOverRehearsal(machine.spec);
-rehearsal.rehearse();
+let isComing = false;
+void rehearse(
+  () => {
+    rehearsal.turn();
+  },
+  () => isComing,
+);
 
 const dialler = new Dialler({
   names: { own: 'the fault connection', peer: 'the source' },
@@ -158,6 +165,7 @@ dialler.dial();
 
 function take({ header, body }: Frame): void {
   refuseFlags(header);
+  isComing = true;
   switch (header.name) {
     case 'ANNOUNCEMENT':
       takeOver.announce(body);

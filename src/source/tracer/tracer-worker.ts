@@ -16,6 +16,7 @@ import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { looksFor } from '../../shared/spare-cores.js';
+import { rehearse } from '../../shared/rehearse.js';
 import type { Cancellable } from '../../shared/time.js';
 import { after } from '../../shared/timers.js';
 import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
@@ -132,7 +133,13 @@ function tellDeparted(): void {
 const STAYS = new MicrostunError('CANCELLED', 'the guest is not to leave any more');
 
 const rehearsal = new SwitchOverRehearsal(machine.spec);
-rehearsal.rehearse();
+let isLeaving = false;
+void rehearse(
+  () => {
+    rehearsal.turn();
+  },
+  () => isLeaving,
+);
 
 port.on('message', (request: TracerRequest) => {
   switch (request.kind) {
@@ -143,6 +150,7 @@ port.on('message', (request: TracerRequest) => {
       port.close();
       return;
     case 'switch-over':
+      isLeaving = true;
       departure.begin(request.how);
       return;
     case 'listen':
