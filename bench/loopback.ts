@@ -69,7 +69,7 @@ async function send(port: number, bytes: number, connections: number): Promise<v
   );
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
