@@ -1,23 +1,49 @@
-// `npm run bench`: figures of this machine, measured here and now. A table for people, one JSON document with --json.
-import { cpus, loadavg, release } from 'node:os';
+// `npm run bench`: figures of this machine, measured here and now, each beside its goal. A table for people, one JSON
+// document with --json. Nothing is concluded from what was measured while the machine did something else.
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { benchCopy, renderCopy } from './copy.js';
+import { machineHere, watchMachine, type Disturbance } from './disturbance.js';
+import { cellsOf, FIGURE_HEAD, judged, type Figure } from './figures.js';
 import { benchForecast, renderForecast } from './forecast.js';
 import { benchKernels, renderKernels } from './kernels.js';
 import { benchMemory, renderMemory } from './memory.js';
-import { benchStore, renderStore, storeSink } from './store.js';
-import { benchStun, renderStun } from './stun.js';
+import { copyRow, demoRow, hotSetRow } from './rows/copying.js';
+import { soakRow } from './rows/soak.js';
+import { storeRow } from './rows/store-paths.js';
+import { sizesRow, switchOverRow } from './rows/switch-over.js';
+import { table } from './statistics.js';
 
-const parts = ['store', 'kernels', 'memory', 'copy', 'stun', 'forecast'] as const;
-type Part = (typeof parts)[number];
+interface Row {
+  readonly what: string;
+  readonly measure: (runs: number | undefined) => Promise<readonly Figure[]> | readonly Figure[];
+}
+
+/** Rows with goals, in the order of docs/performance.md. */
+const rows = {
+  'switch-over': {
+    what: '256 MiB, 2 vCPUs, hot-set flat out, hybrid: a hundred migrations between two nodes',
+    measure: switchOverRow,
+  },
+  sizes: { what: 'The same with 2 GiB, and with 4 vCPUs', measure: sizesRow },
+  copy: { what: '1 GiB idle, 2 connections', measure: copyRow },
+  'hot-set': { what: '1 GiB, of which 64 MiB are written flat out', measure: hotSetRow },
+  demo: { what: 'The demo without a flag', measure: demoRow },
+  store: { what: 'The store path: guest memory against a bare typed array', measure: storeRow },
+  soak: { what: '64 MiB, flat out: three hundred migrations between two nodes', measure: soakRow },
+} as const satisfies Record<string, Row>;
+type RowName = keyof typeof rows;
+const rowNames = Object.keys(rows) as RowName[];
+
+/** Measured when asked for: figures without a goal. */
+const others = ['kernels', 'memory', 'forecast'] as const;
+type OtherName = (typeof others)[number];
+/** Takes longer than all the others together. */
+const ONLY_ALONE: readonly RowName[] = ['soak'];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
-  .usage(
-    '$0\n\nMeasures the copy rate, the stun, the forecasts, the store path, the kernels, and the memory beyond the guest.',
-  )
-  .option('only', { choices: parts, describe: 'Measure this alone' })
+  .usage('$0\n\nMeasures what docs/performance.md has goals for, on this machine.')
+  .option('only', { choices: [...rowNames, ...others], describe: 'Measure this alone' })
   .option('runs', { type: 'number', describe: 'Repetitions (default: its own for each)' })
   .option('json', { type: 'boolean', default: false, describe: 'Print one JSON document, nothing else' })
   .check(({ runs }) => {
@@ -28,59 +54,57 @@ const args = await yargs(hideBin(process.argv))
   .help()
   .parseAsync();
 
-interface Outcome {
-  readonly figures: unknown;
-  readonly text: string;
-}
-
-async function measure(part: Part, runs: number | undefined): Promise<Outcome> {
-  switch (part) {
-    case 'store': {
-      const figures = benchStore(runs);
-      return { figures: { ...figures, sink: storeSink() }, text: renderStore(figures) };
-    }
-    case 'kernels': {
-      const figures = benchKernels(runs);
-      return { figures, text: renderKernels(figures) };
-    }
-    case 'memory': {
-      const figures = await benchMemory(runs);
-      return { figures, text: renderMemory(figures) };
-    }
-    case 'copy': {
-      const figures = await benchCopy(runs);
-      return { figures, text: renderCopy(figures) };
-    }
-    case 'stun': {
-      const figures = await benchStun(runs);
-      return { figures, text: renderStun(figures) };
-    }
-    case 'forecast': {
-      const figures = await benchForecast(runs);
-      return { figures, text: renderForecast(figures) };
-    }
-  }
-}
-
-const machine = {
-  node: process.version,
-  kernel: release(),
-  cpus: cpus().length,
-  cpu: cpus()[0]?.model ?? 'unknown',
-  // What else the machine did when this began: figures taken beside other work are not worth much.
-  loadBefore: loadavg()[0] ?? 0,
+const document: Record<string, unknown> = {};
+const say = (text: string): void => {
+  if (!args.json) process.stdout.write(text);
 };
-const document: Record<string, unknown> = { machine };
-if (!args.json) {
-  const { node, kernel, cpus: count, cpu, loadBefore } = machine;
-  process.stdout.write(
-    `Node.js ${node}, Linux ${kernel}, ${count} × ${cpu}, load ${loadBefore.toFixed(1)}\n`,
+
+async function measureRow(name: RowName): Promise<void> {
+  const { what, measure }: Row = rows[name];
+  const end = watchMachine();
+  const figures = await measure(args.runs);
+  const disturbance = end();
+  const concluded = figures.map((figure) => judged(figure, disturbance.why));
+  document[name] = { what, disturbance, figures: concluded };
+  say(
+    `\n${what} (--only ${name})\n${table(FIGURE_HEAD, concluded.map(cellsOf))}\n  ${sentenceOf(disturbance)}\n`,
   );
 }
-for (const part of args.only === undefined ? parts : [args.only]) {
-  process.stderr.write(`bench: ${part} …\n`);
-  const { figures, text } = await measure(part, args.runs);
-  document[part] = figures;
-  if (!args.json) process.stdout.write(`\n${text}\n`);
+
+function sentenceOf({ othersShare, stealShare, why }: Disturbance): string {
+  const shares = `other work ${(100 * othersShare).toFixed(0)} %, steal ${(100 * stealShare).toFixed(1)} %`;
+  return why === undefined ? `undisturbed: ${shares}` : `no conclusion: ${why} (${shares})`;
+}
+
+async function measureOther(name: OtherName): Promise<void> {
+  const measured = async (): Promise<readonly [figures: unknown, text: string]> => {
+    if (name === 'kernels') {
+      const figures = benchKernels(args.runs);
+      return [figures, renderKernels(figures)];
+    }
+    if (name === 'memory') {
+      const figures = await benchMemory(args.runs);
+      return [figures, renderMemory(figures)];
+    }
+    const figures = await benchForecast(args.runs);
+    return [figures, renderForecast(figures)];
+  };
+  const [figures, text] = await measured();
+  document[name] = figures;
+  say(`\n${text}\n`);
+}
+
+const isOther = (name: RowName | OtherName): name is OtherName => others.some((other) => other === name);
+
+const machine = machineHere();
+document['machine'] = machine;
+const { node, kernel, cpus, cpu, loadBefore } = machine;
+say(`Node.js ${node}, Linux ${kernel}, ${cpus} × ${cpu}, load ${loadBefore.toFixed(1)}\n`);
+const { only } = args;
+const chosen = only === undefined ? rowNames.filter((name) => !ONLY_ALONE.includes(name)) : [only];
+for (const name of chosen) {
+  process.stderr.write(`bench: ${name} …\n`);
+  if (isOther(name)) await measureOther(name);
+  else await measureRow(name);
 }
 if (args.json) process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);

@@ -20,9 +20,18 @@ export function summarize(values: readonly number[]): Summary {
 
 /** A value that was measured, however few there are. */
 function tailOf(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((one, other) => one - other);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? nothing();
+  return quantileOfSorted(
+    [...values].sort((one, other) => one - other),
+    share,
+  );
 }
+
+/** The same of values in order. */
+export function quantileOfSorted(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1))] ?? nothing();
+}
+
+export { medianOf };
 
 function nothing(): never {
   throw new Error('a quantile of nothing');

@@ -1,10 +1,11 @@
 // The store path: loops over guest memory through its door, against the same loops over a bare typed array.
-// Loops are functions of the module over constants of the module, in short slices, as V8 sees a guest's; each has one call
+// This file is also the process that measures: `node store.js [RUNS]`. Loops are functions of the module over constants of the module, in short slices, as V8 sees a guest's; each has one call
 // site. (A loop that is entered a few dozen times stays in code that V8 made for the middle of it, which on Node 24 is twice
 // as slow; no guest's slice does.)
+import { fileURLToPath } from 'node:url';
 import { createGuestMemory } from '../src/shared/memory/guest-memory.js';
 import { allocateMemory, viewMemory } from '../src/shared/memory/layout.js';
-import { median, table } from './statistics.js';
+import { median } from './statistics.js';
 
 const MEMORY_BYTES = 16 * 1024 ** 2;
 const WORDS = MEMORY_BYTES / 4;
@@ -150,17 +151,9 @@ export function storeSink(): number {
   return sink;
 }
 
-export function renderStore({ runs, loops }: StoreFigures): string {
-  return [
-    `Store path: guest memory against a bare typed array over the same bytes, medians of ${runs} repetitions in turn`,
-    table(
-      ['', 'guest', 'bare', 'ratio'],
-      loops.map(({ name, guestNs, bareNs, ratio }) => [
-        name,
-        `${guestNs.toFixed(2)} ns`,
-        `${bareNs.toFixed(2)} ns`,
-        ratio.toFixed(2),
-      ]),
-    ),
-  ].join('\n');
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [runs] = process.argv.slice(2).map(Number);
+  const figures = benchStore(runs);
+  // The sink keeps the loops honest.
+  process.stdout.write(JSON.stringify({ node: process.version, figures, sink: storeSink() }));
 }
