@@ -206,7 +206,9 @@ export class SimulatedDestination {
     for (const effect of effects) {
       if (effect.kind === 'send' && effect.message.name === 'REFUSAL')
         this.#witness.refuses(record, this.instanceId);
-      if (effect.kind === 'stop-audit') record.auditedAt = Math.min(record.auditedAt, world.clock.now);
+      // A source that was away for too long is told of no audit that was under way.
+      if (effect.kind === 'stop-audit' || (effect.kind === 'send' && effect.message.name === 'AUDITED'))
+        record.auditedAt = Math.min(record.auditedAt, world.clock.now);
       if (effect.kind === 'report-source' && effect.isAway) this.#awaitSource(record);
       if (effect.kind === 'end') this.#checkOutcome(record, effect.outcome);
     }

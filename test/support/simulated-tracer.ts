@@ -119,7 +119,7 @@ export class SimulatedTracer implements Tracer {
 
   /** Whether pages may be asked for. */
   get areFaultsServed(): boolean {
-    return this.#line.areFaultsServed;
+    return !this.#isDead && this.#line.areFaultsServed;
   }
 
   /** A connection is up. */

@@ -217,6 +217,25 @@ describe('the source', () => {
     expect(asked.state.control.name).toBe('waiting');
   });
 
+  it('asks the destination to refuse what it can neither take back nor say again, now and on each new connection', () => {
+    const failed = stepFrom(handingOver, up, { kind: 'failed', error, who: 'tracer' });
+    const cancel = { kind: 'send', message: { name: 'CANCEL', code: 'CONNECTION_LOST' } };
+    expect(failed.state.phase.name).toBe('handing-over');
+    expect(failed.effects).toContainEqual(expect.objectContaining({ kind: 'warn' }));
+    expect(failed.effects[1]).toMatchObject(cancel);
+    const greeting: OutgoingState['control'] = { name: 'greeting', attempts: 1, instanceId: 'first' };
+    const welcome = received({
+      name: 'WELCOME',
+      version: PROTOCOL_VERSION,
+      instanceId: 'first',
+      pid: 1,
+      host: 'beta',
+    });
+    const again = stepFrom(failed.state.phase, greeting, welcome);
+    expect(again.effects.find(({ kind }) => kind === 'send')).toMatchObject(cancel);
+    expect(kindsOf(stepFrom(handingOver, greeting, welcome))).not.toContain('send');
+  });
+
   it('goes on asking a destination that is there, however long it takes', () => {
     const inDoubt: Phase = { ...handingOver, isInDoubt: true };
     const timeout: OutgoingEvent = { kind: 'timer', timer: 'doubt' };

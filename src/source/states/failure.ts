@@ -47,8 +47,10 @@ export function onFailed(
   // The guest is stopped for good here.
   if (who === 'guest' || phase.name === 'awaiting-audit') return { state, effects: warned };
   if (phase.name === 'handing-over') {
-    // It cannot take the message back: the answer decides whether it matters.
-    return enter(state, { ...phase, failure: error }, [{ kind: 'warn', text: error.message }]);
+    // It cannot take the hand-over back, nor say it again: the destination is asked to refuse it, and its answer decides.
+    const asks: OutgoingEffect[] =
+      state.control.name === 'up' ? [{ kind: 'send', message: cancelOf(error) }] : [];
+    return enter(state, { ...phase, failure: error }, [{ kind: 'warn', text: error.message }, ...asks]);
   }
   if (phase.name === 'pushing' && phase.arrived !== undefined)
     return withEffects(warned, onPushed(plan, state, { ...phase, isPushed: true }));

@@ -2,7 +2,7 @@
 // No I/O; how it is made and made again is control.ts.
 import { MicrostunError } from '../../shared/errors.js';
 import { PROTOCOL_VERSION } from '../../shared/wire/frames.js';
-import type { MessageOf } from '../../shared/wire/messages.js';
+import { cancelOf, type MessageOf } from '../../shared/wire/messages.js';
 import { versionComplaint } from '../../shared/wire/refusal.js';
 import { unreachable } from '../../shared/errors.js';
 import { stepControl, type ControlEvent } from './control.js';
@@ -58,7 +58,11 @@ function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
         state,
         effects: [
           ...up,
-          // It dials a new fault connection now, on which HAND_OVER is said again, or says what it has answered.
+          // It dials a new fault connection now, on which HAND_OVER is said again, or says what it has answered. What has
+          // failed here may be who says it.
+          ...(phase.failure === undefined
+            ? []
+            : [{ kind: 'send', message: cancelOf(phase.failure) } as const]),
           limitPhase(plan.answerMs),
           // It is there, and asked: the doubt may last, but only its silence ends the asking.
           ...(phase.isInDoubt ? [{ kind: 'arm', timer: 'doubt', ms: plan.doubtMs } as const] : []),
