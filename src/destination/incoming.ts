@@ -13,7 +13,7 @@ import { FarewellWatch } from './farewell-watch.js';
 import { GuestAudit } from './guest-audit.js';
 import type { IncomingHands, IncomingMachine } from './hands.js';
 import { describeAbsence } from './missing-pages.js';
-import { pageNews } from './page-news.js';
+import { placeEvents } from './place-events.js';
 import { Preparation, type Place } from './preparation.js';
 import { watchPush } from './push-watch.js';
 import { checkPrepare } from './prepare-check.js';
@@ -24,9 +24,16 @@ import type { IncomingEffect, IncomingEvent, IncomingStep, TimerName } from './s
 import type { IncomingLimits } from './states/limits.js';
 import { lastMessages, refusalCodeOf } from './states/outcome.js';
 import { isMissed } from './states/lacking.js';
-import { isAtGate, isHandedOver, isRefusable, type IncomingState, type Outcome } from './states/states.js';
+import {
+  isAtGate,
+  isHandedOver,
+  isRefusable,
+  mayRefuse,
+  type IncomingState,
+  type Outcome,
+} from './states/states.js';
 import { beginIncoming } from './states/step.js';
-import { resumed, settledEvent, unknownTakeOver } from './resumed.js';
+import { resumed, unknownTakeOver } from './resumed.js';
 
 export interface IncomingOptions {
   readonly limits: IncomingLimits;
@@ -34,9 +41,6 @@ export interface IncomingOptions {
   readonly room: () => Room;
   readonly logger: Logger;
 }
-
-/** Samples are not queued behind more than this: three of the largest. */
-const SAMPLES_QUEUED_BYTES_MAX = 64 * 1024;
 
 export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   readonly id: string;
@@ -58,6 +62,11 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   /** Of the gate that stands before the take-over. */
   readonly #gateKeeper = new GateKeeper<IncomingEvent>('taken-over');
   readonly #preparation: Preparation<Machine>;
+  #decide: () => void = () => undefined;
+  /** The guest has come, or will not. */
+  readonly #decided = new Promise<void>((resolve) => {
+    this.#decide = resolve;
+  });
   readonly #audit = new GuestAudit();
   #place: Place<Machine> | undefined;
   #farewell: FarewellWatch | undefined;
@@ -108,6 +117,15 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     this.#events.push({ kind: 'attached' });
   }
 
+  /**
+   * Another migration asks for the place: this one is refused unless its guest has come meanwhile. Resolves once it is
+   * known which.
+   */
+  async makeWay(): Promise<void> {
+    this.#events.push({ kind: 'make-way' });
+    await this.#decided;
+  }
+
   /** Asks to cancel: honoured until the hand-over has come, and while the guest lacks pages and its source is away. */
   cancel(reason: string): void {
     this.#events.push({ kind: 'cancel', reason });
@@ -140,6 +158,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     if (isAtGate(state)) this.#gateKeeper.gate.open();
     if (state.name !== before) this.#logger.debug({ phase: state.name, event: event.kind }, 'phase');
     for (const effect of effects) this.#perform(effect);
+    if (!mayRefuse(state)) this.#decide();
     this.#events.putBack(this.#gateKeeper.takeWaiting(event));
   }
 
@@ -231,49 +250,31 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   }
 
   #newPreparation(hands: IncomingHands<Machine>): Preparation<Machine> {
-    const news = pageNews({
+    const events = placeEvents({
+      time: hands.time,
+      place: () => this.#place,
+      queuedBytes: () => this.#source.queuedBytes,
       happened: (event) => {
         this.#events.push(event);
-        // A hand-over may wait for it.
-        if (event.kind === 'round-placed') this.#place?.fetcher.roundPlaced();
       },
-      settled: (fetchedPages) => {
-        this.#events.push(settledEvent(this.#placeOfGuest(), fetchedPages, hands.time));
+      guestFailed: (error) => {
+        this.#guestFailure ??= error;
+        this.#onGuestFailure?.(error);
       },
-      failed: (error, who) => {
-        this.#logger.warn(error.message);
-        if (who === 'fetcher') this.#noteTakenOver(error);
-        this.#events.push({ kind: 'helper-failed', error });
+      fetcherFailed: this.#noteTakenOver,
+      warn: (text) => {
+        this.#logger.warn(text);
       },
     });
-    return new Preparation(
-      {
-        ...news,
-        failed: (error) => {
-          this.#guestFailure ??= error;
-          this.#onGuestFailure?.(error);
-          this.#events.push({ kind: 'failed', error });
-        },
-        samplingFailed: (error) => {
-          this.#logger.warn(error.message);
-        },
-        sampled: (samples) => {
-          // A source that does not read gets none: they are not kept for it.
-          if (this.#source.queuedBytes < SAMPLES_QUEUED_BYTES_MAX)
-            this.#events.push({ kind: 'sampled', samples });
-        },
-      },
-      hands,
-      this.#gateKeeper.word,
-    );
+    return new Preparation(events, hands, this.#gateKeeper.word);
   }
 
   // A fetcher that fails with the guest taken over cannot tell of it any more: it may run, or nobody tells it to.
-  #noteTakenOver(error: MicrostunError): void {
+  readonly #noteTakenOver = (error: MicrostunError): void => {
     if (!this.#gateKeeper.gate.isPassed || !isAtGate(this.#state)) return;
     this.#events.push({ kind: 'taken-over', facts: unknownTakeOver(this.#placeOfGuest(), this.#hands.time) });
     if (this.#placeOfGuest().machine.isStopped) this.#events.push({ kind: 'failed', error });
-  }
+  };
 
   #watch(arePagesLacking: boolean): void {
     const place = this.#placeOfGuest();

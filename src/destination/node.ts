@@ -71,8 +71,9 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
     }
     let admission = this.#admit(migrationId, welcomedBy);
     while (admission === 'make-way') {
-      this.#current?.cancel('its source went away, and another migration took its place');
-      await this.#ended;
+      const current = this.#current;
+      await current?.makeWay();
+      if (current?.isHandedOver !== true) await this.#ended;
       if (caller.isGone) return;
       admission = this.#admit(migrationId, welcomedBy);
     }

@@ -21,6 +21,7 @@ export function pageNews(events: PageNewsEvents): {
   let wereReceiversUp = false;
   let wasFetcherUp = false;
   let isFetcherLost = false;
+  let areReceiversLost = false;
   const happened = (event: IncomingEvent): void => {
     events.happened(event);
   };
@@ -35,12 +36,14 @@ export function pageNews(events: PageNewsEvents): {
       allArrived,
       connected: (isWhole) => {
         wereReceiversUp ||= isWhole;
+        areReceiversLost = !isWhole;
         if (isWhole && !isFetcherLost) happened({ kind: 'pages-connected' });
       },
       moved: () => {
         happened({ kind: 'pages-moved' });
       },
       lost: (error) => {
+        areReceiversLost = true;
         happened(pagesLost(error, wereReceiversUp));
       },
       failed: (error) => {
@@ -67,7 +70,7 @@ export function pageNews(events: PageNewsEvents): {
       connected: () => {
         isFetcherLost = false;
         wasFetcherUp = true;
-        happened({ kind: 'pages-connected' });
+        if (!areReceiversLost) happened({ kind: 'pages-connected' });
       },
       lost: (error) => {
         isFetcherLost = true;

@@ -1,7 +1,7 @@
 // The preparation of a place for a guest: its machine, receivers and fetcher, made side by side. Whatever it has made is
 // closed when the end comes, at whichever of its awaits that is. Decides nothing; what happens are events.
 import { Belongings } from '../shared/belongings.js';
-import type { MicrostunError } from '../shared/errors.js';
+import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { FetcherEvents } from './faults/fetcher.js';
@@ -114,7 +114,12 @@ export class Preparation<Machine extends IncomingMachine> {
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();
-    this.#helpers.own(this.#makers.toucher(machine), (one) => one.close());
+    // Nobody waits for it: a host that allows no further thread takes the guest without.
+    try {
+      this.#helpers.own(this.#makers.toucher(machine), (one) => one.close());
+    } catch (error) {
+      if (asMicrostunError(error, 'WORKER_FAILED').code !== 'WORKER_FAILED') throw error;
+    }
     return receivers;
   }
 

@@ -122,6 +122,8 @@ export class TakeOver {
     try {
       take();
     } catch (error) {
+      // Nothing fails once the gate is passed; what does ends this thread, and the main thread knows what that means.
+      if (this.#parts.gate.isPassed) throw error;
       this.#waiting = undefined;
       this.#isDeclined = true;
       this.#parts.declined(error);

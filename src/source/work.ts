@@ -162,8 +162,10 @@ export class Work {
       this.#measurement.noteStopped({ ...departed, why: isTooMuch ? 'throttle not enough' : why, before });
       return { kind: 'handed-over', handOver: { ...handOver, pagesFollow: departed.pagesFollow } };
     } catch (error) {
-      // The tracer has failed with the hand-over on its way, and cannot tell of it: it is handed over all the same.
-      if (this.gateKeeper.gate.isPassed) return { kind: 'handed-over', handOver };
+      // The tracer has failed with the hand-over on its way, and cannot tell of it: it is handed over all the same. Whether
+      // its pages follow is not known then. Held to follow, they are nobody's to forget: this failure decides.
+      if (this.gateKeeper.gate.isPassed)
+        return { kind: 'handed-over', handOver: { ...handOver, pagesFollow: true } };
       throw error;
     }
   }

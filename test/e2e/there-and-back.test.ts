@@ -55,7 +55,8 @@ describe('two nodes', () => {
       );
       expect(audits).toEqual(Array.from({ length: HOPS }, () => 'true'));
       expect(late.residentBytes).toBeLessThan(early.residentBytes + 2 * GUEST_BYTES);
-      expect(late.descriptors).toBeLessThanOrEqual(early.descriptors + 10);
+      // The threads of the migration that begins may be there already: a tracer and two copiers, four descriptors each.
+      expect(late.descriptors).toBeLessThanOrEqual(early.descriptors + 16);
     },
   );
 });

@@ -372,10 +372,20 @@ describe('the destination', () => {
     expect(declined.state).toMatchObject({ outcome: { kind: 'refused', answer: { code: 'PROTOCOL' } } });
   });
 
-  it('dials its faults anew for a source that is back: a hand-over may be lost on a connection that seems up', () => {
-    expect(step(receiving, { kind: 'attached' }).effects).toContainEqual({ kind: 'redial-faults' });
-    for (const state of [preparing, placing, resuming, running])
+  it('dials its faults anew for a source that is back: what it waits for may be lost on a connection that seems up', () => {
+    for (const state of [receiving, resuming, running])
+      expect(step(state, { kind: 'attached' }).effects).toContainEqual({ kind: 'redial-faults' });
+    const whole: IncomingState = { ...running, pages: { name: 'whole' } };
+    for (const state of [preparing, placing, whole])
       expect(step(state, { kind: 'attached' }).effects).not.toContainEqual({ kind: 'redial-faults' });
+  });
+
+  it('makes way for another migration until its guest has come, and does not end it then', () => {
+    expect(step(receiving, { kind: 'make-way' }).state).toMatchObject({
+      outcome: { kind: 'refused', answer: { code: 'CANCELLED' } },
+    });
+    for (const state of [resuming, running])
+      expect(step(state, { kind: 'make-way' })).toEqual({ state, effects: [] });
   });
 
   it('refuses a guest whose rounds come out of turn, but not one that runs', () => {

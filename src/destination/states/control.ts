@@ -24,10 +24,14 @@ export function onAttached(state: IncomingState): IncomingStep {
     };
   // Its source may wait for an answer to a hand-over that was lost with a fault connection which seems up.
   if (state.name === 'receiving') return { state, effects: [...disarm, { kind: 'redial-faults' }] };
+  // And a guest may wait for pages on one.
+  const isLacking = 'pages' in state && state.pages.name === 'lacking';
+  const redial: IncomingEffect[] = isLacking ? [{ kind: 'redial-faults' }] : [];
   if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
     const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];
-    return { state: waitAnew(state), effects: [...disarm, ...isBack, ...sayAgain(state.answers)] };
+    return { state: waitAnew(state), effects: [...disarm, ...isBack, ...redial, ...sayAgain(state.answers)] };
   }
+  if (state.name === 'resuming') return { state, effects: [...disarm, ...redial] };
   return state.name === 'ended' ? { state, effects: lastWords(state) } : { state, effects: disarm };
 }
 

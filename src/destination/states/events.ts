@@ -44,6 +44,8 @@ export type IncomingEvent =
   /** The timer `farewell` is due, and pages came since it was armed, or this process slept meanwhile. */
   | { readonly kind: 'source-heard' }
   | { readonly kind: 'cancel'; readonly reason: string }
+  /** Another migration asks for the place of one whose source went away. */
+  | { readonly kind: 'make-way' }
   | { readonly kind: 'failed'; readonly error: MicrostunError }
   /** A worker that brings pages has failed. */
   | { readonly kind: 'helper-failed'; readonly error: MicrostunError };

@@ -86,6 +86,8 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return isHandedOver(state) ? { state: waitAnew(state), effects: [awaitFarewell(limits)] } : same(state);
     case 'cancel':
       return mayRefuse(state) ? refuse(state, 'CANCELLED', event.reason) : endWithoutPages(state);
+    case 'make-way':
+      return refuse(state, 'CANCELLED', 'its source went away, and another migration took its place');
     case 'failed':
       return mayRefuse(state) ? refuse(state, 'GUEST_FAILED', event.error) : failRunning(state, event.error);
     case 'helper-failed':
