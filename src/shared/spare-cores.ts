@@ -3,9 +3,9 @@
 import { availableParallelism, loadavg } from 'node:os';
 
 /** Looks at a word before a thread sleeps on it: well under a millisecond, several times what waking it takes. */
-export const LOOKS = 20_000;
+const LOOKS_MAX = 20_000;
 
-/** How often `threads` threads may look at a word before they sleep on it: LOOKS where so many cores have nothing to do. */
+/** How often `threads` threads may look at a word before they sleep on it: LOOKS_MAX where so many cores have nothing to do. */
 export function looksFor(threads: number): number {
-  return availableParallelism() - loadavg()[0]! >= threads ? LOOKS : 0;
+  return availableParallelism() - loadavg()[0]! >= threads ? LOOKS_MAX : 0;
 }

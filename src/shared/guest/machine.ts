@@ -216,14 +216,6 @@ export class GuestMachine {
     return counts;
   }
 
-  /** When each vCPU's last slice ended. */
-  lastSliceEndAt(): number[] {
-    return Array.from(
-      { length: this.spec.vcpus },
-      (_, vcpu) => countersOf(this.shared, vcpu)[Counter.LAST_SLICE_END_AT]!,
-    );
-  }
-
   /**
    * Checks the whole parked guest; `signal` stops that.
    * @throws MicrostunError WORKER_FAILED; CANCELLED when it was stopped.
