@@ -104,7 +104,8 @@ function fieldsOf(schema, indent = '') {
 function insideOf(field) {
   const inner = field.anyOf?.find(({ type }) => type !== 'null');
   if (inner !== undefined && field.anyOf.some(({ type }) => type === 'null')) return insideOf(inner);
-  if (field.type !== 'array') return [field, ''];
+  // A pair's description says what it is a pair of.
+  if (field.type !== 'array' || typeof field.items !== 'object') return [field, ''];
   const [item, brackets] = insideOf(field.items);
   return [item, `[]${brackets}`];
 }

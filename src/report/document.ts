@@ -5,7 +5,7 @@ import type { failureReport, migrationReport } from './report-schema.js';
 import type { Frozen } from './schema-parts.js';
 
 /** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
-export const REPORT_VERSION = 4;
+export const REPORT_VERSION = 5;
 
 /** One migration, as the source saw it; its fields are report-schema.ts's. */
 export type MigrationReport = Frozen<z.infer<typeof migrationReport>>;

@@ -2,7 +2,7 @@
 // docs/report.md come from here. Knows no migration; how a report is shown is text-report.ts's and html's.
 import { z } from 'zod';
 import { REPORT_VERSION } from './document.js';
-import { count, exactly, fields, list, number, numberOr, text, truth } from './schema-parts.js';
+import { count, exactly, fields, list, number, numberOr, pair, text, truth } from './schema-parts.js';
 
 const process = (): z.ZodObject<{ pid: z.ZodInt; host: z.ZodString }> =>
   fields({ pid: count(), host: text().describe("its host's name") });
@@ -141,7 +141,7 @@ const bitmap = fields({
   format: exactly('ahead', 'compacted', 'raw').describe(
     '`ahead`: what was known before the stun went ahead of it, compacted, and only what was dirtied since crossed in it',
   ),
-  rawBytes: count(),
+  rawBytes: count().describe('of a bitmap of all pages that `guest.memoryBytes` has'),
   sentBytes: count().describe('of the bitmap that crossed within the stun'),
   ahead: fields({
     pages: count().describe('pages that were announced'),
@@ -152,9 +152,13 @@ const bitmap = fields({
   })
     .nullable()
     .describe('`null` where nothing went ahead'),
-  dirtyPerRegion: list(count()).describe(
-    'dirty pages in each 2 MiB, as the bitmap had them at the switch-over',
-  ),
+  dirtyRegions: list(pair(count(), count()))
+    .refine((pairs) => pairs.every(([region], at) => at === 0 || region > pairs[at - 1]![0]), {
+      error: 'a list in ascending order',
+    })
+    .describe(
+      'pairs of a region, which is a guest address divided by 2 MiB, and its dirty pages, as the bitmap had them at the switch-over; ascending, without clean regions',
+    ),
 });
 
 const timelines = fields({

@@ -15,6 +15,12 @@ export const truth = (): z.ZodBoolean => z.boolean({ error: 'true or false' });
 export const list = <Item extends z.ZodType>(item: Item): z.ZodArray<Item> =>
   z.array(item, { error: 'a list' });
 
+/** Two values that belong together. */
+export const pair = <First extends z.ZodType, Second extends z.ZodType>(
+  first: First,
+  second: Second,
+): z.ZodTuple<[First, Second]> => z.tuple([first, second], { error: 'a pair' });
+
 /** An object; what else is in it is let be. */
 export const fields = <Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> =>
   z.object(shape, { error: 'an object' });
@@ -31,9 +37,5 @@ export const numberOr = <const Word extends string>(
 ): z.ZodUnion<[z.ZodNumber, z.ZodLiteral<Word>]> =>
   z.union([z.number(), z.literal(word)], { error: `a number or ${JSON.stringify(word)}` });
 
-/** As nobody changes it. */
-export type Frozen<T> = T extends readonly (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends object
-    ? { readonly [Name in keyof T]: Frozen<T[Name]> }
-    : T;
+/** As nobody changes it; lists stay lists, and pairs pairs. */
+export type Frozen<T> = T extends object ? { readonly [Name in keyof T]: Frozen<T[Name]> } : T;

@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/report/document.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 4,
+  version: 5,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -91,9 +91,10 @@ export const fixtureReport: MigrationReport = {
     rawBytes: 8197,
     sentBytes: 2153,
     ahead: null,
-    dirtyPerRegion: Array.from({ length: 128 }, (_, region) =>
-      region >= 40 && region < 52 ? 90 : region % 3 === 0 ? 2 : 0,
-    ),
+    dirtyRegions: Array.from(
+      { length: 128 },
+      (_, region) => [region, region >= 40 && region < 52 ? 90 : region % 3 === 0 ? 2 : 0] as const,
+    ).filter(([, pages]) => pages > 0),
   },
   timeline: {
     phases: [

@@ -178,7 +178,11 @@ describe('only what was dirtied since the announcement crosses in the stun', () 
     expect(site.log.at(-2)).toBe('HAND_OVER of 1: 31 33 513 1024');
     expect(site.left?.last.dirtyPages).toBe(7);
     expect(pagesIn(site.tracer.dirty)).toEqual([0, 31, 32, 33, 513, 1024, PAGES - 1]);
-    expect(site.left?.dirtyPerRegion).toEqual([4, 1, 2]);
+    expect(site.left?.dirtyRegions).toEqual([
+      [0, 4],
+      [1, 1],
+      [2, 2],
+    ]);
   });
 
   it('nothing of a post-copy, which announces every page', () => {

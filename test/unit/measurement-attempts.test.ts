@@ -66,7 +66,7 @@ describe('the report of a migration', () => {
       },
       lastSliceEndAt: [101],
       announced: null,
-      dirtyPerRegion: [0],
+      dirtyRegions: [],
     });
     const message: MessageOf<'RESUMED'> = {
       name: 'RESUMED',

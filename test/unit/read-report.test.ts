@@ -42,8 +42,8 @@ describe('what is no report of a known version is refused', () => {
     ['a list', '[]', 'run.json is no microstun report'],
     ['null', 'null', 'run.json is no microstun report'],
     ['the JSON of something else', '{"name":"x","version":"1.0.0"}', 'run.json is no microstun report'],
-    ['a later version', withField('version', 5), 'is a report of version 5; this microstun reads version 4'],
-    ['an older version', withField('version', 1), 'is a report of version 1; this microstun reads version 4'],
+    ['a later version', withField('version', 6), 'is a report of version 6; this microstun reads version 5'],
+    ['an older version', withField('version', 4), 'is a report of version 4; this microstun reads version 5'],
     ['a version that is a text', withField('version', '1'), 'is a report of version "1"'],
     ['a failed migration', withField('outcome', 'failed'), 'is the report of a migration that failed'],
   ])('%s', (_, text, words) => {
@@ -70,6 +70,22 @@ describe('a damaged report is refused by the place of the damage', () => {
       'bitmap',
       { ...fixtureReport.bitmap, format: 'zip' },
       'bitmap.format should be "ahead" or "compacted" or "raw"',
+    ],
+    [
+      'bitmap',
+      { ...fixtureReport.bitmap, dirtyRegions: [[1, 2], 3] },
+      'bitmap.dirtyRegions[1] should be a pair, it is 3',
+    ],
+    [
+      'bitmap',
+      { ...fixtureReport.bitmap, dirtyRegions: [[1, -2]] },
+      'bitmap.dirtyRegions[0][1] should be a whole number, it is -2',
+    ],
+    [
+      'bitmap',
+      // prettier-ignore
+      { ...fixtureReport.bitmap, dirtyRegions: [[1, 2], [1, 2]] },
+      'bitmap.dirtyRegions should be a list in ascending order, it is a list',
     ],
     [
       'gaps',

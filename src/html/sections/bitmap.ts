@@ -1,6 +1,6 @@
 // The bitmap of the switch-over, drawn: which regions of guest memory were dirty, and what it weighed raw and on the wire.
 // Knows the report; the drawing is SVG, so it needs no script. Where the pointer is, is the page's script.
-import { REGION_PAGES } from '../../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { formatBytes, formatCount } from '../../shared/units.js';
 import type { MigrationReport } from '../../report/document.js';
 import type { BitmapCells } from '../islands.js';
@@ -14,14 +14,15 @@ const CELLS_MAX = 4096;
 const SHADE_BOUNDS = [1 / 128, 1 / 32, 1 / 8, 1 / 2, 1];
 
 /** Regions as cells of a grid some four times as wide as it is high; undefined when the report has none. */
-export function bitmapCells({ bitmap }: MigrationReport): BitmapCells | undefined {
-  const regions = bitmap.dirtyPerRegion;
-  if (regions.length === 0) return undefined;
-  const regionsPerCell = Math.ceil(regions.length / CELLS_MAX);
-  const counts: number[] = [];
-  for (const [region, dirty] of regions.entries()) {
+export function bitmapCells({ bitmap, guest }: MigrationReport): BitmapCells | undefined {
+  const regions = regionsOf(guest);
+  if (regions === 0) return undefined;
+  const regionsPerCell = Math.ceil(regions / CELLS_MAX);
+  const counts = Array<number>(Math.ceil(regions / regionsPerCell)).fill(0);
+  for (const [region, dirty] of bitmap.dirtyRegions) {
     const cell = Math.floor(region / regionsPerCell);
-    counts[cell] = (counts[cell] ?? 0) + dirty;
+    // What a damaged report has past the end of memory is nowhere in it.
+    if (cell < counts.length) counts[cell]! += dirty;
   }
   const columns = Math.min(
     counts.length,
@@ -30,32 +31,30 @@ export function bitmapCells({ bitmap }: MigrationReport): BitmapCells | undefine
   return { columns, regionsPerCell, pagesPerCell: regionsPerCell * REGION_PAGES, counts };
 }
 
+function regionsOf({ memoryBytes }: MigrationReport['guest']): number {
+  return Math.ceil(memoryBytes / (REGION_PAGES * PAGE_BYTES));
+}
+
 export function bitmapSection(report: MigrationReport, cells: BitmapCells | undefined): Markup {
   return card(
     'bitmap',
     'The bitmap at the switch-over',
-    html`${
-      cells === undefined
-        ? missing('Which regions were dirty was not recorded in this run.')
-        : drawing(cells, report)
-    }
+    html`${cells === undefined ? missing('The guest had no memory.') : drawing(cells, report)}
     ${sizes(report)}`,
   );
 }
 
 function drawing(cells: BitmapCells, { bitmap, guest }: MigrationReport): Markup {
-  const regions = bitmap.dirtyPerRegion;
   const { columns, counts, regionsPerCell } = cells;
   const rows = Math.ceil(counts.length / columns);
-  const dirtyPages = regions.reduce((sum, dirty) => sum + dirty, 0);
-  const dirtyRegions = regions.filter((dirty) => dirty > 0).length;
+  const dirtyPages = bitmap.dirtyRegions.reduce((sum, [, dirty]) => sum + dirty, 0);
   const pages = guest.pageBytes > 0 ? Math.ceil(guest.memoryBytes / guest.pageBytes) : 0;
   const cellText =
     regionsPerCell === 1 ? 'a region of 2\u00a0MiB' : `${regionsPerCell} regions of 2\u00a0MiB`;
   return html`<p class="lede">
       The destination lacked ${formatCount(dirtyPages)} of ${formatCount(pages)} pages, in
-      ${formatCount(dirtyRegions)} of ${formatCount(regions.length)} regions. A cell is ${cellText}; guest
-      memory runs left to right, top to bottom.
+      ${formatCount(bitmap.dirtyRegions.length)} of ${formatCount(regionsOf(guest))} regions. A cell is
+      ${cellText}; guest memory runs left to right, top to bottom.
     </p>
     <svg
       class="grid"

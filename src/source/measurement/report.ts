@@ -57,7 +57,7 @@ export function reportOf(measured: Measured): MigrationReport {
       rawBytes: rawBitmapBytes(guest.memoryBytes / PAGE_BYTES),
       sentBytes: stopped.last.bitmap.length,
       ahead: stopped.announced,
-      dirtyPerRegion: stopped.dirtyPerRegion,
+      dirtyRegions: stopped.dirtyRegions,
     },
     bytes: ledgerOf(measured),
     timeline,

@@ -6,6 +6,7 @@ import { takeCheckpoint } from '../../shared/guest/checkpoint.js';
 import { assertAllParked } from '../../shared/guest/safepoint-trouble.js';
 import { countersOf, Counter, type SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Command } from '../../shared/memory/safepoint-words.js';
 import { encodeAnnouncement, encodeHandOver } from '../../shared/wire/switch-over-frames.js';
@@ -43,8 +44,8 @@ export interface Departed {
   /** When each vCPU's last slice ended. */
   readonly lastSliceEndAt: readonly number[];
   readonly announced: Announced | null;
-  /** Of all that the destination lacks, the pages in each region. */
-  readonly dirtyPerRegion: readonly number[];
+  /** Of all that the destination lacks: each region that has such pages, ascending, and how many. */
+  readonly dirtyRegions: readonly (readonly [region: number, pages: number])[];
 }
 
 export type DepartureLine = Pick<FaultLine, 'isUp' | 'write' | 'areFaultsServed'>;
@@ -175,9 +176,16 @@ export class Departure {
       pagesFollow,
       lastSliceEndAt: lastSlicesOf(machine),
       announced,
-      dirtyPerRegion: tracer.dirty.countPerRegion(),
+      dirtyRegions: dirtyRegionsOf(tracer.dirty),
     };
   }
+}
+
+function dirtyRegionsOf(dirty: Pick<PageBitmap, 'countPerRegion'>): Departed['dirtyRegions'] {
+  return dirty
+    .countPerRegion()
+    .map((pages, region) => [region, pages] as const)
+    .filter(([, pages]) => pages > 0);
 }
 
 function lastSlicesOf(machine: SharedMachine): number[] {
