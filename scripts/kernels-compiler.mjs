@@ -8,7 +8,7 @@ export const KERNELS_MODULE = 'src/shared/memory/kernels-binary.ts';
 
 const FOLDER = 'src/shared/memory/assembly';
 const OPTIONS = ['-O3', '--noAssert', '--converge', '--runtime', 'stub', '--enable', 'simd'];
-/** Pages' work on any guest's memory; bitmaps' on one of their own: all words of 4 GiB, and as many encoded bytes. */
+/** Pages' work on any guest's memory; bitmaps' on one of their own, which grows with the bitmaps. */
 const KERNELS = [
   [
     'PAGES_BINARY',
@@ -25,7 +25,7 @@ const KERNELS = [
       '65536',
     ],
   ],
-  ['BITMAPS_BINARY', 'bitmaps.ts', ['--initialMemory', '5', '--maximumMemory', '5']],
+  ['BITMAPS_BINARY', 'bitmaps.ts', ['--initialMemory', '1', '--maximumMemory', '65536']],
 ];
 
 /** Compiles with the AssemblyScript that is installed. */

@@ -14,7 +14,7 @@ export const changes = [
     'shared/memory/page-bitmap.js',
     bitmaps,
     ['|= 1 << (page & 31)', '|= 1 << (page & 15)', 'adds another page'],
-    ['page = (page | 31) + 1;', 'page = (page | 31) + 2;', 'skips the first page of a word'],
+    ['page += 32 - (page & 31);', 'page += 33 - (page & 31);', 'skips the first page of a word'],
     ['if (rest !== 0)', 'if (rest > 1)', 'calls a page past the end set'],
     [
       'Math.min(end, page + trailingZeros32(differing))',
@@ -40,7 +40,7 @@ export const changes = [
     'shared/memory/bitmap-kernels.js',
     bitmaps,
     ['words[from.length] = 0;', '', 'counts what was left behind the last word'],
-    ['(wordCount + 1) >>> 1', 'wordCount >>> 1', 'forgets the last word'],
+    ['Math.ceil(wordCount / 2)', 'Math.floor(wordCount / 2)', 'forgets the last word'],
   ),
   ...planted(
     'shared/memory/guest-memory.js',

@@ -9,7 +9,7 @@ import {
   expand,
   rawBitmapBytes,
 } from '../../src/shared/memory/compacted-bitmap.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { PageBitmap, PAGES_MAX } from '../../src/shared/memory/page-bitmap.js';
 
 const RAW = 1;
 const RUNS = 2;
@@ -129,6 +129,37 @@ describe('a bitmap on the wire', () => {
   });
 });
 
+describe('a large bitmap on the wire', () => {
+  const sizes = [2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 10_000_000, PAGES_MAX - 1, PAGES_MAX];
+  const sparse = (pageCount: number): number[] => [0, 31, 2 ** 20 - 5, pageCount - 2, pageCount - 1];
+
+  it.each(sizes)('is the same set again: %d pages, of which five are set', (pageCount) => {
+    const bitmap = bitmapOf(pageCount, ...sparse(pageCount));
+    const form = compact(bitmap);
+    expect(form.length).toBeLessThan(30);
+    const again = expand(form, pageCount);
+    expect(again.count()).toBe(5);
+    for (const page of sparse(pageCount)) expect(again.has(page), `page ${page}`).toBe(true);
+    expect(() => expand(form, pageCount - 1)).toThrow(BitmapError);
+  });
+
+  it.each([2 ** 20 + 1, 10_000_000, PAGES_MAX])('is the same set again, full: %d pages', (pageCount) => {
+    const all = new PageBitmap(pageCount);
+    all.fill();
+    expect(all.count()).toBe(pageCount);
+    const again = expand(compact(all), pageCount);
+    expect(again.count()).toBe(pageCount);
+    expect(again.nextClear(0)).toBe(pageCount);
+  });
+
+  it('is the same set again where every third page is set, raw', () => {
+    const pageCount = 2 ** 20 + 65;
+    const bitmap = new PageBitmap(pageCount);
+    for (let page = 0; page < pageCount; page += 3) bitmap.add(page);
+    expect(expand(compact(bitmap), pageCount).words).toEqual(bitmap.words);
+  });
+});
+
 describe('a set of pages', () => {
   it('has exactly one form in runs and one raw: what expands is what would be encoded', () => {
     const bodies = fc.oneof(
@@ -201,6 +232,9 @@ describe('a hostile bitmap', () => {
     ['has a later run past its end', encoded(RUNS, 100, 50, 50, 1, 1), 100],
     ['has a run of 2^28 - 1 pages', encoded(RUNS, 100, 0xff, 0xff, 0xff, 0x7f, 1), 100],
     ['has a run of five bytes', encoded(RUNS, 100, 0x81, 0x80, 0x80, 0x80, 1, 1), 100],
+    ['has a run of 2^32 pages', encoded(RUNS, 100, 0x80, 0x80, 0x80, 0x80, 0x10, 1), 100],
+    ['has a run of 2^35 - 1 pages', encoded(RUNS, 100, 0xff, 0xff, 0xff, 0xff, 0x7f, 1), 100],
+    ['has a run of six bytes', encoded(RUNS, 100, 0x81, 0x80, 0x80, 0x80, 0x80, 1, 1), 100],
     ['has a run that never ends', encoded(RUNS, 100, ...Array<number>(64).fill(0xff)), 100],
     ['has runs that are longer than its raw form', encoded(RUNS, 100, ...Array<number>(14).fill(1)), 100],
     ['says that its last pages are clear', encoded(RUNS, 100, 1, 1, 98), 100],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bitCount32, PageBitmap } from '../../src/shared/memory/page-bitmap.js';
+import { bitCount32, PageBitmap, PAGES_MAX } from '../../src/shared/memory/page-bitmap.js';
 
 /** A guest's size, a set of its pages, and a region [from, end) of it. */
 const setsAndRegions = fc
@@ -113,6 +113,30 @@ describe('a page bitmap', () => {
         expect(covered).toEqual(members);
       }),
     );
+  });
+
+  it('finds its pages up to the last there can be, and refuses more', () => {
+    const bitmap = new PageBitmap(PAGES_MAX);
+    const pages = [0, 2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 2 ** 30, PAGES_MAX - 33, PAGES_MAX - 1];
+    for (const page of pages) bitmap.add(page);
+    const found: number[] = [];
+    // Not page by page: what is clear in between is 64 million words.
+    for (const page of pages) found.push(bitmap.nextSet(Math.max(0, page - 40)));
+    expect(found).toEqual([
+      0,
+      2 ** 20 - 1,
+      2 ** 20 - 1,
+      2 ** 20 - 1,
+      2 ** 30,
+      PAGES_MAX - 33,
+      PAGES_MAX - 33,
+    ]);
+    expect(bitmap.nextRun(PAGES_MAX - 32)).toEqual([PAGES_MAX - 1, PAGES_MAX]);
+    expect(bitmap.nextClear(PAGES_MAX - 1)).toBe(PAGES_MAX);
+    expect(bitmap.nextSet(PAGES_MAX)).toBe(PAGES_MAX);
+    expect(bitmap.count()).toBe(pages.length);
+    expect(bitmap.edgeCount()).toBe(2 * 5);
+    expect(() => new PageBitmap(PAGES_MAX + 1, new Int32Array(1))).toThrow(RangeError);
   });
 
   it('shares the words that it is given', () => {

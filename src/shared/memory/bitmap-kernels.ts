@@ -10,35 +10,42 @@ interface BitmapKernels {
   readRuns(from: number, end: number, bits: number, longs: number, pages: number): number;
 }
 
-/** A bit for each page of 4 GiB. */
-const WORDS_MAX = 1 << 15;
 const BITS_AT = 0;
-const RUNS_AT = 4 * WORDS_MAX;
+const WASM_PAGE_BYTES = 65536;
 
 const kernels = new WebAssembly.Instance(new WebAssembly.Module(BITMAPS_BINARY))
   .exports as unknown as BitmapKernels;
-const words = new Int32Array(kernels.memory.buffer, BITS_AT, WORDS_MAX);
-const runs = new Uint8Array(kernels.memory.buffer, RUNS_AT);
+let words = new Int32Array(kernels.memory.buffer);
+let bytes = new Uint8Array(kernels.memory.buffer);
+
+// Room for so many bytes; it stays, so a thread holds as much as the largest bitmap that it had to do with.
+function reserve(byteCount: number): void {
+  if (byteCount <= bytes.length) return;
+  kernels.memory.grow(Math.ceil((byteCount - bytes.length) / WASM_PAGE_BYTES));
+  words = new Int32Array(kernels.memory.buffer);
+  bytes = new Uint8Array(kernels.memory.buffer);
+}
 
 // Copied in, whoever's memory the words lie in: a few microseconds for 4 GiB, and no two threads share what is here.
 function putWords(from: Int32Array): number {
+  reserve(8 * longsOf(from.length));
   words.set(from);
   if ((from.length & 1) !== 0) words[from.length] = 0;
   return longsOf(from.length);
 }
 
 function longsOf(wordCount: number): number {
-  return (wordCount + 1) >>> 1;
+  return Math.ceil(wordCount / 2);
 }
 
 /** Set bits. */
 export function countBits(from: Int32Array): number {
-  return kernels.countBits(BITS_AT, putWords(from));
+  return kernels.countBits(BITS_AT, putWords(from)) >>> 0;
 }
 
 /** Bits that differ from the one before them, with a clear bit before the first and one after the last. */
 export function countEdges(from: Int32Array): number {
-  return kernels.countEdges(BITS_AT, putWords(from));
+  return kernels.countEdges(BITS_AT, putWords(from)) >>> 0;
 }
 
 /**
@@ -47,8 +54,16 @@ export function countEdges(from: Int32Array): number {
  */
 export function writeRuns(from: Int32Array, numbersMax: number): Uint8Array | undefined {
   const longs = putWords(from);
-  if (kernels.countEdges(BITS_AT, longs) > numbersMax) return undefined;
-  return runs.subarray(0, kernels.writeRuns(BITS_AT, longs, RUNS_AT) - RUNS_AT);
+  const numbers = kernels.countEdges(BITS_AT, longs) >>> 0;
+  if (numbers > numbersMax) return undefined;
+  const runsAt = 8 * longs;
+  reserve(runsAt + runBytesMax(numbers, from.length));
+  return bytes.subarray(runsAt, kernels.writeRuns(BITS_AT, longs, runsAt) >>> 0);
+}
+
+// A number takes a byte more for each seven bits, and so many of 128 and more do not fit in the bitmap.
+function runBytesMax(numbers: number, wordCount: number): number {
+  return Math.min(5 * numbers, numbers + wordCount);
 }
 
 /** What can be wrong with runs, as assembly/bitmaps.ts numbers it. */
@@ -66,8 +81,11 @@ export const RunsProblem = {
  * the numbers' bytes; then `into` is as it was.
  */
 export function readRuns(numbers: Uint8Array, into: Int32Array, pages: number): number {
-  runs.set(numbers);
-  const problem = kernels.readRuns(RUNS_AT, RUNS_AT + numbers.length, BITS_AT, longsOf(into.length), pages);
+  const longs = longsOf(into.length);
+  const runsAt = 8 * longs;
+  reserve(runsAt + numbers.length);
+  bytes.set(numbers, runsAt);
+  const problem = kernels.readRuns(runsAt, runsAt + numbers.length, BITS_AT, longs, pages);
   if (problem === 0) into.set(words.subarray(0, into.length));
   return problem;
 }
@@ -75,9 +93,10 @@ export function readRuns(numbers: Uint8Array, into: Int32Array, pages: number): 
 // The first call of a function compiles it, and after some work V8 compiles it again and better, on a thread that wants a
 // core: not within a stun. One turn does as much as a bitmap of 4 GiB.
 const WARM_TURNS = 4;
-const warm = new Int32Array(WORDS_MAX);
-for (let word = 0; word < WORDS_MAX; word += 61) warm[word] = 0b1011;
+const WARM_WORDS = 1 << 15;
+const warm = new Int32Array(WARM_WORDS);
+for (let word = 0; word < WARM_WORDS; word += 61) warm[word] = 0b1011;
 for (let turn = 0; turn < WARM_TURNS; turn++) {
   countBits(warm);
-  readRuns(writeRuns(warm, Infinity)!.slice(), warm, 32 * WORDS_MAX);
+  readRuns(writeRuns(warm, Infinity)!.slice(), warm, 32 * WARM_WORDS);
 }

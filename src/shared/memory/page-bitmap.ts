@@ -3,13 +3,17 @@
 import { countBits, countEdges } from './bitmap-kernels.js';
 import { REGION_PAGES, type PageNumber } from './pages.js';
 
+/** Bits that the kernels tell apart, and the words that Node 20 has views for. */
+export const PAGES_MAX = 2 ** 31;
+
 /** One bit a page: page `p` is bit `p & 31` of word `p >>> 5`, so the bytes are little-endian bit order. */
 export class PageBitmap {
   readonly pageCount: number;
   readonly words: Int32Array;
 
-  /** A set over `words`, or a new empty one; bits past `pageCount` are never set. */
+  /** A set over `words`, or a new empty one, of up to `PAGES_MAX` pages; bits past `pageCount` are never set. */
   constructor(pageCount: number, words: Int32Array = new Int32Array(Math.ceil(pageCount / 32))) {
+    if (pageCount > PAGES_MAX) throw new RangeError(`a bitmap of ${pageCount} pages is one of too many`);
     this.pageCount = pageCount;
     this.words = words;
   }
@@ -83,7 +87,7 @@ export class PageBitmap {
     while (page < end) {
       const differing = (this.words[page >>> 5]! ^ skip) >>> (page & 31);
       if (differing !== 0) return Math.min(end, page + trailingZeros32(differing));
-      page = (page | 31) + 1;
+      page += 32 - (page & 31);
     }
     return end;
   }

@@ -3,6 +3,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(descriptor: { initial: number; maximum: number; shared: true });
     readonly buffer: SharedArrayBuffer;
+    grow(morePages: number): number;
   }
   const Module: new (binary: Uint8Array) => object;
   class Instance {

@@ -68,22 +68,22 @@ export function readRuns(from: usize, end: usize, bits: usize, longs: u32, pages
   // A clear run that nothing follows would be one more form of the same set.
   while (at < end || isSet) {
     const start = at;
-    let value: u32 = 0;
+    let value: u64 = 0;
     let shift: u32 = 0;
     let byte: u32 = 0;
     do {
-      if (shift == 28) return problem(TOO_LONG, start - from);
+      if (shift == 35) return problem(TOO_LONG, start - from);
       if (at == end) return problem(CUT_SHORT, start - from);
       byte = load<u8>(at++);
-      value |= (byte & 0x7f) << shift;
+      value |= (<u64>(byte & 0x7f)) << shift;
       shift += 7;
     } while (byte >= 0x80);
     if (byte == 0 && shift > 7) return problem(NOT_SHORTEST, start - from);
     if (value > pages - page) return problem(PAST_END, start - from);
     if (value == 0 && isSet) return problem(EMPTY_SET, start - from);
     if (value == 0 && start != from) return problem(EMPTY_CLEAR, start - from);
-    if (isSet) setBits(bits, page, page + value);
-    page += value;
+    if (isSet) setBits(bits, page, page + <u32>value);
+    page += <u32>value;
     isSet = !isSet;
   }
   return 0;
