@@ -14,6 +14,12 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   g: 1024 ** 3,
   gb: 1e9,
   gib: 1024 ** 3,
+  t: 1024 ** 4,
+  tb: 1e12,
+  tib: 1024 ** 4,
+  p: 1024 ** 5,
+  pb: 1e15,
+  pib: 1024 ** 5,
 };
 
 const TIME_UNITS_MS: Readonly<Record<string, number>> = {
@@ -37,7 +43,7 @@ export function parseSize(text: string): number {
   if (bytes === undefined || bytes <= 0 || !Number.isInteger(bytes)) {
     throw new MicrostunError(
       'USAGE',
-      `"${text}" is no size; write a whole number of bytes with a unit, such as 256MiB or 1GiB`,
+      `"${text}" is no size; write a whole number of bytes with a unit, such as 256MiB, 1GiB or 24TiB`,
     );
   }
   return bytes;
@@ -116,14 +122,34 @@ function parseQuantity(text: string, units: Readonly<Record<string, number>>): n
 
 /** Bytes for people: "1.50 GiB". */
 export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  const { value, unit } = inUnit(bytes);
+  return `${unit === 'B' ? value : toPrecision3(value)} ${unit}`;
+}
+
+/**
+ * A guest's memory for people: "256 MiB", or "24 TiB, 1 GiB of it resident"; `residentBytes` 0: all of it. What was
+ * chosen and not measured needs no decimals that are zero.
+ */
+export function formatMemory(memoryBytes: number, residentBytes: number): string {
+  const chosen = (bytes: number): string => {
+    const { value, unit } = inUnit(bytes);
+    return Number.isInteger(value) ? `${value} ${unit}` : formatBytes(bytes);
+  };
+  return residentBytes === 0
+    ? chosen(memoryBytes)
+    : `${chosen(memoryBytes)}, ${chosen(residentBytes)} of it resident`;
+}
+
+const BYTE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'] as const;
+
+function inUnit(bytes: number): { value: number; unit: (typeof BYTE_UNITS)[number] } {
   let value = bytes;
   let unit = 0;
-  while (value >= 1023.5 && unit < units.length - 1) {
+  while (value >= 1023.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? value : toPrecision3(value)} ${units[unit]}`;
+  return { value, unit: BYTE_UNITS[unit]! };
 }
 
 /** A duration for people, three digits: "843 µs", "1.20 ms", "3.41 s". */

@@ -4,6 +4,7 @@ import {
   DURATION_MS_MAX,
   formatBytes,
   formatCount,
+  formatMemory,
   formatMs,
   parseAddress,
   parseBitRate,
@@ -40,6 +41,10 @@ describe('a size', () => {
     ['1.5GiB', 1.5 * 1024 ** 3],
     ['4G', 4 * 1024 ** 3],
     ['1gb', 1e9],
+    ['24TiB', 24 * 1024 ** 4],
+    ['1.5tib', 1.5 * 1024 ** 4],
+    ['2tb', 2e12],
+    ['4PiB', 2 ** 52],
     ['  64 MiB ', 64 * 1024 ** 2],
   ])('of %s is %d bytes', (text, bytes) => {
     expect(parseSize(text)).toBe(bytes);
@@ -164,9 +169,20 @@ describe('a quantity for people', () => {
     [1536 * 1024, '1.50 MiB'],
     [256 * 1024 ** 2, '256 MiB'],
     [10 * 1024 ** 3, '10.0 GiB'],
-    [2048 * 1024 ** 4, '2048 TiB'],
+    [24 * 1024 ** 4, '24.0 TiB'],
+    [2048 * 1024 ** 4, '2.00 PiB'],
+    [2048 * 1024 ** 5, '2048 PiB'],
   ])('of %d bytes reads %s', (bytes, text) => {
     expect(formatBytes(bytes)).toBe(text);
+  });
+
+  it.each([
+    [256 * 1024 ** 2, 0, '256 MiB'],
+    [1024 ** 3, 64 * 1024 ** 2, '1 GiB, 64 MiB of it resident'],
+    [24 * 1024 ** 4, 1024 ** 3, '24 TiB, 1 GiB of it resident'],
+    [1.5 * 1024 ** 3, 0, '1.50 GiB'],
+  ])("of a guest's memory of %d bytes, %d resident, reads %s", (memoryBytes, residentBytes, text) => {
+    expect(formatMemory(memoryBytes, residentBytes)).toBe(text);
   });
 
   it.each([
