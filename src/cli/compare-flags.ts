@@ -7,6 +7,7 @@ import { refuseRepeatedFlags } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions } from './options.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
 import { stuckRunMs } from '../shared/limits.js';
 
 /** Flags of `compare` itself that take a value; its runs do not get them. */
@@ -104,8 +105,10 @@ export function runMsMax(flags: readonly string[], name: string): number {
       });
     });
   const args = parser.parseSync();
+  // All that is touched, and a bit for each page of the address space: the raw bitmap.
+  const onceThroughBytes = (args.resident ?? args.memory) + args.memory / PAGE_BYTES / 8;
   const onceThroughMs = [args.bandwidth, args.faultBandwidth].map((bytesPerSecond) =>
-    bytesPerSecond === undefined ? 0 : (args.memory / bytesPerSecond) * 1000,
+    bytesPerSecond === undefined ? 0 : (onceThroughBytes / bytesPerSecond) * 1000,
   );
   return stuckRunMs(
     [

@@ -10,7 +10,7 @@ import { createLogger } from './logger.js';
 import { sleepUnless } from '../shared/timers.js';
 import type { FailureReport, MigrationReport } from '../report/document.js';
 import { releaseUnusedMemory } from './unused-memory.js';
-import { formatBytes, formatCount } from '../shared/units.js';
+import { formatCount, formatMemory } from '../shared/units.js';
 import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js';
 import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
@@ -289,9 +289,9 @@ class DestinationRun {
 }
 
 function describeArrival({ machine, isSourceGone }: Extract<IncomingResult, { kind: 'running' }>): string {
-  const { program, memoryBytes, vcpus } = machine.spec;
+  const { program, memoryBytes, residentBytes, vcpus } = machine.spec;
   const goodbye = isSourceGone ? '; its source went away without a farewell' : '';
-  return `guest "${program}" is whole and runs here: ${formatBytes(memoryBytes)}, ${vcpus} vCPUs${goodbye}`;
+  return `guest "${program}" is whole and runs here: ${formatMemory(memoryBytes, residentBytes)}, ${vcpus} vCPUs${goodbye}`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@
 import type { ScriptedCut } from '../lab/emulated-link.js';
 import { MicrostunError } from '../shared/errors.js';
 import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import { parseDurationMs, parseSize } from '../shared/units.js';
 
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
@@ -81,6 +81,14 @@ export function parseHotSet(text: string): number {
   const bytes = parsePages('--hot-set', text);
   if (bytes === 0) throw new MicrostunError('USAGE', `--hot-set ${text} is nothing; leave it out`);
   return bytes;
+}
+
+/** `--resident`: whole chunks of 2 MiB. */
+export function parseResident(text: string): number {
+  const bytes = parseSize(text);
+  if (bytes % REGION_BYTES === 0) return bytes;
+  const next = Math.ceil(bytes / REGION_BYTES) * REGION_BYTES;
+  throw new MicrostunError('USAGE', `--resident ${text} is no whole number of 2 MiB chunks; try ${next}`);
 }
 
 // A size in whole pages.

@@ -3,14 +3,15 @@ import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
+import { REGION_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { parseWriteRate } from '../shared/units.js';
-import { memorySize, once, parseHotSet, wholeNumber } from './flag-values.js';
+import { memorySize, once, parseHotSet, parseResident, wholeNumber } from './flag-values.js';
 
 /** Flags that shape the guest. */
 export function guestOptions<T>(yargs: Argv<T>) {
   return yargs
-    .requiresArg(['guest', 'memory', 'vcpus', 'seed', 'write-rate', 'hot-set'])
+    .requiresArg(['guest', 'memory', 'vcpus', 'seed', 'write-rate', 'hot-set', 'resident'])
     .option('guest', {
       choices: programNames,
       default: 'hot-set',
@@ -44,21 +45,46 @@ export function guestOptions<T>(yargs: Argv<T>) {
       describe: 'Of the guest hot-set: it writes all over so much memory, and nowhere else',
       coerce: once(parseHotSet),
     })
-    .check(({ guest, memory, 'hot-set': hotSet }) => refuseHotSet(guest, memory, hotSet));
+    .option('resident', {
+      type: 'string',
+      describe:
+        'All of its memory that the guest ever touches, in chunks of 2 MiB that the seed scatters over the rest, such as 1GiB of --memory 24TiB (default: all of it)',
+      coerce: once(parseResident),
+    })
+    .check(({ memory, resident }) => refuseResident(memory, resident))
+    .check(({ guest, memory, resident, 'hot-set': hotSet }) =>
+      refuseHotSet(guest, resident ?? memory, hotSet),
+    );
 }
 
-// A hot set of another guest, or of more than there is, is a mistake.
-function refuseHotSet(guest: string, memory: number, hotSet: number | undefined): true {
+// More than there is, or chunks that would stick out of memory.
+function refuseResident(memory: number, resident: number | undefined): true {
+  if (resident === undefined) return true;
+  if (resident > memory)
+    throw new MicrostunError(
+      'USAGE',
+      `--resident is more than the guest's memory; give at most ${memory} bytes, or leave it out`,
+    );
+  if (memory % REGION_BYTES !== 0)
+    throw new MicrostunError(
+      'USAGE',
+      `--memory ${memory} is no whole number of 2 MiB chunks, which --resident scatters over it; try ${Math.ceil(memory / REGION_BYTES) * REGION_BYTES}`,
+    );
+  return true;
+}
+
+// A hot set of another guest, or of more than is resident, is a mistake.
+function refuseHotSet(guest: string, resident: number, hotSet: number | undefined): true {
   if (hotSet === undefined) return true;
   if (guest !== 'hot-set')
     throw new MicrostunError(
       'USAGE',
       `--hot-set is of the guest hot-set, not of ${guest}; leave one of them out`,
     );
-  if (hotSet > memory)
+  if (hotSet > resident)
     throw new MicrostunError(
       'USAGE',
-      `--hot-set is more than the guest's memory; give at most ${memory} bytes`,
+      `--hot-set is more than the memory that the guest touches; give at most ${resident} bytes`,
     );
   return true;
 }
@@ -70,10 +96,12 @@ export interface GuestArguments {
   readonly seed: number;
   readonly writeRate?: number | undefined;
   readonly hotSet?: number | undefined;
+  readonly resident?: number | undefined;
 }
 
 /** The guest that the flags describe. */
-export function guestSpecOf({ guest, memory, vcpus, seed, writeRate, hotSet }: GuestArguments): GuestSpec {
+export function guestSpecOf(args: GuestArguments): GuestSpec {
+  const { guest, memory, vcpus, seed, writeRate, hotSet, resident } = args;
   return {
     program: guest,
     memoryBytes: memory,
@@ -81,5 +109,6 @@ export function guestSpecOf({ guest, memory, vcpus, seed, writeRate, hotSet }: G
     seed,
     writeRate: writeRate ?? catalogue[guest]!.defaultWriteRate,
     hotSetBytes: hotSet ?? 0,
+    residentBytes: resident ?? 0,
   };
 }

@@ -6,7 +6,7 @@ import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { Logger } from 'pino';
 import { createLogger } from './logger.js';
 import { sleep, sleepUnless } from '../shared/timers.js';
-import { formatBytes } from '../shared/units.js';
+import { formatMemory } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import type { LiveView } from './dashboard/live-view.js';
@@ -116,7 +116,9 @@ async function boot(
   progress: Progress,
   logger: Logger,
 ): Promise<void> {
-  progress.say(`booting guest "${spec.program}": ${formatBytes(spec.memoryBytes)}, ${spec.vcpus} vCPUs`);
+  progress.say(
+    `booting guest "${spec.program}": ${formatMemory(spec.memoryBytes, spec.residentBytes)}, ${spec.vcpus} vCPUs`,
+  );
   progress.wait('booting');
   await machine.start(true);
   await machine.resume();
@@ -138,7 +140,7 @@ export function cancelling(signal: string, isOnce: boolean): string {
 
 /** Loads what serves a live view only for those who ask for one. */
 async function openLiveView(
-  { program, memoryBytes, vcpus }: GuestSpec,
+  { program, memoryBytes, residentBytes, vcpus }: GuestSpec,
   { dashboard, mode, stunBudget }: MigrationArguments,
   progress: Progress,
 ): Promise<LiveView | undefined> {
@@ -147,6 +149,7 @@ async function openLiveView(
   const view = await LiveView.open(dashboard, {
     program,
     memoryBytes,
+    residentBytes,
     vcpus,
     mode,
     stunBudgetMs: stunBudget,

@@ -1,7 +1,8 @@
 // What PREPARE must be before a place is made for its guest.
 // Pure; whether there is room is room.ts's to say.
 import { ProtocolError } from '../shared/errors.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
+import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { checkRoom, type Room } from './room.js';
 
@@ -13,5 +14,15 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): void {
   const { guest, pagePorts } = prepare;
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
+  refuseResidentSet(guest);
   if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
+}
+
+// Whole regions of a guest that is made of whole regions: page-places.ts puts them in it.
+function refuseResidentSet({ memoryBytes, residentBytes }: GuestSpec): void {
+  if (residentBytes === 0) return;
+  if (residentBytes > memoryBytes || residentBytes % REGION_BYTES !== 0 || memoryBytes % REGION_BYTES !== 0)
+    throw new ProtocolError(
+      `a resident set of ${residentBytes} bytes does not fit guest memory of ${memoryBytes} bytes in whole regions`,
+    );
 }

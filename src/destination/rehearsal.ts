@@ -23,7 +23,7 @@ export class TakeOverRehearsal {
 
   /** `spec`: of the guest to come, but for its memory. */
   constructor(spec: GuestSpec) {
-    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES });
+    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES, residentBytes: 0 });
     // Its vCPUs do not exist, so none runs.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
     const registers = Array.from({ length: spec.vcpus }, () =>

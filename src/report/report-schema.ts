@@ -41,6 +41,9 @@ const guest = fields({
   seed: count(),
   writeRate: numberOr('max').describe('pages a second, or `max`'),
   hotSetBytes: count().describe('`--hot-set`: all that is written; 0: what the guest does by itself'),
+  residentBytes: count().describe(
+    '`--resident`: all of its memory that the guest ever touches; 0: all of it',
+  ),
 });
 
 const settings = fields({

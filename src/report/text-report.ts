@@ -1,6 +1,6 @@
 // The report as people read it in a terminal.
 // Pure: a report in, text out.
-import { formatBytes, formatCount, formatMs } from '../shared/units.js';
+import { formatBytes, formatCount, formatMemory, formatMs } from '../shared/units.js';
 import { forecastErrors } from './forecast-error.js';
 import { recoveryClause, recoveryRemark, recoveryValue } from './recovery-text.js';
 import { stunPartKeys, stunPartNames } from './stun-parts.js';
@@ -59,7 +59,7 @@ function headline(report: MigrationReport): string {
   const { guest, mode, stun, recovery, totalMs, source, destination, link, settings } = report;
   const { stunBudgetMs } = settings;
   return [
-    `Migrated guest "${guest.program}" (${formatBytes(guest.memoryBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'}) by ${mode} in ${formatMs(totalMs)}.`,
+    `Migrated guest "${guest.program}" (${formatMemory(guest.memoryBytes, guest.residentBytes)}, ${guest.vcpus} vCPU${guest.vcpus === 1 ? '' : 's'}) by ${mode} in ${formatMs(totalMs)}.`,
     `The guest stood still for ${formatMs(stun.guestGapMs)}${recoveryClause(recovery)}.`,
     `Stop to answer: ${formatMs(stun.stunMs)}.${isOverBudget(report) ? ` The stun is over its budget of ${formatMs(stunBudgetMs)}.` : ''}`,
     `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,

@@ -26,7 +26,7 @@ export class SwitchOverRehearsal {
 
   /** `spec`: of the guest that leaves, but for its memory. */
   constructor(spec: GuestSpec) {
-    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES });
+    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES, residentBytes: 0 });
     this.#views = viewMemory(this.#machine.memory);
     // Its vCPUs never run, so nothing waits.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);

@@ -79,7 +79,15 @@ async function cancelWhilePreparing(to: string): Promise<void> {
   await source.hear('WELCOME');
   source.say({
     name: 'PREPARE',
-    guest: { program: 'uniform', memoryBytes: 16 << 20, vcpus: 4, seed: 1, writeRate: 0, hotSetBytes: 0 },
+    guest: {
+      program: 'uniform',
+      memoryBytes: 16 << 20,
+      vcpus: 4,
+      seed: 1,
+      writeRate: 0,
+      hotSetBytes: 0,
+      residentBytes: 0,
+    },
     pagePorts: [port, port],
     faultPort: port,
     audits: false,

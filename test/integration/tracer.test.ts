@@ -37,7 +37,15 @@ async function startGuest(
   writeRate = Infinity,
 ): Promise<GuestMachine> {
   const failures: Error[] = [];
-  const spec = { program, memoryBytes: MEMORY_BYTES, vcpus, seed, writeRate, hotSetBytes: 0 };
+  const spec = {
+    program,
+    memoryBytes: MEMORY_BYTES,
+    vcpus,
+    seed,
+    writeRate,
+    hotSetBytes: 0,
+    residentBytes: 0,
+  };
   const machine = new GuestMachine(spec, { failed: (error) => failures.push(error) });
   await machine.start(true);
   closers.push(async () => {
@@ -243,6 +251,7 @@ describe('a test notices', () => {
       seed: 1,
       writeRate: Infinity,
       hotSetBytes: 0,
+      residentBytes: 0,
     };
     const machine = allocateMachine(spec);
     const control = new SafepointControl(machine.safepointWords);

@@ -35,6 +35,7 @@ export class DepartureSite {
     seed: 0,
     writeRate: 0,
     hotSetBytes: 0,
+    residentBytes: 0,
   });
   readonly safepoints = new SafepointControl(this.machine.safepointWords);
   readonly tracer = new Tracer(this.machine.memory, this.safepoints);

@@ -13,6 +13,7 @@ export const fixtureReport: MigrationReport = {
     seed: 7,
     writeRate: 100_000,
     hotSetBytes: 0,
+    residentBytes: 0,
   },
   connections: 2,
   settings: {

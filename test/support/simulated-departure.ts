@@ -114,6 +114,7 @@ export class SimulatedDeparture {
         seed: 0,
         writeRate: 0,
         hotSetBytes: 0,
+        residentBytes: 0,
       },
       safepoints: { throttle: () => undefined, endTraceWork: () => undefined },
       isFailed: false,

@@ -46,6 +46,7 @@ function nextMachine(): SharedMachine {
     seed: 0,
     writeRate: 0,
     hotSetBytes: 0,
+    residentBytes: 0,
   });
   viewMemory(MACHINES[at].memory).pageTable.fill(PageState.PRESENT, 0, SIMULATED_PAGES);
   return MACHINES[at];

@@ -29,6 +29,7 @@ const MACHINE = allocateMachine({
   seed: 0,
   writeRate: 0,
   hotSetBytes: 0,
+  residentBytes: 0,
 });
 
 /** What the rest of the source has to do with it. */

@@ -80,6 +80,7 @@ export class TakeOverSite {
     seed: 0,
     writeRate: 0,
     hotSetBytes: 0,
+    residentBytes: 0,
   });
   readonly views = viewMemory(this.machine.memory);
   readonly safepoints = new SafepointControl(this.machine.safepointWords);

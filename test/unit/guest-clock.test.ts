@@ -19,6 +19,7 @@ function machineOf(vcpus: number): SharedMachine {
     seed: 1,
     writeRate: 0,
     hotSetBytes: 0,
+    residentBytes: 0,
   });
 }
 

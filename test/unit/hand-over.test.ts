@@ -296,7 +296,15 @@ describe('the destination', () => {
   };
   const prepare: MessageOf<'PREPARE'> = {
     name: 'PREPARE',
-    guest: { program: 'any', memoryBytes: 4096, vcpus: 1, seed: 0, writeRate: 0, hotSetBytes: 0 },
+    guest: {
+      program: 'any',
+      memoryBytes: 4096,
+      vcpus: 1,
+      seed: 0,
+      writeRate: 0,
+      hotSetBytes: 0,
+      residentBytes: 0,
+    },
     pagePorts: [1],
     faultPort: 1,
     audits: false,

@@ -14,7 +14,14 @@ import { REPORT_VERSION } from '../../src/report/document.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
 const HOSTILE = `</script><script>alert(1)</script><img src=x onerror="alert('2')">`;
-const subject = { program: 'hot-set', memoryBytes: 2 ** 28, vcpus: 2, mode: 'hybrid', stunBudgetMs: 10 };
+const subject = {
+  program: 'hot-set',
+  memoryBytes: 2 ** 28,
+  residentBytes: 0,
+  vcpus: 2,
+  mode: 'hybrid',
+  stunBudgetMs: 10,
+};
 
 describe('a request to a live view on the loopback', () => {
   const served = { bound: { host: '127.0.0.1', port: 7080 }, host: '127.0.0.1' };

@@ -24,7 +24,15 @@ afterEach(async () => {
 
 function makeMachine(program: string, vcpus: number): { machine: GuestMachine; failures: MicrostunError[] } {
   const failures: MicrostunError[] = [];
-  const spec = { program, memoryBytes: 64 * PAGE_BYTES, vcpus, seed: 1, writeRate: Infinity, hotSetBytes: 0 };
+  const spec = {
+    program,
+    memoryBytes: 64 * PAGE_BYTES,
+    vcpus,
+    seed: 1,
+    writeRate: Infinity,
+    hotSetBytes: 0,
+    residentBytes: 0,
+  };
   const machine = new GuestMachine(spec, { failed: (error) => failures.push(error) });
   closers.push(() => machine.close());
   return { machine, failures };

@@ -9,7 +9,15 @@ import { Measurement } from '../../src/source/measurement/measurement.js';
 import { reportOf } from '../../src/source/measurement/report.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 
-const spec = { program: 'uniform', memoryBytes: PAGE_BYTES, vcpus: 1, seed: 1, writeRate: 1, hotSetBytes: 0 };
+const spec = {
+  program: 'uniform',
+  memoryBytes: PAGE_BYTES,
+  vcpus: 1,
+  seed: 1,
+  writeRate: 1,
+  hotSetBytes: 0,
+  residentBytes: 0,
+};
 const plan = {
   mode: 'hybrid',
   stunBudgetMs: 1,

@@ -22,6 +22,7 @@ const guest = {
   seed: 0xffff_ffff,
   writeRate: 0.5,
   hotSetBytes: 0,
+  residentBytes: 0,
 };
 
 /** The first of each kind fills every list with something; the others go to the limits of what is allowed. */
@@ -85,6 +86,7 @@ export const examples: Examples = {
         seed: 0,
         writeRate: Infinity,
         hotSetBytes: 0,
+        residentBytes: 0,
       },
       pagePorts: Array<number>(16).fill(65_535),
       faultPort: 1,
@@ -93,7 +95,7 @@ export const examples: Examples = {
     },
     {
       name: 'PREPARE',
-      guest: { ...guest, writeRate: 0, hotSetBytes: 0 },
+      guest: { ...guest, writeRate: 0, hotSetBytes: 0, residentBytes: 0 },
       pagePorts: [],
       faultPort: 2,
       audits: false,

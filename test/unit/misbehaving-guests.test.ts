@@ -25,6 +25,7 @@ describe('a guest that misbehaves while it is traced', () => {
       seed: 1,
       writeRate: Infinity,
       hotSetBytes: 0,
+      residentBytes: 0,
     });
     const gate = sharedWords(3);
     const control = new SafepointControl(machine.safepointWords);

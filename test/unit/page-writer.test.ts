@@ -16,6 +16,7 @@ function pagesWritten(hotSetBytes: number): number[] {
     vcpus: 1,
     seed: 7,
     writeRate: Infinity,
+    residentBytes: 0,
   };
   const program = makeProgram({ ...spec, hotSetBytes });
   const views = guestOf(PAGES);

@@ -1,6 +1,6 @@
 // The page that shows a run while it lasts: the frame of its figures and charts, which its feed fills.
 // Knows what is asked for; nothing of how it gets on.
-import { formatBytes, formatCount } from '../../shared/units.js';
+import { formatCount, formatMemory } from '../../shared/units.js';
 import { chartPlace, type Chart } from '../charts.js';
 import { liveCharts } from './charts.js';
 import { UNKNOWN, type LiveTextName } from './texts.js';
@@ -12,6 +12,7 @@ import { card, tile } from '../sections/section.js';
 export interface LiveSubject {
   readonly program: string;
   readonly memoryBytes: number;
+  readonly residentBytes: number;
   readonly vcpus: number;
   readonly mode: string;
   readonly stunBudgetMs: number;
@@ -60,12 +61,12 @@ export function renderLivePage(subject: LiveSubject): string {
   });
 }
 
-function head({ program, memoryBytes, vcpus, mode }: LiveSubject): Markup {
+function head({ program, memoryBytes, residentBytes, vcpus, mode }: LiveSubject): Markup {
   return html`<header>
     <p class="eyebrow"><b>microstun</b> live view</p>
     <h1>${live('headline', 'Waiting for the first figures')}</h1>
     <p class="subtitle">
-      Guest <q>${program}</q> with ${formatBytes(memoryBytes)} and ${formatCount(vcpus)}
+      Guest <q>${program}</q> with ${formatMemory(memoryBytes, residentBytes)} and ${formatCount(vcpus)}
       ${vcpus === 1 ? 'vCPU' : 'vCPUs'}, to be moved by ${mode}.
     </p>
     <p class="badges">

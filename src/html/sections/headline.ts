@@ -1,6 +1,6 @@
 // The head of the page: how long the guest stood still, when it had recovered, and what became of it.
 // Knows the report.
-import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
+import { formatBytes, formatCount, formatMemory, formatMs } from '../../shared/units.js';
 import {
   isOverBudget,
   type AuditReport,
@@ -19,9 +19,10 @@ export function headline(report: MigrationReport): Markup {
     <p class="eyebrow"><b>microstun</b> migration report</p>
     <h1>The guest stood still for <em>${formatMs(stun.guestGapMs)}</em></h1>
     <p class="subtitle">
-      Guest <q>${guest.program}</q> with ${formatBytes(guest.memoryBytes)} and ${formatCount(guest.vcpus)}
-      ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from host ${source.host}, process ${String(source.pid)},
-      to host ${destination.host}, process ${String(destination.pid)}, by ${mode}.
+      Guest <q>${guest.program}</q> with ${formatMemory(guest.memoryBytes, guest.residentBytes)} and
+      ${formatCount(guest.vcpus)} ${guest.vcpus === 1 ? 'vCPU' : 'vCPUs'} moved from host ${source.host},
+      process ${String(source.pid)}, to host ${destination.host}, process ${String(destination.pid)}, by
+      ${mode}.
     </p>
     <p class="badges">
       ${outcomeBadge(report)} ${budgetBadge(report)} ${auditBadge(report.audit)} ${cutsBadge(report.cuts)}
@@ -59,7 +60,9 @@ export function headline(report: MigrationReport): Markup {
       ${tile(
         'On the wire',
         figure('bytes.total', bytes.total, formatBytes(bytes.total)),
-        `${percentOf(bytes.total, guest.memoryBytes)} of guest memory`,
+        guest.residentBytes === 0
+          ? `${percentOf(bytes.total, guest.memoryBytes)} of guest memory`
+          : `${percentOf(bytes.total, guest.residentBytes)} of resident memory`,
       )}
     </dl>
   </header>`;

@@ -1,6 +1,6 @@
 // The byte ledger and the settings as tables, and the whole report as JSON.
 // Knows the report; plain HTML.
-import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
+import { formatBytes, formatCount, formatMemory, formatMs } from '../../shared/units.js';
 import { reportText, type ByteLedger, type MigrationReport } from '../../report/document.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, nameValueTable, percent, type NamedValue } from './section.js';
@@ -73,13 +73,10 @@ export function settingsSection(report: MigrationReport): Markup {
       'Guest',
       [
         ['program', guest.program],
-        [
-          'memory',
-          html`${formatBytes(guest.memoryBytes)}
-            <span class="soft"
-              >(${figure('guest.memoryBytes', guest.memoryBytes, formatCount(guest.memoryBytes))})</span
-            >`,
-        ],
+        ['memory', chosenBytes('guest.memoryBytes', guest.memoryBytes)],
+        ...(guest.residentBytes === 0
+          ? []
+          : [['of it resident', chosenBytes('guest.residentBytes', guest.residentBytes)] as const]),
         ['page', figure('guest.pageBytes', guest.pageBytes, formatBytes(guest.pageBytes))],
         ['vCPUs', figure('guest.vcpus', guest.vcpus, formatCount(guest.vcpus))],
         ['seed', figure('guest.seed', guest.seed, String(guest.seed))],
@@ -134,4 +131,9 @@ function networkOf({ link }: MigrationReport): string {
   if (link === null) return 'real';
   const cuts = link.cuts.length === 0 ? '' : `, cut ${formatCount(link.cuts.length)} times`;
   return `emulated: ${formatMs(link.delayMs)} added to each round trip${cuts}`;
+}
+
+function chosenBytes(field: string, bytes: number): Markup {
+  return html`${formatMemory(bytes, 0)}
+    <span class="soft">(${figure(field, bytes, formatCount(bytes))})</span>`;
 }

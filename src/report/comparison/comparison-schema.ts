@@ -48,6 +48,7 @@ const row = fields({
 const subject = fields({
   program: text().nullable(),
   memoryBytes: count().nullable(),
+  residentBytes: count().nullable().describe('all that the guest touches of its memory; 0: all of it'),
   vcpus: count().nullable(),
   seed: count().nullable(),
   writeRate: numberOr('max').nullable(),

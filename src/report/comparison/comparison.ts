@@ -142,6 +142,7 @@ function subjectOf(reports: readonly MigrationReport[]): ComparisonSubject {
   return {
     program: shared(({ guest }) => guest.program),
     memoryBytes: shared(({ guest }) => guest.memoryBytes),
+    residentBytes: shared(({ guest }) => guest.residentBytes),
     vcpus: shared(({ guest }) => guest.vcpus),
     seed: shared(({ guest }) => guest.seed),
     writeRate: shared(({ guest }) => guest.writeRate),

@@ -2,7 +2,7 @@
 // Pure; shared by the table in the terminal and the one in the page.
 import type { Unit } from './metrics.js';
 import type { ComparisonSubject } from './comparison.js';
-import { formatBytes, formatCount, formatMs } from '../../shared/units.js';
+import { formatBytes, formatCount, formatMemory, formatMs } from '../../shared/units.js';
 
 export const MISSING = '–';
 
@@ -54,11 +54,14 @@ export function formatRatio(ratio: number | null): string {
 }
 
 /** The guest as words: `hot-set, 256 MiB, …`. */
-export function describeGuest({ program, memoryBytes, vcpus, seed, writeRate }: ComparisonSubject): string {
+export function describeGuest(subject: ComparisonSubject): string {
+  const { program, memoryBytes, residentBytes, vcpus, seed, writeRate } = subject;
   const rate = writeRate === 'max' ? 'as fast as it can' : perhaps(writeRate, formatCount, 'page writes/s');
   return [
     program === null ? 'program differs' : `"${program}"`,
-    memoryBytes === null ? 'memory differs' : formatBytes(memoryBytes),
+    memoryBytes === null || residentBytes === null
+      ? 'memory differs'
+      : formatMemory(memoryBytes, residentBytes),
     vcpus === 1 ? '1 vCPU' : perhaps(vcpus, String, 'vCPUs'),
     rate,
     seed === null ? 'seed differs' : `seed ${seed}`,

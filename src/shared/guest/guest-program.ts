@@ -14,6 +14,13 @@ export interface GuestSpec {
   readonly writeRate: number;
   /** All that a guest with a hot set writes, in one piece; 0: what the program does by itself. */
   readonly hotSetBytes: number;
+  /** All of its memory that a guest ever touches, scattered over the rest in whole regions; 0: all of it. */
+  readonly residentBytes: number;
+}
+
+/** How much of its memory a guest ever touches. */
+export function residentBytesOf({ memoryBytes, residentBytes }: GuestSpec): number {
+  return residentBytes === 0 ? memoryBytes : residentBytes;
 }
 
 /** Registers of one vCPU: doubles, saved with the checkpoint. */

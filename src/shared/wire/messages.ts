@@ -76,6 +76,7 @@ const guestSpec = record({
   seed: u32,
   writeRate: rate,
   hotSetBytes: integer(0, MEMORY_BYTES_MAX),
+  residentBytes: integer(0, MEMORY_BYTES_MAX),
 });
 
 const bodies = {

@@ -41,6 +41,7 @@ export function reportOf(measured: Measured): MigrationReport {
       seed: guest.seed,
       writeRate: guest.writeRate === Infinity ? 'max' : guest.writeRate,
       hotSetBytes: guest.hotSetBytes,
+      residentBytes: guest.residentBytes,
     },
     connections: settings.connections,
     settings: settingsReportOf(measured),

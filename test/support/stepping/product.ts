@@ -68,6 +68,7 @@ export class SteppingProduct {
       seed: 1,
       writeRate: Infinity,
       hotSetBytes: 0,
+      residentBytes: 0,
     };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
     this.#words = new Int32Array(this.#machine.safepointWords);

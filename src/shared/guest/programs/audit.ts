@@ -1,4 +1,5 @@
 // Collects what an audit finds: how many pages were checked, how many were wrong, and the first few in words.
+import { PAGE_BYTES } from '../../memory/pages.js';
 import type { AuditResult } from '../guest-program.js';
 
 const FINDINGS_MAX = 5;
@@ -8,17 +9,26 @@ export class Audit {
   #failed = 0;
   readonly #findings: string[] = [];
 
-  /** Compares a whole page word by word; `expected` and `actual` have the same length. */
+  /** Compares a whole page of the address space word by word; `expected` and `actual` have the same length. */
   comparePage(page: number, expected: Int32Array, actual: Int32Array): void {
     this.#checked++;
     for (let index = 0; index < expected.length; index++) {
       if (expected[index] === actual[index]) continue;
-      const gpa = (page * 4096 + index * 4).toString(16);
       this.fail(
-        `page ${page} is wrong at gpa 0x${gpa}: it holds ${actual[index]}, ${expected[index]} was written`,
+        `page ${page} is wrong at gpa 0x${gpaText(page, index)}: it holds ${actual[index]}, ${expected[index]} was written`,
       );
       return;
     }
+  }
+
+  /** Checks a page that nobody ever wrote. */
+  expectZeroPage(page: number, actual: Int32Array): void {
+    this.#checked++;
+    const index = actual.findIndex((word) => word !== 0);
+    if (index === -1) return;
+    this.fail(
+      `page ${page} is beside the resident set and not zero at gpa 0x${gpaText(page, index)}: it holds ${actual[index]}`,
+    );
   }
 
   fail(finding: string): void {
@@ -34,4 +44,8 @@ export class Audit {
       findings: this.#findings,
     };
   }
+}
+
+function gpaText(page: number, word: number): string {
+  return (page * PAGE_BYTES + word * 4).toString(16);
 }

@@ -1,6 +1,6 @@
 // The built-in guests by name, and what each is for.
 import { MicrostunError } from '../../errors.js';
-import type { GuestFactory, GuestProgram, GuestSpec } from '../guest-program.js';
+import { residentBytesOf, type GuestFactory, type GuestProgram, type GuestSpec } from '../guest-program.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
 import { replay } from './replay.js';
 
@@ -27,8 +27,8 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     summary: 'deterministic: all of memory is recomputed and compared',
     factory: replay,
     defaultWriteRate: 100_000,
-    // It runs the whole guest again, in memory of its own.
-    auditMemoryBytes: ({ memoryBytes }) => memoryBytes,
+    // It runs the whole guest again, in memory of its own, where nothing lies between its pages.
+    auditMemoryBytes: residentBytesOf,
   },
 };
 

@@ -1,11 +1,14 @@
 // Guests that write pages: uniform, hot set, sequential, Zipfian. Each write can be audited.
 // Every vCPU has its own words in every page, so all of them dirty the same pages and none waits for another.
-import { PAGE_SHIFT } from '../../memory/pages.js';
+// A page is its number in the resident set throughout; where it lies is page-places.ts's.
+import { PAGE_BYTES } from '../../memory/pages.js';
 import type { AuditResult, GuestFactory, GuestSpec, Machine, Vcpu } from '../guest-program.js';
 import { Audit } from './audit.js';
 import { paceFor } from './pacing.js';
 import { fillPattern, WORDS_PER_PAGE } from './pattern.js';
+import { placesOf, type PagePlaces } from './page-places.js';
 import { below, mix32, nextRandom, seedRandom } from './random.js';
+import { spotCheck } from './spot-check.js';
 
 // Registers.
 const RANDOM = 0;
@@ -19,7 +22,7 @@ const STAMP_WORDS = 4;
 const STAMP_STRIDE_WORDS = WORDS_PER_PAGE / STAMP_WORDS;
 const BATCH_MAX = 64;
 
-/** Answers the page to write next; may use the RANDOM and CURSOR registers through its arguments. */
+/** Answers the resident page to write next; may use the RANDOM and CURSOR registers through its arguments. */
 type Chooser = (random: number, cursor: number) => number;
 
 function stampWord(count: number, page: number, vcpu: number, index: number): number {
@@ -28,8 +31,9 @@ function stampWord(count: number, page: number, vcpu: number, index: number): nu
     : mix32(count + Math.imul(page, 0x9e3779b1) + Math.imul(vcpu * STAMP_WORDS + index, 0x85ebca77)) | 0;
 }
 
-function pageWriter(spec: GuestSpec, pageCount: number, chooser: Chooser): ReturnType<GuestFactory> {
+function pageWriter(spec: GuestSpec, places: PagePlaces, chooser: Chooser): ReturnType<GuestFactory> {
   const { vcpus, seed } = spec;
+  const { pageCount } = places;
   const pace = paceFor(spec, BATCH_MAX, DUE);
   return {
     boot({ memory, registers }) {
@@ -37,7 +41,7 @@ function pageWriter(spec: GuestSpec, pageCount: number, chooser: Chooser): Retur
       const bytes = new Uint8Array(words.buffer);
       for (let page = 0; page < pageCount; page++) {
         fillBackground(words, page, spec);
-        memory.write(page * 4096, bytes);
+        memory.write(places.gpaOf(page), bytes);
       }
       registers.forEach((values, vcpu) => {
         values[RANDOM] = seedRandom(seed, vcpu);
@@ -45,13 +49,13 @@ function pageWriter(spec: GuestSpec, pageCount: number, chooser: Chooser): Retur
       });
     },
     runSlice(vcpu) {
-      if (pace.mayRun(vcpu)) writePages(vcpu, pageCount, pace.batch, chooser);
+      if (pace.mayRun(vcpu)) writePages(vcpu, places, pace.batch, chooser);
     },
-    audit: (machine) => auditPages(machine, spec),
+    audit: (machine) => auditPages(machine, spec, places),
   };
 }
 
-function writePages(vcpu: Vcpu, pageCount: number, batch: number, chooser: Chooser): void {
+function writePages(vcpu: Vcpu, { pageCount, gpaOf }: PagePlaces, batch: number, chooser: Chooser): void {
   const { memory, registers, id } = vcpu;
   let random = registers[RANDOM]!;
   let cursor = registers[CURSOR]!;
@@ -60,7 +64,7 @@ function writePages(vcpu: Vcpu, pageCount: number, batch: number, chooser: Choos
     random = nextRandom(random);
     const page = chooser(random, cursor);
     cursor = cursor + 1 < pageCount ? cursor + 1 : 0;
-    const gpa = page * 4096 + id * 4;
+    const gpa = gpaOf(page) + id * 4;
     const before = memory.load32(gpa);
     // A count wraps past 2^31 only after years of writing one page flat out.
     const count = before + 1;
@@ -86,16 +90,17 @@ function fillBackground(words: Int32Array, page: number, { seed, vcpus }: GuestS
 
 /**
  * Each page: its background is untouched, and each vCPU's stamp is whole. All pages: the stamps add up to what each
- * vCPU's registers say, so a page that fell back to an older, whole stamp is found too.
+ * vCPU's registers say, so a page that fell back to an older, whole stamp is found too. Beside them: spot-check.ts.
  */
-function auditPages({ memory, registers }: Machine, spec: GuestSpec): AuditResult {
+function auditPages({ memory, registers }: Machine, spec: GuestSpec, places: PagePlaces): AuditResult {
   const audit = new Audit();
   const sums = new Int32Array(spec.vcpus);
   const expected = new Int32Array(WORDS_PER_PAGE);
   const actual = new Int32Array(WORDS_PER_PAGE);
   const actualBytes = new Uint8Array(actual.buffer);
-  for (let page = 0; page < memory.pageCount; page++) {
-    memory.read((page << PAGE_SHIFT) >>> 0, actualBytes);
+  for (let page = 0; page < places.pageCount; page++) {
+    const gpa = places.gpaOf(page);
+    memory.read(gpa, actualBytes);
     fillBackground(expected, page, spec);
     for (let vcpu = 0; vcpu < spec.vcpus; vcpu++) {
       const count = actual[vcpu]!;
@@ -105,7 +110,7 @@ function auditPages({ memory, registers }: Machine, spec: GuestSpec): AuditResul
         expected[index * STAMP_STRIDE_WORDS + vcpu] = stampWord(count, page, vcpu, index);
       }
     }
-    audit.comparePage(page, expected, actual);
+    audit.comparePage(gpa / PAGE_BYTES, expected, actual);
   }
   for (let vcpu = 0; vcpu < spec.vcpus; vcpu++) {
     const said = registers[vcpu]![STAMP_SUM]! | 0;
@@ -115,26 +120,29 @@ function auditPages({ memory, registers }: Machine, spec: GuestSpec): AuditResul
       );
     }
   }
+  spotCheck(memory, places, spec.seed, audit);
   return audit.result();
 }
 
 /** Every page is as likely as any other. */
 export const uniform: GuestFactory = (spec) => {
-  const pageCount = spec.memoryBytes / 4096;
-  return pageWriter(spec, pageCount, (random) => below(random, pageCount));
+  const places = placesOf(spec);
+  const { pageCount } = places;
+  return pageWriter(spec, places, (random) => below(random, pageCount));
 };
 
-/** Nine writes in ten go to a tenth of memory, in one piece; or all of them to as much as the spec says. */
+/** Nine writes in ten go to a tenth of the resident pages, in one piece; or all of them to as much as the spec says. */
 export const hotSet: GuestFactory = (spec) => {
-  const pageCount = spec.memoryBytes / 4096;
-  const told = Math.min(pageCount, spec.hotSetBytes / 4096);
+  const places = placesOf(spec);
+  const { pageCount } = places;
+  const told = Math.min(pageCount, spec.hotSetBytes / PAGE_BYTES);
   if (told > 0) {
     const first = Math.floor((pageCount - told) / 3);
-    return pageWriter(spec, pageCount, (random) => first + below(mix32(random), told));
+    return pageWriter(spec, places, (random) => first + below(mix32(random), told));
   }
   const hotPages = Math.max(1, Math.floor(pageCount / 10));
   const firstHot = Math.floor((pageCount - hotPages) / 3);
-  return pageWriter(spec, pageCount, (random) => {
+  return pageWriter(spec, places, (random) => {
     // The low bits choose the set; the hash makes the page independent of them.
     const isHot = random % 10 !== 0;
     return isHot ? firstHot + below(mix32(random), hotPages) : below(mix32(random), pageCount);
@@ -143,14 +151,15 @@ export const hotSet: GuestFactory = (spec) => {
 
 /** Page after page, round and round; each vCPU from its own starting point. */
 export const sequential: GuestFactory = (spec) =>
-  pageWriter(spec, spec.memoryBytes / 4096, (_random, cursor) => cursor);
+  pageWriter(spec, placesOf(spec), (_random, cursor) => cursor);
 
 /** Zipfian with the exponent that YCSB made customary; popular pages are scattered over memory. */
 export const zipf: GuestFactory = (spec) => {
-  const pageCount = spec.memoryBytes / 4096;
+  const places = placesOf(spec);
+  const { pageCount } = places;
   const rank = zipfRank(pageCount, 0.99);
   const stride = coprimeStride(pageCount);
-  return pageWriter(spec, pageCount, (random) => (rank(random / 0x1_0000_0000) * stride) % pageCount);
+  return pageWriter(spec, places, (random) => (rank(random / 0x1_0000_0000) * stride) % pageCount);
 };
 
 /** Inverse of the Zipfian distribution over `count` ranks: Gray et al., SIGMOD 1994, as YCSB uses it. */
