@@ -162,8 +162,9 @@ export default defineConfig(
         {
           patterns: [
             {
-              regex: '^(?!(?:\\./[a-z-]+|\\.\\./(?:islands|charts|live/patch))\\.js$|uplot$)',
-              message: 'What runs in a browser knows its neighbours, uPlot, and what its page tells it.',
+              regex: '^(?!(?:\\./[a-z-]+|\\.\\./(?:islands|charts|live/patch|bitmap/[a-z]+))\\.js$|uplot$)',
+              message:
+                'What runs in a browser knows its neighbours, uPlot, what its page tells it, and how a bitmap is drawn.',
             },
           ],
         },

@@ -6,6 +6,7 @@ const root = import.meta.dirname;
 
 /** Whole migrations by the dozen, browsers, every cell of a matrix: minutes, and not for every day. */
 const long = [
+  'test/e2e/bitmap-zoom.test.ts',
   'test/e2e/compare.test.ts',
   'test/e2e/fault-matrix.test.ts',
   'test/e2e/html-report.test.ts',

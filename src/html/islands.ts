@@ -8,8 +8,8 @@ export const ISLAND_ID = 'charts';
 /** Of the page of a report. */
 export interface ReportIsland {
   readonly charts: readonly Chart[];
-  /** Null when the report has no bitmap to point at. */
-  readonly cells: BitmapCells | null;
+  /** Null when the guest had no memory. */
+  readonly bitmap: DrawnBitmap | null;
 }
 
 /** Of a live page: its charts, still empty. */
@@ -17,10 +17,14 @@ export interface LiveIsland {
   readonly charts: readonly Chart[];
 }
 
-/** The drawing of the bitmap, for who points at it. */
-export interface BitmapCells {
-  readonly columns: number;
-  readonly regionsPerCell: number;
-  readonly pagesPerCell: number;
-  readonly counts: readonly number[];
+/** The bitmap to be drawn, in units: regions, or so many of them together that a page can hold it. */
+export interface DrawnBitmap {
+  /** Of the guest; its last unit may have fewer than the others. */
+  readonly pages: number;
+  readonly pageBytes: number;
+  readonly regionPages: number;
+  /** How many regions a unit is: a power of two. */
+  readonly unitRegions: number;
+  /** Two numbers for each unit that has dirty pages: how many units it lies behind the one before, and its dirty pages. */
+  readonly dirty: readonly number[];
 }

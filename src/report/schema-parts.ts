@@ -19,7 +19,7 @@ export const list = <Item extends z.ZodType>(item: Item): z.ZodArray<Item> =>
 export const pair = <First extends z.ZodType, Second extends z.ZodType>(
   first: First,
   second: Second,
-): z.ZodTuple<[First, Second]> => z.tuple([first, second], { error: 'a pair' });
+): z.ZodTuple<[First, Second], null> => z.tuple([first, second], { error: 'a pair' });
 
 /** An object; what else is in it is let be. */
 export const fields = <Shape extends z.ZodRawShape>(shape: Shape): z.ZodObject<Shape> =>

@@ -213,7 +213,7 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
     ['first copy', formatBytes(bytes.firstCopy)],
     ['sent again', formatBytes(bytes.resend)],
     ['region heads, zero pages', formatBytes(bytes.regionHeads)],
-    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmapText(bitmap)}; raw ${formatBytes(bitmap.rawBytes)})`],
+    ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmapText(bitmap)})`],
     ['checkpoint', formatBytes(bytes.checkpoint)],
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
     ['control', formatBytes(bytes.control)],
@@ -221,10 +221,12 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
   ];
 }
 
-function bitmapText({ format, ahead, sentBytes }: MigrationReport['bitmap']): string {
+function bitmapText({ format, ahead, rawBytes, sentBytes }: MigrationReport['bitmap']): string {
+  if (format === 'raw') return 'raw, a bit for each page of the guest';
+  const raw = `raw ${formatBytes(rawBytes)}`;
   return ahead === null
-    ? format
-    : `${formatBytes(ahead.bytes)} ahead of the stun, ${formatBytes(sentBytes)} within it`;
+    ? `${format}; ${raw}`
+    : `${formatBytes(ahead.bytes)} ahead of the stun, ${formatBytes(sentBytes)} within it; ${raw}`;
 }
 
 function auditLine({ audit }: MigrationReport): string {

@@ -165,7 +165,7 @@ describe.skipIf(executablePath === undefined)(`the HTML report in a browser${bro
     await page.goto(pathToFileURL(inFolder('seen.html')).href);
     await page.waitForSelector('html[data-drawn="5"]', { timeout: 10_000 });
     await page.hover('#bitmap-grid', { position: { x: 5, y: 5 } });
-    expect(await page.textContent('#bitmap-cell')).toBe('at 0 MiB: 2 of 512 pages dirty');
+    expect(await page.textContent('#bitmap-cell')).toBe('0x0–0x1fffff: 2 of 512 pages dirty');
     const toggle = page.locator('button[data-chart="rounds"]');
     expect((await toggle.textContent())?.trim()).toBe('log scale');
     await toggle.click();

@@ -6,6 +6,8 @@ import { renderHtml } from '../../src/html/html-report.js';
 import { escapeText, html, jsonIsland } from '../../src/html/markup.js';
 import type { GuestTimeline } from '../../src/shared/guest/samples.js';
 import type { MigrationReport } from '../../src/report/document.js';
+import { dirtyUnitsOf } from '../../src/html/bitmap/cells.js';
+import type { DrawnBitmap } from '../../src/html/islands.js';
 import { formatMs } from '../../src/shared/units.js';
 import { fieldOf, fixtureReport } from '../support/report-fixture.js';
 
@@ -27,7 +29,7 @@ interface ChartsIsland {
     readonly bands: readonly { readonly label: string }[];
     readonly series: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];
   }[];
-  readonly cells: { readonly counts: readonly number[]; readonly columns: number } | null;
+  readonly bitmap: DrawnBitmap | null;
 }
 
 function islandOf(page: string): ChartsIsland {
@@ -86,7 +88,7 @@ describe('the numbers of the HTML report', () => {
   });
 
   it('reach the charts unchanged', () => {
-    const { charts, cells } = islandOf(renderHtml(fixtureReport));
+    const { charts, bitmap } = islandOf(renderHtml(fixtureReport));
     const chart = (id: string) => charts.find((one) => one.id === id)!;
     const [source, destination] = chart('timeline').series;
     // At the instants of the other host, and of phases, there is what was measured across them.
@@ -109,11 +111,11 @@ describe('the numbers of the HTML report', () => {
     // Empty half octaves between 2^10 and 2^11.5, and between that and 2^13, are drawn as such.
     expect(chart('faults').series[0]!.values).toEqual([1, 2, 0, 0, 7, 0, 0, 2]);
     expect(chart('gaps').series.map(({ label }) => label)).toEqual(['before', 'during', 'after']);
-    const dirtyRegions = cells!.counts
-      .map((pages, region) => [region, pages])
-      .filter(([, pages]) => pages! > 0);
-    expect(cells!.counts).toHaveLength(128);
-    expect(dirtyRegions).toEqual(fixtureReport.bitmap.dirtyRegions);
+    const drawn = dirtyUnitsOf(bitmap!);
+    expect(drawn.units).toBe(128);
+    expect(drawn.at.map((region, index) => [region, drawn.dirty[index]])).toEqual(
+      fixtureReport.bitmap.dirtyRegions,
+    );
   });
 
   it('are all in the JSON that the page carries', () => {
@@ -241,7 +243,7 @@ describe('what a report does not have', () => {
       gaps: { before: null, during: null, after: null },
       audit: null,
     });
-    expect(islandOf(page)).toEqual({ charts: [], cells: null });
+    expect(islandOf(page)).toEqual({ charts: [], bitmap: null });
     for (const sentence of [
       'Throughput was not sampled in this run.',
       'there was no round.',
@@ -263,15 +265,59 @@ describe('what a report does not have', () => {
 });
 
 describe('a report that is large', () => {
-  it('draws its regions in at most 4096 cells that lose no page', () => {
-    const dirtyRegions = Array.from({ length: 10_001 }, (_, region) => [region, region % 513] as const);
-    const guest = { ...fixtureReport.guest, memoryBytes: 10_001 * 512 * 4096 };
-    const { cells } = islandOf(
-      renderHtml({ ...fixtureReport, guest, bitmap: { ...fixtureReport.bitmap, dirtyRegions } }),
-    );
-    const sum = (counts: readonly number[]) => counts.reduce((one, other) => one + other, 0);
-    expect(cells!.counts.length).toBeLessThanOrEqual(4096);
-    expect(sum(cells!.counts)).toBe(sum(dirtyRegions.map(([, pages]) => pages)));
+  const largeReport = (memoryBytes: number, dirtyRegions: [number, number][]): MigrationReport => ({
+    ...fixtureReport,
+    guest: { ...fixtureReport.guest, memoryBytes },
+    bitmap: { ...fixtureReport.bitmap, rawBytes: memoryBytes / 32_768 + 5, sentBytes: 8100, dirtyRegions },
+  });
+  const TIB = 2 ** 40;
+
+  it('shows the only dirty page of 24 TiB, as dark as it can be', () => {
+    const page = renderHtml(largeReport(24 * TIB, [[12_582_911, 1]]));
+    expect(page).toContain('The destination lacked 1 of 6,442,450,944 pages');
+    // The last cell of 3072, in rows of 128.
+    expect(page).toContain('<path class="shade-5" d="M127 23h1v1h-1z">');
+    expect(page).toContain('A cell is 8\u00a0GiB, 4,096 regions, a row 1\u00a0TiB.');
+    expect(page).toContain('It was sent compacted, at 0.001 % of the raw bitmap.');
+    expect(islandOf(page).bitmap!.dirty).toEqual([12_582_911, 1]);
+  });
+
+  it('stays a page of some megabytes with 100,000 dirty regions all over 24 TiB, each of them in it', () => {
+    const regions = Array.from({ length: 100_000 }, (_, at): [number, number] => [
+      at * 125 + 7,
+      (at % 512) + 1,
+    ]);
+    const page = renderHtml(largeReport(24 * TIB, regions));
+    expect(page.length).toBeLessThan(4_000_000);
+    const { at, dirty, unitRegions } = dirtyUnitsOf(islandOf(page).bitmap!);
+    expect(unitRegions).toBe(1);
+    expect(at.map((region, index) => [region, dirty[index]])).toEqual(regions);
+  });
+
+  it('draws more dirty regions than that together, says so, and loses no page', () => {
+    const regions = Array.from({ length: 300_001 }, (_, at): [number, number] => [at * 3, 2]);
+    const page = renderHtml(largeReport(24 * TIB, regions));
+    expect(page.length).toBeLessThan(4_000_000);
+    expect(page).toContain('They are so many that 16 are drawn together at the least.');
+    expect(page).toContain('The whole report as JSON, but for its list of dirty regions');
+    const { at, dirty, units, unitBytes } = dirtyUnitsOf(islandOf(page).bitmap!);
+    expect(units * unitBytes).toBe(24 * TIB);
+    expect(at.at(-1)).toBe(Math.floor((300_000 * 3) / 16));
+    expect(dirty.reduce((one, other) => one + other, 0)).toBe(600_002);
+  });
+
+  it('leaves out what a damaged one has past the end of its memory', () => {
+    expect(
+      islandOf(
+        renderHtml(
+          largeReport(4096, [
+            [0, 1],
+            [1, 5],
+            [2 ** 31, 6],
+          ]),
+        ),
+      ).bitmap,
+    ).toMatchObject({ pages: 1, dirty: [0, 1] });
   });
 
   it('lists the first and the last of its rounds', () => {

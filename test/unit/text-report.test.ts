@@ -1,6 +1,6 @@
 // The report in the terminal: what its lines say.
 import { describe, expect, it } from 'vitest';
-import type { RecoveryReport } from '../../src/report/document.js';
+import type { MigrationReport, RecoveryReport } from '../../src/report/document.js';
 import { renderReport } from '../../src/report/text-report.js';
 import { fixtureReport } from '../support/report-fixture.js';
 
@@ -41,6 +41,27 @@ describe('the report in the terminal', () => {
       expect.stringMatching(/^ {2}recovered after +nothing to recover {2}/),
     ]);
     expect(reportOf('not sampled', null)[1]).toMatch(/^ {2}recovered after +not sampled {2}/);
+  });
+
+  it('says what the bitmap of a guest of any size weighed, and would have raw', () => {
+    const bitmapLine = (changes: Partial<MigrationReport['bitmap']>): string | undefined =>
+      renderReport({
+        ...fixtureReport,
+        bitmap: { ...fixtureReport.bitmap, ...changes },
+        bytes: { ...fixtureReport.bytes, bitmap: changes.sentBytes ?? 0 },
+      })
+        .split('\n')
+        .find((line) => line.startsWith('  bitmap'))
+        ?.replace(/\s+/g, ' ');
+    const rawBytes = 805_306_373;
+    expect(bitmapLine({ rawBytes, sentBytes: 8100 })).toBe(' bitmap 7.91 KiB (compacted; raw 768 MiB)');
+    expect(bitmapLine({ rawBytes, sentBytes: rawBytes, format: 'raw' })).toBe(
+      ' bitmap 768 MiB (raw, a bit for each page of the guest)',
+    );
+    const ahead = { pages: 1000, bytes: 61_440, durationMs: 1 };
+    expect(bitmapLine({ rawBytes, sentBytes: 405, format: 'ahead', ahead })).toBe(
+      ' bitmap 405 B (60.0 KiB ahead of the stun, 405 B within it; raw 768 MiB)',
+    );
   });
 
   it('fits a terminal of 80 columns with what it says of the stun and the time', () => {

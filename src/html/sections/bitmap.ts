@@ -1,107 +1,115 @@
-// The bitmap of the switch-over, drawn: which regions of guest memory were dirty, and what it weighed raw and on the wire.
-// Knows the report; the drawing is SVG, so it needs no script. Where the pointer is, is the page's script.
+// The bitmap of the switch-over, drawn: where in guest memory dirty pages were, and what it weighed raw and on the wire.
+// Knows the report; the overview is SVG and needs no script. To look closer is the page's script (browser/bitmap-zoom.ts).
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { formatBytes, formatCount } from '../../shared/units.js';
 import type { MigrationReport } from '../../report/document.js';
-import type { BitmapCells } from '../islands.js';
+import { cellsOf, dirtyUnitsOf, WIDE, wholeView } from '../bitmap/cells.js';
+import { DARKEST } from '../bitmap/shades.js';
+import { shapesOf } from '../bitmap/shapes.js';
+import { regionsText, scaleText, shadeNames } from '../bitmap/texts.js';
+import type { DrawnBitmap } from '../islands.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, missing, percent } from './section.js';
 
-/** More regions than this share cells. */
-const CELLS_MAX = 4096;
+/** More dirty regions than this make a page of many megabytes: they are drawn together then, by powers of two. */
+export const DIRTY_UNITS_MAX = 100_000;
 
-/** Upper bounds of a shade, as shares of a cell's pages; a factor of four each. */
-const SHADE_BOUNDS = [1 / 128, 1 / 32, 1 / 8, 1 / 2, 1];
+/** The bitmap as the page tells it to its script; null when the guest had no memory. */
+export function drawnBitmap({ bitmap, guest }: MigrationReport): DrawnBitmap | null {
+  const pages = Math.ceil(guest.memoryBytes / PAGE_BYTES);
+  if (pages === 0) return null;
+  const regions = Math.ceil(pages / REGION_PAGES);
+  // What a damaged report has past the end of memory is nowhere in it.
+  let units = bitmap.dirtyRegions.filter(([region, dirty]) => region < regions && dirty > 0);
+  let unitRegions = 1;
+  for (; units.length > DIRTY_UNITS_MAX; unitRegions *= 2) units = inPairs(units);
+  let before = 0;
+  const dirty = units.flatMap(([unit, count]) => {
+    const distance = unit - before;
+    before = unit;
+    return [distance, count];
+  });
+  return { pages, pageBytes: PAGE_BYTES, regionPages: REGION_PAGES, unitRegions, dirty };
+}
 
-/** Regions as cells of a grid some four times as wide as it is high; undefined when the report has none. */
-export function bitmapCells({ bitmap, guest }: MigrationReport): BitmapCells | undefined {
-  const regions = regionsOf(guest);
-  if (regions === 0) return undefined;
-  const regionsPerCell = Math.ceil(regions / CELLS_MAX);
-  const counts = Array<number>(Math.ceil(regions / regionsPerCell)).fill(0);
-  for (const [region, dirty] of bitmap.dirtyRegions) {
-    const cell = Math.floor(region / regionsPerCell);
-    // What a damaged report has past the end of memory is nowhere in it.
-    if (cell < counts.length) counts[cell]! += dirty;
+type Unit = readonly [unit: number, dirty: number];
+
+function inPairs(units: readonly Unit[]): Unit[] {
+  const pairs: Unit[] = [];
+  for (const [unit, dirty] of units) {
+    const pair = Math.floor(unit / 2);
+    const last = pairs.at(-1);
+    if (last?.[0] === pair) pairs[pairs.length - 1] = [pair, last[1] + dirty];
+    else pairs.push([pair, dirty]);
   }
-  const columns = Math.min(
-    counts.length,
-    2 ** Math.max(4, Math.round(Math.log2(Math.sqrt(4 * counts.length)))),
-  );
-  return { columns, regionsPerCell, pagesPerCell: regionsPerCell * REGION_PAGES, counts };
+  return pairs;
 }
 
-function regionsOf({ memoryBytes }: MigrationReport['guest']): number {
-  return Math.ceil(memoryBytes / (REGION_PAGES * PAGE_BYTES));
-}
-
-export function bitmapSection(report: MigrationReport, cells: BitmapCells | undefined): Markup {
+export function bitmapSection(report: MigrationReport, drawn: DrawnBitmap | null): Markup {
   return card(
     'bitmap',
     'The bitmap at the switch-over',
-    html`${cells === undefined ? missing('The guest had no memory.') : drawing(cells, report)}
-    ${sizes(report)}`,
+    html`${drawn === null ? missing('The guest had no memory.') : drawing(drawn, report)} ${sizes(report)}`,
   );
 }
 
-function drawing(cells: BitmapCells, { bitmap, guest }: MigrationReport): Markup {
-  const { columns, counts, regionsPerCell } = cells;
-  const rows = Math.ceil(counts.length / columns);
+function drawing(drawn: DrawnBitmap, { bitmap }: MigrationReport): Markup {
+  const units = dirtyUnitsOf(drawn);
+  const cells = cellsOf(units, wholeView(units, 'memory'), WIDE);
+  const { rows, shades, lines } = shapesOf(units, cells);
   const dirtyPages = bitmap.dirtyRegions.reduce((sum, [, dirty]) => sum + dirty, 0);
-  const pages = guest.pageBytes > 0 ? Math.ceil(guest.memoryBytes / guest.pageBytes) : 0;
-  const cellText =
-    regionsPerCell === 1 ? 'a region of 2\u00a0MiB' : `${regionsPerCell} regions of 2\u00a0MiB`;
+  const names = shadeNames(cells.counts);
+  const together =
+    drawn.unitRegions === 1
+      ? ''
+      : ` They are so many that ${formatCount(drawn.unitRegions)} are drawn together at the least.`;
   return html`<p class="lede">
-      The destination lacked ${formatCount(dirtyPages)} of ${formatCount(pages)} pages, in
-      ${formatCount(bitmap.dirtyRegions.length)} of ${formatCount(regionsOf(guest))} regions. A cell is
-      ${cellText}; guest memory runs left to right, top to bottom.
+      The destination lacked ${formatCount(dirtyPages)} of ${formatCount(drawn.pages)} pages, in
+      ${formatCount(bitmap.dirtyRegions.length)} of
+      ${regionsText(Math.ceil(drawn.pages / REGION_PAGES))}.${together}
+      <span id="bitmap-scale">${scaleText(units, cells)}</span>
+      Memory runs left to right, top to bottom.
     </p>
+    ${controls()}
     <svg
       class="grid"
       id="bitmap-grid"
-      viewBox="0 0 ${columns} ${rows}"
+      viewBox="0 0 ${cells.columns} ${rows}"
       role="img"
-      aria-label="Dirty pages a region"
+      aria-label="Dirty pages by their place in memory"
     >
-      ${shadePaths(cells)}
+      ${shades.map((path, shade) => html`<path class="shade-${shade}" d="${path}"></path>`)}
+      <path class="grid-lines" d="${lines}"></path>
     </svg>
     <div class="shades">
-      <ol>
-        ${shadeNames(cells.pagesPerCell).map(
-          (name, shade) => html`<li><i class="swatch shade-${shade}"></i>${name}</li>`,
+      <ol id="bitmap-shades">
+        ${names.map(
+          (name, index) =>
+            html`<li>
+              <i class="swatch shade-${index === 0 ? 0 : DARKEST - names.length + 1 + index}"></i>${name}
+            </li>`,
         )}
       </ol>
       <output id="bitmap-cell"></output>
     </div>`;
 }
 
-function shadeOf(dirty: number, pagesPerCell: number): number {
-  if (!(dirty > 0)) return 0;
-  const shade = SHADE_BOUNDS.findIndex((bound) => dirty <= bound * pagesPerCell);
-  return 1 + (shade === -1 ? SHADE_BOUNDS.length - 1 : shade);
-}
-
-/** One path a shade: thousands of cells stay a small page. */
-function shadePaths({ counts, columns, pagesPerCell }: BitmapCells): Markup[] {
-  const paths = new Map<number, string>();
-  for (const [cell, dirty] of counts.entries()) {
-    const shade = shadeOf(dirty, pagesPerCell);
-    const x = cell % columns;
-    const y = Math.floor(cell / columns);
-    paths.set(shade, `${paths.get(shade) ?? ''}M${x + 0.05} ${y + 0.05}h.9v.9h-.9z`);
-  }
-  return [...paths].map(([shade, path]) => html`<path class="shade-${shade}" d="${path}"></path>`);
-}
-
-function shadeNames(pagesPerCell: number): string[] {
-  let from = 1;
-  const names = ['clean'];
-  for (const bound of SHADE_BOUNDS) {
-    const to = Math.max(from, Math.floor(bound * pagesPerCell));
-    names.push(from === to ? formatCount(to) : `${formatCount(from)}–${formatCount(to)}`);
-    from = to + 1;
-  }
-  return names.map((name, at) => (at === names.length - 1 ? `${name} pages` : name));
+/** What the script needs to look closer; without one there is nothing to press. */
+function controls(): Markup {
+  const action = (name: string, sign: string, what: string): Markup =>
+    html`<button type="button" data-action="${name}" title="${what}" aria-label="${what}">${sign}</button>`;
+  return html`<div class="zoom" id="bitmap-zoom" hidden>
+    <div class="zoom-orders" role="group" aria-label="What is drawn">
+      <button type="button" data-order="memory" aria-pressed="true">All memory</button>
+      <button type="button" data-order="dirty" aria-pressed="false">Only dirty regions</button>
+    </div>
+    <div class="zoom-actions" role="group" aria-label="Look about">
+      ${action('previous', '◂', 'To the dirty cell before')} ${action('next', '▸', 'To the next dirty cell')}
+      ${action('in', '+', 'Closer')} ${action('out', '−', 'Back')}
+    </div>
+    <nav class="zoom-trail" aria-label="What is shown, within what"><ol id="bitmap-trail"></ol></nav>
+    <p class="zoom-range" id="bitmap-range"></p>
+  </div>`;
 }
 
 function sizes({ bitmap }: MigrationReport): Markup {
@@ -129,5 +137,11 @@ function weightText({ format, ahead, rawBytes, sentBytes }: MigrationReport['bit
     );
   if (format === 'raw') return 'It was sent raw.';
   const saved = rawBytes > 0 ? (100 * sentBytes) / rawBytes : 0;
-  return `It was sent ${format}, at ${saved.toFixed(saved < 10 ? 1 : 0)} % of the raw bitmap.`;
+  const share =
+    saved >= 10
+      ? saved.toFixed(0)
+      : saved >= 0.001
+        ? String(Number(saved.toPrecision(2)))
+        : 'less than 0.001';
+  return `It was sent ${format}, at ${share} % of the raw bitmap.`;
 }

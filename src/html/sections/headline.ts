@@ -98,7 +98,10 @@ function forecast(forecastStunMs: number | null): Insert {
 }
 
 function percentOf(part: number, whole: number): string {
-  return whole > 0 ? `${formatCount((100 * part) / whole)} %` : 'no share';
+  if (!(whole > 0)) return 'no share';
+  const percents = (100 * part) / whole;
+  // Of a large guest little is resident, and less may be sent.
+  return `${percents >= 1 ? formatCount(percents) : String(Number(percents.toPrecision(2)))} %`;
 }
 
 function outcomeBadge({ outcome }: MigrationReport): Markup {

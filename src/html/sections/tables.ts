@@ -3,6 +3,7 @@
 import { formatBytes, formatCount, formatMemory, formatMs } from '../../shared/units.js';
 import { reportText, type ByteLedger, type MigrationReport } from '../../report/document.js';
 import { figure, html, type Markup } from '../markup.js';
+import { DIRTY_UNITS_MAX } from './bitmap.js';
 import { card, nameValueTable, percent, type NamedValue } from './section.js';
 
 const ledgerNames: Readonly<Record<Exclude<keyof ByteLedger, 'total' | 'sockets'>, string>> = {
@@ -116,11 +117,17 @@ export function settingsSection(report: MigrationReport): Markup {
     'settings',
     'Settings',
     html`<div class="columns">${groups.map(([caption, rows]) => nameValueTable(caption, rows))}</div>
-      <details>
-        <summary>The whole report as JSON</summary>
-        <pre>${reportText(report)}</pre>
-      </details>`,
+      ${wholeReport(report)}`,
   );
+}
+
+function wholeReport(report: MigrationReport): Markup {
+  // A page of many megabytes is nobody’s to read.
+  const isLong = report.bitmap.dirtyRegions.length > DIRTY_UNITS_MAX;
+  return html`<details>
+    <summary>The whole report as JSON${isLong ? ', but for its list of dirty regions' : ''}</summary>
+    <pre>${reportText(isLong ? { ...report, bitmap: { ...report.bitmap, dirtyRegions: [] } } : report)}</pre>
+  </details>`;
 }
 
 function rateOrNone(bytesPerSecond: number | null): string {
