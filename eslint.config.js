@@ -26,6 +26,7 @@ const constantTimers = ['src/shared/timers.ts', 'src/shared/worker-thread.ts', '
  */
 const wholeFunctions = [
   'src/shared/memory/guest-memory.ts',
+  'src/shared/memory/segmented-memory.ts',
   'src/shared/guest/vcpu.ts',
   'src/source/performer.ts',
 ];

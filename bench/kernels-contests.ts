@@ -32,11 +32,13 @@ export interface KernelContest {
 }
 
 const views = viewMemory(allocateMemory(KERNELS_MEMORY_BYTES));
-const { pageTable, summary, pageCount, regionCount, dirtyWords, lateWords } = views;
-const fours = new Int32Array(views.buffer, pageTable.byteOffset, pageTable.length / 4);
+const { pageTable, summary, pageCount, dirtyWords, lateWords, regions } = views;
+const { buffer, pagesOffset, kernels } = views.segments[0]!;
+const regionCount = regions.count;
+const fours = new Int32Array(buffer, pageTable.byteOffset, pageTable.length / 4);
 const dirty = new PageBitmap(pageCount, dirtyWords);
 const late = new PageBitmap(pageCount, lateWords);
-const guestWords = new Int32Array(views.buffer, views.pagesOffset, (ZERO_PAGES * PAGE_BYTES) / 4);
+const guestWords = new Int32Array(buffer, pagesOffset, (ZERO_PAGES * PAGE_BYTES) / 4);
 const encoded = new Uint8Array(pageCount / 8);
 const expanded = new Int32Array(pageCount / 32);
 const order = scattered(FIRED_PAGES);
@@ -142,7 +144,7 @@ export const kernelContests: readonly KernelContest[] = [
     },
     kernel: () => {
       for (let page = 0; page < ZERO_PAGES; page++) {
-        views.kernels.isZeroPage(views.pagesOffset + page * PAGE_BYTES);
+        kernels.isZeroPage(pagesOffset + page * PAGE_BYTES);
       }
     },
   },

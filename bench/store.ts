@@ -21,8 +21,9 @@ const memory = createGuestMemory(views, {
   },
 });
 // The very same bytes: caches and page tables of the host are the same for both.
-const words = new Int32Array(views.buffer, views.pagesOffset, WORDS);
-const doubles = new Float64Array(views.buffer, views.pagesOffset, DOUBLES);
+const { buffer, pagesOffset } = views.segments[0]!;
+const words = new Int32Array(buffer, pagesOffset, WORDS);
+const doubles = new Float64Array(buffer, pagesOffset, DOUBLES);
 const order = shuffled(WORDS);
 
 /** Takes what loops compute, so that none of them is optimized away. */

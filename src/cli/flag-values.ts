@@ -70,7 +70,7 @@ function parseMemory(name: string, text: string): number {
   if (bytes > MEMORY_BYTES_MAX) {
     throw new MicrostunError(
       'USAGE',
-      `${name} ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 20}MiB (4 GiB less 2 MiB, ${MEMORY_BYTES_MAX} bytes)`,
+      `${name} ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 40}TiB`,
     );
   }
   return bytes;

@@ -1,19 +1,49 @@
 // What a hand-over must be before anything of it is used: a bitmap of this guest's pages, and the pages that it promised.
 // Pure: what the source said in, the pages that are lacking out.
 import { ProtocolError } from '../shared/errors.js';
-import { BitmapError, expand } from '../shared/memory/compacted-bitmap.js';
+import { BitmapError, expand, statedPages } from '../shared/memory/compacted-bitmap.js';
+import type { MemoryViews } from '../shared/memory/layout.js';
 import type { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PageState, REGION_PAGE_SHIFT, REGION_PAGES } from '../shared/memory/pages.js';
+
+/** What is looked at of the guest that comes. */
+export type CheckedViews = Pick<MemoryViews, 'pageCount' | 'regions' | 'pageTable'>;
 
 /**
- * The pages of an encoded bitmap, for a guest of `pageCount` pages.
+ * The pages of an encoded bitmap. Of a guest in segments it may be of no more pages than the source had in use; each lies
+ * in a region that was told.
  * @throws ProtocolError saying what is wrong with it.
  */
-export function expandBitmap(bitmap: Uint8Array, pageCount: number): PageBitmap {
+export function expandBitmap(bitmap: Uint8Array, views: CheckedViews): PageBitmap {
   try {
-    return expand(bitmap, pageCount);
+    if (views.regions.first === 0) return expand(bitmap, views.pageCount);
+    const stated = statedPages(bitmap);
+    if (stated > views.pageCount || stated % REGION_PAGES !== 0)
+      throw new BitmapError(`the bitmap is for ${stated} pages; there are slots for ${views.pageCount} here`);
+    const pages = expand(bitmap, stated);
+    checkRegions(pages, views);
+    return pages;
   } catch (error) {
     if (!(error instanceof BitmapError)) throw error;
     throw new ProtocolError(error.message, { cause: error });
+  }
+}
+
+// A page of no region, or past the guest's end, would be one that nobody brings.
+function checkRegions(pages: PageBitmap, { regions, pageTable }: CheckedViews): void {
+  for (let page = pages.nextSet(0); page < pages.pageCount;) {
+    const slot = page >>> REGION_PAGE_SHIFT;
+    const pastLast = (slot + 1) << REGION_PAGE_SHIFT;
+    if (slot < regions.first || regions.regionAt(slot) === undefined)
+      throw new BitmapError(
+        `the bitmap names page ${page}, whose slot ${slot} is of no region that was told`,
+      );
+    // Only of a last region that the guest's end cuts short.
+    if (pageTable[pastLast - 1] === PageState.OUTSIDE)
+      for (let one = page; one < pastLast; one = pages.nextSet(one + 1, pastLast))
+        if (pageTable[one] === PageState.OUTSIDE)
+          throw new BitmapError(`the bitmap names page ${one}, which lies past the guest's end`);
+    page = pages.nextSet(pastLast);
   }
 }
 
@@ -22,12 +52,13 @@ export function expandBitmap(bitmap: Uint8Array, pageCount: number): PageBitmap 
  * @throws ProtocolError naming a page that came and was not lacking, or lacks still.
  */
 export function checkLastRound(lacking: PageBitmap, checked: PageBitmap): void {
-  const word = lacking.words.findIndex((one, index) => one !== checked.words[index]);
+  // Of a guest in segments the pages that are lacking may end before the tables do.
+  const word = checked.words.findIndex((one, index) => one !== (lacking.words[index] ?? 0));
   if (word === -1) return;
-  const differing = lacking.words[word]! ^ checked.words[word]!;
+  const differing = (lacking.words[word] ?? 0) ^ checked.words[word]!;
   const page = word * 32 + (31 - Math.clz32(differing & -differing));
   throw new ProtocolError(
-    lacking.has(page)
+    ((lacking.words[word] ?? 0) & differing & -differing) !== 0
       ? `the last round did not bring page ${page}, or not with its check, and the hand-over names it`
       : `the last round brought page ${page}, which the hand-over does not name`,
   );

@@ -55,7 +55,8 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   machine(spec: GuestSpec, failed: (error: MicrostunError) => void): Machine;
   /** A machine's memory is nobody's any more: no thread has it, and no kernel reads into it. */
   release(machine: Machine): void;
-  toucher(machine: Machine): IncomingToucher;
+  /** `touchedBytes`: what the guest has touched so far. */
+  toucher(machine: Machine, touchedBytes: number): IncomingToucher;
   pages(machine: Machine): IncomingPages;
   receivers(
     machine: Machine,
@@ -80,7 +81,8 @@ export const hostHands = (reserve?: MemoryReserve): IncomingHands<GuestMachine> 
   memoryReady: () => reserve?.settled() ?? Promise.resolve(),
   machine: (spec, failed) => new GuestMachine(spec, { failed }, reserve?.take(spec.memoryBytes)),
   release: ({ shared }) => reserve?.giveBack(shared.memory),
-  toucher: ({ shared }) => (reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory)),
+  toucher: ({ shared }, touchedBytes) =>
+    reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory, touchedBytes),
   pages: (machine) => new ArrivingPages(machine),
   receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
   fetcher: (place, host, port, id, events) => new Fetcher(place, { host, port }, id, events),

@@ -17,14 +17,13 @@ export function describeAbsence(source: string, farewellMs: number, pages: Incom
 
 /** PAGES_LOST, with the runs of pages that never came. */
 export function lostPagesError(pages: IncomingPages): MicrostunError {
-  const lost = pages.missing();
-  const runs: string[] = [];
-  let run = lost.nextRun(0);
-  for (; run !== undefined && runs.length < LOST_RUNS_NAMED; run = lost.nextRun(run[1]))
-    runs.push(run[1] - run[0] === 1 ? `${run[0]}` : `${run[0]}-${run[1] - 1}`);
+  const { count, runs } = pages.missing();
+  const named = runs
+    .slice(0, LOST_RUNS_NAMED)
+    .map(([first, pastLast]) => (pastLast - first === 1 ? `${first}` : `${first}-${pastLast - 1}`));
   return new MicrostunError(
     'PAGES_LOST',
-    `the source is gone with ${lost.count()} of the guest's ${pages.pageCount} pages; the guest is parked. ` +
-      `Lost pages: ${runs.join(', ')}${run === undefined ? '' : ', …'}`,
+    `the source is gone with ${count} of the guest's ${pages.pageCount} pages; the guest is parked. ` +
+      `Lost pages: ${named.join(', ')}${runs.length > named.length ? ', …' : ''}`,
   );
 }

@@ -61,7 +61,7 @@ export function pageNews(events: PageNewsEvents): {
         happened({ kind: 'taken-over', facts });
       },
       declined: (error) => {
-        happened({ kind: 'declined', code: error.code === 'GUEST_FAILED' ? error.code : 'PROTOCOL', error });
+        happened({ kind: 'declined', code: declinedAs(error), error });
       },
       allArrived,
       settled: (fetchedPages) => {
@@ -90,4 +90,9 @@ function pagesLost(error: MicrostunError, wasUp: boolean): IncomingEvent {
     kind: 'pages-lost',
     error: isLost ? new MicrostunError('CONNECTION_LOST', error.message, { cause: error }) : error,
   };
+}
+
+// What is wrong here and not with what the source said is told as what it is.
+function declinedAs({ code }: MicrostunError): 'GUEST_FAILED' | 'INSUFFICIENT_MEMORY' | 'PROTOCOL' {
+  return code === 'GUEST_FAILED' || code === 'INSUFFICIENT_MEMORY' ? code : 'PROTOCOL';
 }

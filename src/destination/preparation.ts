@@ -74,7 +74,7 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   async #prepare(
-    { guest, pagePorts, faultPort }: MessageOf<'PREPARE'>,
+    { guest, touchedBytes, pagePorts, faultPort }: MessageOf<'PREPARE'>,
     sourceHost: string,
     id: string,
   ): Promise<Place<Machine>> {
@@ -88,6 +88,7 @@ export class Preparation<Machine extends IncomingMachine> {
     });
     // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
     const receivers = this.#makeReceivers(machine, sourceHost, pagePorts, id);
+    this.#makeToucher(machine, touchedBytes);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
     machine.prepareSampling(
@@ -101,7 +102,7 @@ export class Preparation<Machine extends IncomingMachine> {
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
     const fetcher = await this.#makeFetcher(
-      { machine, gate: this.#gate, receivers },
+      { machine, gate: this.#gate, receivers, touchedBytes },
       sourceHost,
       faultPort,
       id,
@@ -114,13 +115,16 @@ export class Preparation<Machine extends IncomingMachine> {
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();
-    // Nobody waits for it: a host that allows no further thread takes the guest without.
+    return receivers;
+  }
+
+  // Nobody waits for it: a host that allows no further thread takes the guest without.
+  #makeToucher(machine: Machine, touchedBytes: number): void {
     try {
-      this.#helpers.own(this.#makers.toucher(machine), (one) => one.close());
+      this.#helpers.own(this.#makers.toucher(machine, touchedBytes), (one) => one.close());
     } catch (error) {
       if (asMicrostunError(error, 'WORKER_FAILED').code !== 'WORKER_FAILED') throw error;
     }
-    return receivers;
   }
 
   /** Resolves once it is connected: a guest that ran before its faults can be answered would wait for the push. */
@@ -129,6 +133,7 @@ export class Preparation<Machine extends IncomingMachine> {
       readonly machine: Machine;
       readonly gate: SharedArrayBuffer;
       readonly receivers: IncomingReceivers;
+      readonly touchedBytes: number;
     },
     host: string,
     port: number,

@@ -11,10 +11,14 @@ import { checkRoom, type Room } from './room.js';
  */
 export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): void {
   checkRoom(prepare, room);
-  const { guest, pagePorts } = prepare;
+  const { guest, touchedBytes, pagePorts } = prepare;
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
   refuseResidentSet(guest);
+  if (touchedBytes > guest.memoryBytes + REGION_BYTES)
+    throw new ProtocolError(
+      `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,
+    );
   if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
 }
 

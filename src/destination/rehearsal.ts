@@ -30,13 +30,21 @@ export class TakeOverRehearsal {
       new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
     );
     const pages = rehearsedPages();
-    const handOver = { pagesFollow: true, finalRound: 0, finalPages: 0, registers, guestClockUs: 1.5 };
+    const handOver = { pagesFollow: true, finalRound: 0, finalPages: 0, regions: 0, chunks: 0 };
+    const checkpoint = { registers, guestClockUs: 1.5 };
     const ahead = Buffer.concat([
       ...encodeAnnouncement({ number: 1, bitmap: encodeBitmap(pages, 'compacted') }),
-      ...encodeHandOver({ ...handOver, announcement: 1, bitmap: encodeBitmap(pages, 'compacted') }),
+      ...encodeHandOver({
+        ...handOver,
+        ...checkpoint,
+        announcement: 1,
+        bitmap: encodeBitmap(pages, 'compacted'),
+      }),
     ]);
     const [compacted, raw] = (['compacted', 'raw'] as const).map((format) =>
-      Buffer.concat(encodeHandOver({ ...handOver, announcement: 0, bitmap: encodeBitmap(pages, format) })),
+      Buffer.concat(
+        encodeHandOver({ ...handOver, ...checkpoint, announcement: 0, bitmap: encodeBitmap(pages, format) }),
+      ),
     );
     this.#frames = [ahead, ahead, ahead, compacted!, ahead, ahead, ahead, raw!];
   }
@@ -59,6 +67,7 @@ export class TakeOverRehearsal {
       safepoints: this.#safepoints,
       placement: new PlacementGate(allocatePlacementGate(REHEARSED_PAGES), REHEARSED_PAGES, 1),
       gate,
+      checkRoom: () => undefined,
       answer: () => undefined,
       placing: () => undefined,
       takenOver: () => undefined,

@@ -2,6 +2,7 @@
 // Pure; whoever asks reads what is available, at the moment that the guest comes.
 import { MicrostunError } from '../shared/errors.js';
 import { auditMemoryBytesOf } from '../shared/guest/programs/catalogue.js';
+import { PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { formatBytes, formatCount } from '../shared/units.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 
@@ -26,10 +27,12 @@ const TABLE_SHARE = 1 / 2048;
  * @throws MicrostunError INSUFFICIENT_MEMORY, saying what it needs and what there is.
  */
 export function checkRoom(
-  { guest, pagePorts, audits }: MessageOf<'PREPARE'>,
+  { guest, touchedBytes, pagePorts, audits }: MessageOf<'PREPARE'>,
   { guestBytesMax, availableBytes, reserved }: Room,
 ): void {
-  const { memoryBytes, vcpus } = guest;
+  const { vcpus } = guest;
+  // Of a guest in segments what it has touched; what it touches from now on is looked at when it is told.
+  const memoryBytes = guest.memoryBytes <= PIECE_BYTES_MAX ? guest.memoryBytes : touchedBytes;
   if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
     const [has, takes] = tellApart(memoryBytes, guestBytesMax);
     throw new MicrostunError(
@@ -38,7 +41,8 @@ export function checkRoom(
         'raise its --max-memory, or choose a smaller --memory',
     );
   }
-  const isReserved = reserved !== undefined && memoryBytes <= reserved.bytes;
+  const isReserved =
+    reserved !== undefined && guest.memoryBytes <= PIECE_BYTES_MAX && memoryBytes <= reserved.bytes;
   const newBytes = isReserved ? Math.min(memoryBytes, reserved.untouchedBytes) : memoryBytes;
   const ownBytes = Math.ceil(
     newBytes + memoryBytes * TABLE_SHARE + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,

@@ -10,11 +10,19 @@ import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
 import { markAbsent, unmarkAbsent } from '../shared/memory/placement.js';
+import { RegionDirectory } from '../shared/memory/regions.js';
 import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { Command } from '../shared/memory/safepoint-words.js';
 import { looksFor } from '../shared/spare-cores.js';
 import { encodeMark } from '../shared/wire/page-frames.js';
-import { decodeAnnouncement, decodeHandOver, type HandOver } from '../shared/wire/switch-over-frames.js';
+import {
+  decodeAnnouncement,
+  decodeHandOver,
+  decodeRegions,
+  type HandOver,
+} from '../shared/wire/switch-over-frames.js';
+import { ChunkReader } from './chunk-reader.js';
+import { IncomingRegions } from './incoming-regions.js';
 import { checkLastRound, expandBitmap } from './hand-over-check.js';
 import type { PlacementGate } from './pages/placement-gate.js';
 
@@ -39,6 +47,11 @@ export interface TakeOverParts {
   >;
   readonly placement: Pick<PlacementGate, 'shut' | 'checkedPages' | 'placedRound'>;
   readonly gate: Pick<HandOverGate, 'isOpen' | 'isPassed' | 'pass'>;
+  /**
+   * A guest in segments takes more than it had when it came: so many bytes in all.
+   * @throws MicrostunError INSUFFICIENT_MEMORY when they are not there.
+   */
+  checkRoom(bytes: number): void;
   /** Answers on the connection in use, if there is one. */
   answer(frame: Uint8Array): void;
   /** A hand-over came, and its last pages did not yet. */
@@ -63,6 +76,8 @@ export class TakeOver {
   readonly #views: MemoryViews;
   #announced: { readonly number: number; readonly pages: number; readonly bitmap?: PageBitmap } = NOTHING;
   #waiting: Waiting | undefined;
+  readonly #regions: IncomingRegions | undefined;
+  #chunks: ChunkReader | undefined;
   #finalRound = 0;
   /** What was declined is refused, as soon as the main thread hears of it. */
   #isDeclined = false;
@@ -70,6 +85,39 @@ export class TakeOver {
   constructor(parts: TakeOverParts) {
     this.#parts = parts;
     this.#views = viewMemory(parts.machine.memory);
+    const { regions } = this.#views;
+    if (regions instanceof RegionDirectory)
+      this.#regions = new IncomingRegions(regions, (bytes) => {
+        parts.checkRoom(bytes);
+      });
+  }
+
+  /** Another connection: a raw bitmap that was cut off comes again from its beginning. */
+  connected(): void {
+    this.#chunks = undefined;
+  }
+
+  /** Gives regions the slots that they have at the source. Said again after a cut, it says the same. */
+  takeRegions(body: Buffer): void {
+    if (!this.#isAwaited) return;
+    this.#attempt(() => {
+      const regions = decodeRegions(body);
+      if (this.#regions === undefined)
+        throw new ProtocolError('the guest lies in one piece, and REGIONS came');
+      this.#regions.place(regions);
+    });
+  }
+
+  /** Takes the next chunk of a raw bitmap; the hand-over comes behind the last. */
+  takeChunk(body: Buffer): void {
+    const regions = this.#regions;
+    if (!this.#isAwaited) return;
+    this.#attempt(() => {
+      if (regions === undefined)
+        throw new ProtocolError('the guest lies in one piece, and BITMAP_CHUNK came');
+      this.#chunks ??= new ChunkReader(this.#views, (region) => regions.slotOf(region));
+      this.#chunks.take(body);
+    });
   }
 
   /** Marks what the source announces, in place of what it announced before. Said again after a cut, it is answered again. */
@@ -84,7 +132,7 @@ export class TakeOver {
   #markAnnounced(body: Buffer): void {
     const { safepoints } = this.#parts;
     const { number, bitmap } = decodeAnnouncement(body);
-    const pages = expandBitmap(bitmap, this.#views.pageCount);
+    const pages = expandBitmap(bitmap, this.#views);
     if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap);
     markAbsent(this.#views, pages);
     this.#announced = { number, pages: pages.count(), bitmap: pages };
@@ -138,9 +186,20 @@ export class TakeOver {
       throw new ProtocolError(
         `the hand-over builds on announcement ${handOver.announcement}, and the last that came was ${this.#announced.number}`,
       );
-    const late = expandBitmap(handOver.bitmap, this.#views.pageCount);
+    const late = this.#latePages(handOver);
     assertAllParked(safepoints, spec.program);
     this.#proceed({ handOver, late, receivedAt, validatedAt: monotonicUs() });
+  }
+
+  #latePages({ regions, chunks, bitmap }: HandOver): PageBitmap {
+    const told = this.#regions?.count ?? 0;
+    if (regions !== told)
+      throw new ProtocolError(`the hand-over is of ${regions} regions, and ${told} were told`);
+    const late = expandBitmap(bitmap, this.#views);
+    if (chunks === 0) return late;
+    if (this.#chunks === undefined)
+      throw new ProtocolError('the hand-over builds on chunks that did not come');
+    return this.#chunks.pages;
   }
 
   // No page may be on its way when the guest is taken over: the last round before that is placed on every connection.
@@ -167,7 +226,8 @@ export class TakeOver {
   // What the last round of a pre-copy brought is what was announced and what was dirtied since.
   #checkLast({ handOver, late }: Waiting): void {
     const { bitmap } = this.#announced;
-    const lacking = new PageBitmap(late.pageCount, late.words.slice());
+    const lacking = new PageBitmap(this.#views.pageCount);
+    lacking.words.set(late.words);
     if (handOver.announcement !== 0 && bitmap !== undefined)
       bitmap.words.forEach((word, index) => (lacking.words[index]! |= word));
     const lackingPages = lacking.count();

@@ -185,6 +185,9 @@ export const ROUNDS_MAX = 1_000_000;
 /** PAGE_WANTED that may be unanswered on the fault connection: each of at most 64 vCPUs waits for one page. */
 export const REQUESTS_MAX = 64;
 
+/** Bitmaps have at most a bit for each page that a guest can have touched: 8 TiB (layout.ts), and what stands before it. */
+const BITMAP_FRAME_BYTES_MAX = (1 << 28) + (64 << 10);
+
 /** The longest body that a frame of each type may have; checked before a byte of it is kept. docs/protocol.md. */
 export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   HELLO: 1024,
@@ -205,10 +208,12 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   ROUND_PLACED: 64,
   PAGE_WANTED: 64,
   PAGE_SENT: 4104,
-  ANNOUNCEMENT: 512 * 1024,
+  ANNOUNCEMENT: BITMAP_FRAME_BYTES_MAX,
   ANNOUNCED: 64,
-  HAND_OVER: 512 * 1024,
+  HAND_OVER: BITMAP_FRAME_BYTES_MAX,
   TAKEN_OVER: 64,
+  REGIONS: 64 * 1024,
+  BITMAP_CHUNK: 1 << 20,
 };
 
 /** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */

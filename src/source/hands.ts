@@ -19,7 +19,14 @@ import type { TraceMode } from './tracer/tracer.js';
 export type MovedGuest = LeavingGuest &
   Pick<
     GuestMachine,
-    'spec' | 'counters' | 'gapCounts' | 'watchGaps' | 'prepareSampling' | 'startSampling' | 'stopSampling'
+    | 'spec'
+    | 'touchedBytes'
+    | 'counters'
+    | 'gapCounts'
+    | 'watchGaps'
+    | 'prepareSampling'
+    | 'startSampling'
+    | 'stopSampling'
   >;
 
 export type Tracer = Pick<

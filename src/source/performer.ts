@@ -194,6 +194,7 @@ export class Performer {
     this.#send({
       name: 'PREPARE',
       guest: this.#hands.guest.spec,
+      touchedBytes: this.#hands.guest.touchedBytes,
       pagePorts: [...pagePorts],
       faultPort,
       audits: plan.audits,

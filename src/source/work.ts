@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
 import { GateKeeper } from '../shared/gate-keeper.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
@@ -108,8 +107,9 @@ export class Work {
   }
 
   async #installTraces(): Promise<OutgoingEvent> {
-    this.#measurement.installMs = await this.tracer.installTraces();
-    this.#dirtyPages = this.#hands.guest.spec.memoryBytes / PAGE_BYTES;
+    const { dirtyPages, durationMs } = await this.tracer.installTraces();
+    this.#measurement.installMs = durationMs;
+    this.#dirtyPages = dirtyPages;
     return { kind: 'traces-installed' };
   }
 

@@ -88,6 +88,7 @@ async function cancelWhilePreparing(to: string): Promise<void> {
       hotSetBytes: 0,
       residentBytes: 0,
     },
+    touchedBytes: 65536,
     pagePorts: [port, port],
     faultPort: port,
     audits: false,

@@ -79,7 +79,7 @@ describe('a reserve', () => {
       failed: nothing,
     });
     reserves.push(reserve);
-    const { bytes } = viewMemory(reserve.take(RESERVED_BYTES)!);
+    const { bytes } = viewMemory(reserve.take(RESERVED_BYTES)!).segments[0]!;
     const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
     const over = { isIt: false };
     void isTouched.then(() => (over.isIt = true));

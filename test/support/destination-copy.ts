@@ -27,7 +27,7 @@ export class DestinationCopy {
     let copied = 0;
     for (let run = bitmap.nextRun(0); run !== undefined; run = bitmap.nextRun(run[1])) {
       const [from, to] = [run[0] * PAGE_BYTES, run[1] * PAGE_BYTES];
-      this.#bytes.set(this.#source.bytes.subarray(from, to), from);
+      this.#bytes.set(this.#source.segments[0]!.bytes.subarray(from, to), from);
       copied += run[1] - run[0];
     }
     return copied;
@@ -37,7 +37,10 @@ export class DestinationCopy {
   differingPages(): number[] {
     return Array.from({ length: this.pageCount }, (_, page) => page).filter((page) => {
       const [from, to] = [page * PAGE_BYTES, (page + 1) * PAGE_BYTES];
-      return Buffer.compare(this.#bytes.subarray(from, to), this.#source.bytes.subarray(from, to)) !== 0;
+      return (
+        Buffer.compare(this.#bytes.subarray(from, to), this.#source.segments[0]!.bytes.subarray(from, to)) !==
+        0
+      );
     });
   }
 }

@@ -7,7 +7,15 @@ export type Side = 'source' | 'destination';
 
 /** How the two processes are started, so that the message occurs. */
 export type SituationName =
-  'hybrid' | 'compacted' | 'sampled' | 'pre-copy' | 'post-copy' | 'overtime' | 'refusal';
+  | 'hybrid'
+  | 'compacted'
+  | 'sampled'
+  | 'segments'
+  | 'segments-raw'
+  | 'pre-copy'
+  | 'post-copy'
+  | 'overtime'
+  | 'refusal';
 
 export interface Situation {
   readonly sourceFlags: readonly string[];
@@ -18,10 +26,19 @@ export interface Situation {
   readonly completes: boolean;
 }
 
+const SEGMENTED = ['--memory', '24TiB', '--resident', '4MiB'];
+
 export const situations: Readonly<Record<SituationName, Situation>> = {
   hybrid: { sourceFlags: [], destinationFlags: [], completes: true },
   // Nothing goes ahead of the hand-over.
   compacted: { sourceFlags: ['--bitmap', 'compacted'], destinationFlags: [], completes: true },
+  // Two regions, the first and the last of an address space that no buffer holds.
+  segments: { sourceFlags: SEGMENTED, destinationFlags: [], completes: true },
+  'segments-raw': {
+    sourceFlags: [...SEGMENTED, '--bitmap', 'raw'],
+    destinationFlags: [],
+    completes: true,
+  },
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
@@ -64,6 +81,8 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   REFUSAL: [{ sender: 'destination', situation: 'refusal' }],
   PREPARE: [{ sender: 'source', situation: 'hybrid' }],
   PREPARED: [{ sender: 'destination', situation: 'hybrid' }],
+  REGIONS: [{ sender: 'source', situation: 'segments' }],
+  BITMAP_CHUNK: [{ sender: 'source', situation: 'segments-raw' }],
   PING: [{ sender: 'source', situation: 'hybrid' }],
   PONG: [{ sender: 'destination', situation: 'hybrid' }],
   ANNOUNCEMENT: [

@@ -116,6 +116,7 @@ export class SimulatedDeparture {
         hotSetBytes: 0,
         residentBytes: 0,
       },
+      touchedBytes: SIMULATED_MEMORY_BYTES,
       safepoints: { throttle: () => undefined, endTraceWork: () => undefined },
       isFailed: false,
       get isStopped() {

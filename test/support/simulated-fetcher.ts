@@ -66,6 +66,7 @@ export class SimulatedFetcher implements IncomingFetcher {
     const lackingPages = (): number => this.#lackingPages;
     this.#takeOver = site.makeTakeOver({
       machine: nextMachine(),
+      checkRoom: () => undefined,
       safepoints: {
         handOver: (pages) => {
           this.#lackingPages = pages;

@@ -7,7 +7,7 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import { SimulatedFetcher, type MakeTakeOver } from './simulated-fetcher.js';
 import { SimulatedMachine, type SimulatedSite } from './simulated-machine.js';
 import type { PageLine } from './simulated-network.js';
-import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
+import { SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
 
 const FAULTS_MS_MAX = 120;
@@ -64,7 +64,7 @@ export class SimulatedPlace {
       get lackingPages() {
         return pages.lackingPages;
       },
-      missing: () => firstPages(pages.lackingPages),
+      missing: () => ({ count: pages.lackingPages, runs: [[0, pages.lackingPages]] }),
     };
   }
 

@@ -14,7 +14,7 @@ import type { TracerEvents } from '../../src/source/tracer/tracer-thread.js';
 import type { Ahead, BitmapLogic, LastHarvest } from '../../src/source/tracer/tracer.js';
 import { LateActions } from './simulated-thread.js';
 import type { PageLine } from './simulated-network.js';
-import { firstPages } from './simulated-pages.js';
+import { firstPages, SIMULATED_PAGES } from './simulated-pages.js';
 import type { DepartureSite } from './simulated-departure.js';
 
 const WORK_MS_MAX = 60;
@@ -154,8 +154,8 @@ export class SimulatedTracer implements Tracer {
     return Promise.resolve(2);
   }
 
-  installTraces(): Promise<number> {
-    return this.#work(() => 1);
+  installTraces(): ReturnType<Tracer['installTraces']> {
+    return this.#work(() => ({ dirtyPages: SIMULATED_PAGES, durationMs: 1 }));
   }
 
   harvest(): ReturnType<Tracer['harvest']> {
@@ -205,7 +205,7 @@ export class SimulatedTracer implements Tracer {
     this.#site.left(dirtyPages);
     const nowUs = process.world.clock.now * 1000;
     const bitmap = encodeBitmap(firstPages(late), logic === 'raw' ? 'raw' : 'compacted');
-    return { parkedAt: nowUs, harvestedAt: nowUs, compactedAt: nowUs, dirtyPages, bitmap };
+    return { parkedAt: nowUs, harvestedAt: nowUs, compactedAt: nowUs, dirtyPages, bitmap, chunks: [] };
   }
 
   #tell(what: () => void): void {

@@ -48,6 +48,8 @@ export function handOver(told: Partial<HandOver> & { readonly pages?: readonly n
       pagesFollow: true,
       finalRound: 0,
       finalPages: 0,
+      regions: 0,
+      chunks: 0,
       registers: Array.from({ length: VCPUS }, (_, vcpu) =>
         new Float64Array(REGISTERS_PER_VCPU).fill(vcpu + 1),
       ),
@@ -73,6 +75,8 @@ export interface Sight {
 }
 
 export class TakeOverSite {
+  /** Bytes that a guest in segments took in all, each time that it took more. */
+  readonly roomAsked: number[] = [];
   readonly machine = allocateMachine({
     program: 'replay',
     memoryBytes: INCOMING_PAGES * PAGE_BYTES,
@@ -121,6 +125,9 @@ export class TakeOverSite {
   #newTakeOver(): TakeOver {
     const { safepoints } = this;
     return new TakeOver({
+      checkRoom: (bytes) => {
+        this.roomAsked.push(bytes);
+      },
       machine: this.machine,
       safepoints: {
         alert: () => undefined,

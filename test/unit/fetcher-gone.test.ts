@@ -18,7 +18,6 @@ import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
@@ -93,7 +92,7 @@ async function migrated(
   const hands: IncomingHands<GuestMachine> = {
     ...hostHands(),
     machine: () => machine as unknown as GuestMachine,
-    pages: () => ({ pageCount: PAGES, lackingPages: 0, missing: () => new PageBitmap(PAGES) }),
+    pages: () => ({ pageCount: PAGES, lackingPages: 0, missing: () => ({ count: 0, runs: [] }) }),
     toucher: () => ({ close: () => Promise.resolve() }),
     receivers: (...[, , , , events]) => {
       receivers = events;

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { BODY_BYTES_MAX } from '../../src/shared/limits.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import {
   decodeHeader,
@@ -77,7 +78,7 @@ describe('a header', () => {
   });
 
   it.each(frameNames)('of %s is refused for a body over its limit', (name) => {
-    for (const bodyBytes of [4 * 1024 * 1024, 2 ** 31, 2 ** 32 - 1]) {
+    for (const bodyBytes of [BODY_BYTES_MAX[name] + 1, 2 ** 31, 2 ** 32 - 1]) {
       expect(() => decodeHeader(header(FrameType[name], 0, 0, bodyBytes))).toThrow(ProtocolError);
       expect(() => encodeHeader(name, bodyBytes, 0, [])).toThrow('over its limit');
     }

@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createGuestMemory,
-  GuestMemoryError,
-  type GuestMemory,
-} from '../../src/shared/memory/guest-memory.js';
+import { createGuestMemory, type GuestMemory } from '../../src/shared/memory/guest-memory.js';
+import { GuestMemoryError } from '../../src/shared/memory/page-door.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 
@@ -110,14 +107,16 @@ describe.each(blockStores)('%s, as a store', (_, run) => {
 
   it('waits for each absent page before it writes a byte', () => {
     const { views, memory, waits } = guestOf(6, (its, page) => {
-      expect(its.bytes.subarray(2 * PAGE_BYTES).every((byte) => byte === 0)).toBe(true);
+      expect(its.segments[0]!.bytes.subarray(2 * PAGE_BYTES).every((byte) => byte === 0)).toBe(true);
       arrive(its, page);
     });
     memory.fill(0, 2 * PAGE_BYTES, 7);
     views.pageTable.fill(ABSENT, 2, 6);
     run(memory, 3 * PAGE_BYTES, 2 * PAGE_BYTES);
     expect(waits).toEqual([3, 4]);
-    expect(views.bytes.subarray(3 * PAGE_BYTES, 5 * PAGE_BYTES).every((byte) => byte === 7)).toBe(true);
+    expect(
+      views.segments[0]!.bytes.subarray(3 * PAGE_BYTES, 5 * PAGE_BYTES).every((byte) => byte === 7),
+    ).toBe(true);
   });
 });
 

@@ -27,7 +27,7 @@ const shared = viewMemory(allocateMemory(BYTES));
 
 /** The one guest of this file, as if it were new. */
 function freshGuest(): Real {
-  shared.bytes.fill(0);
+  shared.segments[0]!.bytes.fill(0);
   shared.summary.fill(0);
   shared.pageTable.fill(PRESENT, 0, PAGES);
   const waits: number[] = [];
@@ -71,7 +71,7 @@ function command(
       expect(real.events.pageFires).toBe(model.fires);
       expect(real.views.summary[0]).toBe(Number(model.fires > 0));
       expect(real.waits).toEqual(model.waits);
-      if (Buffer.compare(real.views.bytes, new Uint8Array(model.bytes.buffer)) !== 0)
+      if (Buffer.compare(real.views.segments[0]!.bytes, new Uint8Array(model.bytes.buffer)) !== 0)
         expect.fail(`memory differs after ${name}`);
     },
     toString: () => name,

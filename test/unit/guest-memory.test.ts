@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createGuestMemory,
-  GuestMemoryError,
-  type GuestMemory,
-} from '../../src/shared/memory/guest-memory.js';
+import { createGuestMemory, type GuestMemory } from '../../src/shared/memory/guest-memory.js';
+import { GuestMemoryError } from '../../src/shared/memory/page-door.js';
 import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 
@@ -107,24 +104,24 @@ describe.each([...loads, ...stores])('%s', (_, width, run) => {
     for (let gpa = 0; gpa < 2 * width; gpa++) {
       if (gpa % width !== 0) expect(() => run(memory, gpa), String(gpa)).toThrow(GuestMemoryError);
     }
-    expect(views.bytes.every((byte) => byte === 0)).toBe(true);
+    expect(views.segments[0]!.bytes.every((byte) => byte === 0)).toBe(true);
     expect([views.pageTable[0], views.summary[0], fires()]).toEqual([TRACED, 0, 0]);
   });
 
   it.each([ABSENT, PLACING])(
     'waits for a page in state %d and goes ahead once its bytes are there',
     (state) => {
-      const { memory, views, waits } = guestOf(3, ({ pageTable, bytes }, page) => {
-        bytes.fill(0xff, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+      const { memory, views, waits } = guestOf(3, ({ pageTable, segments }, page) => {
+        segments[0]!.bytes.fill(0xff, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
         pageTable[page] = ARRIVED;
       });
       views.pageTable[1] = state;
       const there = guestOf(3);
-      there.views.bytes.fill(0xff, PAGE_BYTES, 2 * PAGE_BYTES);
+      there.views.segments[0]!.bytes.fill(0xff, PAGE_BYTES, 2 * PAGE_BYTES);
       const gpa = 2 * PAGE_BYTES - width;
       expect(run(memory, gpa)).toEqual(run(there.memory, gpa));
       expect(waits).toEqual([1]);
-      expect(Buffer.compare(views.bytes, there.views.bytes)).toBe(0);
+      expect(Buffer.compare(views.segments[0]!.bytes, there.views.segments[0]!.bytes)).toBe(0);
       expect(views.pageTable[1]).toBe(ARRIVED);
     },
   );

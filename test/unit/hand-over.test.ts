@@ -305,6 +305,7 @@ describe('the destination', () => {
       hotSetBytes: 0,
       residentBytes: 0,
     },
+    touchedBytes: 65536,
     pagePorts: [1],
     faultPort: 1,
     audits: false,

@@ -13,7 +13,6 @@ import {
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import type { TakenOver } from '../../src/destination/take-over.js';
 import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import type { ControlEvents, UnclaimedConnection } from '../../src/shared/wire/control.js';
 import type { Message } from '../../src/shared/wire/messages.js';
 import { incomingLimits } from '../support/incoming-limits.js';
@@ -68,7 +67,7 @@ async function prepared() {
   const hands: IncomingHands<IncomingMachine> = {
     ...hostHands(),
     machine: () => machine,
-    pages: () => ({ pageCount: 1, lackingPages: 0, missing: () => new PageBitmap(1) }),
+    pages: () => ({ pageCount: 1, lackingPages: 0, missing: () => ({ count: 0, runs: [] }) }),
     toucher: () => ({ close: () => Promise.resolve() }),
     receivers: () =>
       ({

@@ -4,7 +4,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BITMAP_HEADER_BYTES, compact } from '../../src/shared/memory/compacted-bitmap.js';
-import { allocateMemory, MEMORY_BYTES_MAX, viewMemory } from '../../src/shared/memory/layout.js';
+import { allocateMemory, PIECE_BYTES_MAX, viewMemory } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { markAbsent, settleArrived, unmarkAbsent } from '../../src/shared/memory/placement.js';
@@ -167,23 +167,23 @@ describe('the kernels over a page table', () => {
 
 describe('the kernel over a page', () => {
   it('sees a single bit wherever it is, and looks at no other page', () => {
-    const at = (page: number): number => views.pagesOffset + page * PAGE_BYTES;
-    views.bytes.fill(0);
-    views.bytes.fill(0xff, 0, PAGE_BYTES);
-    views.bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES);
+    const at = (page: number): number => views.segments[0]!.pagesOffset + page * PAGE_BYTES;
+    views.segments[0]!.bytes.fill(0);
+    views.segments[0]!.bytes.fill(0xff, 0, PAGE_BYTES);
+    views.segments[0]!.bytes.fill(0xff, 2 * PAGE_BYTES, 3 * PAGE_BYTES);
     expect(views.kernels.isZeroPage(at(1))).toBe(1);
     for (let byte = 0; byte < PAGE_BYTES; byte++) {
-      views.bytes[PAGE_BYTES + byte] = 1 << (byte & 7);
+      views.segments[0]!.bytes[PAGE_BYTES + byte] = 1 << (byte & 7);
       expect(views.kernels.isZeroPage(at(1)), `byte ${byte}`).toBe(0);
-      views.bytes[PAGE_BYTES + byte] = 0;
+      views.segments[0]!.bytes[PAGE_BYTES + byte] = 0;
     }
   });
 
-  it('looks at the last page of the largest guest, which ends at 2^32', () => {
-    const largest = viewMemory(allocateMemory(MEMORY_BYTES_MAX));
-    const last = largest.pagesOffset + MEMORY_BYTES_MAX - PAGE_BYTES;
+  it('looks at the last page of the largest guest in one piece, which ends at 2^32', () => {
+    const largest = viewMemory(allocateMemory(PIECE_BYTES_MAX));
+    const last = largest.segments[0]!.pagesOffset + PIECE_BYTES_MAX - PAGE_BYTES;
     expect(largest.kernels.isZeroPage(last)).toBe(1);
-    largest.bytes[MEMORY_BYTES_MAX - 1] = 1;
+    largest.segments[0]!.bytes[PIECE_BYTES_MAX - 1] = 1;
     expect(largest.kernels.isZeroPage(last)).toBe(0);
   });
 });

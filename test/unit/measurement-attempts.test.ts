@@ -71,6 +71,7 @@ describe('the report of a migration', () => {
         compactedAt: 103,
         dirtyPages: 0,
         bitmap: encodeBitmap(new PageBitmap(1), 'compacted'),
+        chunks: [],
       },
       lastSliceEndAt: [101],
       announced: null,

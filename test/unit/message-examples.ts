@@ -72,6 +72,7 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest,
+      touchedBytes: 65536,
       pagePorts: [40_001, 40_002],
       faultPort: 40_003,
       audits: true,
@@ -88,6 +89,7 @@ export const examples: Examples = {
         hotSetBytes: 0,
         residentBytes: 0,
       },
+      touchedBytes: 65536,
       pagePorts: Array<number>(16).fill(65_535),
       faultPort: 1,
       audits: false,
@@ -96,6 +98,7 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest: { ...guest, writeRate: 0, hotSetBytes: 0, residentBytes: 0 },
+      touchedBytes: 65536,
       pagePorts: [],
       faultPort: 2,
       audits: false,

@@ -26,6 +26,8 @@ function withEntry(name: MessageName, key: string, value: readonly number[]): Bu
 const rawFrames = [
   ...['PAGES', 'ROUND_END', 'ROUND_PLACED', 'PAGE_WANTED', 'PAGE_SENT'],
   ...['ANNOUNCEMENT', 'ANNOUNCED', 'HAND_OVER', 'TAKEN_OVER'],
+  'REGIONS',
+  'BITMAP_CHUNK',
 ] as readonly FrameName[];
 
 describe('the table of messages', () => {

@@ -18,7 +18,7 @@ export function guestOf(pageCount: number): MemoryViews {
 }
 
 export function pageOf(views: MemoryViews, page: number): Uint8Array {
-  return views.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+  return views.segments[0]!.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
 }
 
 /** Fills a page with bytes of its own that tell page and version; version 0 is a zero page. */
@@ -26,7 +26,11 @@ export function write(views: MemoryViews, page: number, version: number): void {
   const bytes = pageOf(views, page);
   bytes.fill(0);
   if (version === 0) return;
-  const words = new Uint32Array(views.buffer, views.pagesOffset + page * PAGE_BYTES, PAGE_BYTES / 4);
+  const words = new Uint32Array(
+    views.segments[0]!.buffer,
+    views.segments[0]!.pagesOffset + page * PAGE_BYTES,
+    PAGE_BYTES / 4,
+  );
   for (let index = 0; index < words.length; index++) words[index] = (version << 24) + page * 1024 + index;
 }
 
@@ -127,20 +131,15 @@ export function receiverOver<Order extends RegionOrder = AnyOrder>(
 }
 
 export function isSame(one: MemoryViews, other: MemoryViews): boolean {
-  return isSameBytes(one.bytes, other.bytes);
+  return isSameBytes(one.segments[0]!.bytes, other.segments[0]!.bytes);
 }
 
 const zeros = Buffer.alloc(2 * 1024 * 1024);
 const outsideStates = Buffer.alloc(1024 * 1024, PageState.OUTSIDE);
 
 /** Whether all that lies around a fresh guest's pages and their states is as it was: zero, and OUTSIDE. */
-export function isUntouchedAround({
-  buffer,
-  pagesOffset,
-  memoryBytes,
-  pageTable,
-  pageCount,
-}: MemoryViews): boolean {
+export function isUntouchedAround({ segments, memoryBytes, pageTable, pageCount }: MemoryViews): boolean {
+  const { buffer, pagesOffset } = segments[0]!;
   const between = new Uint8Array(buffer, pageTable.length, pagesOffset - pageTable.length);
   const behind = new Uint8Array(buffer, pagesOffset + memoryBytes);
   return (

@@ -214,7 +214,7 @@ describe('a hostile page stream', () => {
         fc.property(changes, fc.nat({ max: stream.length }), (changed, cutAt) => {
           const hostile = Buffer.from(stream.subarray(0, cutAt));
           for (const [at, byte] of changed) if (at < hostile.length) hostile[at] = byte;
-          destination.bytes.fill(0xaa);
+          destination.segments[0]!.bytes.fill(0xaa);
           destination.pageTable.fill(isGuestRunning ? ABSENT : PRESENT, 0, pageCount);
           const { receiver } = receiverOver(destination);
           receiver.isGuestRunning = isGuestRunning;

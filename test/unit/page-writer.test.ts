@@ -23,7 +23,7 @@ function pagesWritten(hotSetBytes: number): number[] {
   const memory = createGuestMemory(views, { pageFires: 0, waitForPage: () => undefined });
   const registers = new Float64Array(32);
   program.boot?.({ memory, registers: [registers] });
-  const before = views.bytes.slice();
+  const before = views.segments[0]!.bytes.slice();
   const vcpu: Vcpu = {
     id: 0,
     memory,

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { REGION_PAGES } from '../../src/shared/memory/pages.js';
+import { regionsInOnePiece } from '../../src/shared/memory/regions.js';
 import { PushOrder } from '../../src/source/pages/push-order.js';
 import { somePages } from './page-fixtures.js';
 
@@ -13,7 +14,7 @@ function pushOf(dirty: readonly number[], late: readonly number[] = [], stride =
   const state: { asked: number | undefined } = { asked: undefined };
   const views = {
     pageCount: PAGES,
-    regionCount: Math.ceil(PAGES / REGION_PAGES),
+    regions: regionsInOnePiece(PAGES),
     dirtyWords: pages.words as Int32Array<SharedArrayBuffer>,
   };
   const takeAsked = (): number | undefined => {

@@ -69,15 +69,15 @@ interface Broken extends TextChange {
 const safepoints = 'shared/memory/safepoint-control.js';
 const vcpuSafepoint = 'shared/memory/vcpu-safepoint.js';
 const placement = 'shared/memory/placement.js';
-const guestMemory = 'shared/memory/guest-memory.js';
+const pageDoor = 'shared/memory/page-door.js';
 const tracer = 'source/tracer/tracer.js';
 
 const broken: Broken[] = [
   {
     what: 'takeLast forgets what the harvest before it took',
     file: tracer,
-    from: 'readFired(this.#views, this.dirty);',
-    to: '{ this.dirty.clear(); readFired(this.#views, this.dirty); }',
+    from: 'readFired(this.#views, dirty);',
+    to: '{ dirty.clear(); readFired(this.#views, dirty); }',
     where: 'harvests beside 1 vCPU',
   },
   {
@@ -90,7 +90,7 @@ const broken: Broken[] = [
   {
     what: 'takeLast forgets the late pages in what the copiers read',
     file: tracer,
-    from: 'addPages(this.#views, this.#late, this.dirty)',
+    from: 'addPages(this.#views, late, this.dirty)',
     to: '0',
     where: 'one harvest beside 1 vCPU that idles, and the bitmap ahead',
   },
@@ -169,8 +169,8 @@ const broken: Broken[] = [
   {
     what: 'the bytes come after the state that shows them',
     file: placement,
-    from: 'const target = views.bytes.subarray',
-    to: 'Atomics.store(pageTable, page, PageState.ARRIVED); const target = views.bytes.subarray',
+    from: 'const target = pageBytes',
+    to: 'Atomics.store(pageTable, page, PageState.ARRIVED); const target = pageBytes',
     where: 'a page placed beside 1 vCPU',
   },
   {
@@ -182,7 +182,7 @@ const broken: Broken[] = [
   },
   {
     what: 'a fire does not mark its region',
-    file: guestMemory,
+    file: pageDoor,
     from: 'summary[page >>> REGION_PAGE_SHIFT] = 1;',
     to: '',
     where: 'harvests beside 1 vCPU',
@@ -195,30 +195,30 @@ const broken: Broken[] = [
   {
     what: 'a harvest has no first grace period',
     file: tracer,
-    from: 'this.#safepoints.waitForGracePeriod();\n        this.dirty.clear();',
-    to: 'this.dirty.clear();',
+    from: 'this.#safepoints.waitForGracePeriod();\n        const { dirty } = this;\n        dirty.clear();',
+    to: 'const { dirty } = this;\n        dirty.clear();',
     where: 'harvests beside 1 vCPU',
     weakness: 'late stores',
   },
   {
     what: 'a harvest has no second grace period',
     file: tracer,
-    from: 'this.#safepoints.waitForGracePeriod();\n        return { dirtyPages',
-    to: 'return { dirtyPages',
+    from: 'this.#safepoints.waitForGracePeriod();\n        return { dirtyPages: dirty.count()',
+    to: 'return { dirtyPages: dirty.count()',
     where: 'harvests beside 1 vCPU',
   },
   {
     what: 'traces are installed without a grace period after them',
     file: tracer,
-    from: 'this.#safepoints.waitForGracePeriod();\n        this.dirty.fill();',
-    to: 'this.dirty.fill();',
+    from: 'this.#safepoints.waitForGracePeriod();\n        return { dirtyPages: this.#callAllDirty()',
+    to: 'return { dirtyPages: this.#callAllDirty()',
     where: 'traces installed beside 1 vCPU',
   },
   {
     what: 'traces are installed without a grace period before them',
     file: tracer,
-    from: 'this.#safepoints.waitForGracePeriod();\n        this.#views.pageTable.fill',
-    to: 'this.#views.pageTable.fill',
+    from: 'this.#safepoints.waitForGracePeriod();\n        // A region that gets',
+    to: '// A region that gets',
     where: 'traces installed beside 1 vCPU',
     weakness: 'late stores',
   },

@@ -15,7 +15,6 @@ import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import type { TakenOver } from '../../src/destination/take-over.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
 import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
-import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { unclaimed } from '../../src/shared/wire/message-connection.js';
@@ -92,7 +91,7 @@ describe('a guest whose source goes away for good', () => {
       pages: () => ({
         pageCount: memoryBytes / PAGE_BYTES,
         lackingPages: 0,
-        missing: () => new PageBitmap(memoryBytes / PAGE_BYTES),
+        missing: () => ({ count: 0, runs: [] }),
       }),
       toucher: () => ({ close: () => Promise.resolve() }),
       receivers: () =>

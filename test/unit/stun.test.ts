@@ -14,6 +14,7 @@ function instants(changes: { firstSliceAt?: number[]; lastSliceEndAt?: number[] 
       compactedAt: 1300,
       dirtyPages: 3,
       bitmap: new Uint8Array(0),
+      chunks: [],
     },
     lastSliceEndAt: changes.lastSliceEndAt ?? [1040, 1080],
     sentAt: 1400,

@@ -4,7 +4,7 @@ import { ProtocolError } from '../../src/shared/errors.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
 import { BODY_BYTES_MAX, ROUNDS_MAX } from '../../src/shared/limits.js';
 import { encodeRaw } from '../../src/shared/memory/compacted-bitmap.js';
-import { MEMORY_BYTES_MAX } from '../../src/shared/memory/layout.js';
+import { PIECE_BYTES_MAX } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { VCPUS_MAX } from '../../src/shared/memory/safepoint-words.js';
@@ -27,9 +27,9 @@ const AT = {
   finalRound: 8,
   finalPages: 12,
   vcpus: 16,
-  reserved: 20,
-  clock: 24,
-  registers: 32,
+  reserved: 28,
+  clock: 32,
+  registers: 40,
 };
 const HEAD_BYTES = AT.registers + 8 * REGISTERS_PER_VCPU * VCPUS;
 const BITMAP_HEADER_BYTES = 5;
@@ -50,6 +50,8 @@ const handOver: HandOver = {
   pagesFollow: false,
   finalRound: 12,
   finalPages: 34,
+  regions: 56,
+  chunks: 78,
   registers: registersOf(VCPUS),
   guestClockUs: 1234.5,
   bitmap: Uint8Array.of(2, 0, 0, 0, 9, 1, 2),
@@ -119,7 +121,7 @@ describe('a frame of a switch-over reads back as it was written', () => {
   });
 
   it('has room for the largest guest, however its bitmap is encoded', () => {
-    const bitmap = encodeRaw(new PageBitmap(MEMORY_BYTES_MAX / PAGE_BYTES));
+    const bitmap = encodeRaw(new PageBitmap(PIECE_BYTES_MAX / PAGE_BYTES));
     const largest = handOverBody({ registers: registersOf(VCPUS_MAX), bitmap });
     expect(decodeHandOver(largest, VCPUS_MAX).bitmap).toHaveLength(bitmap.length);
     expect(largest.length).toBeLessThan(BODY_BYTES_MAX.HAND_OVER);
@@ -140,10 +142,12 @@ describe('a frame of a switch-over lies on the wire as it is documented', () => 
     const registers = [Float64Array.from({ length: REGISTERS_PER_VCPU }, (_, register) => register)];
     const frame = Buffer.concat(encodeHandOver({ ...handOver, pagesFollow: true, registers }));
     const body = frame.subarray(FRAME_HEADER_BYTES);
-    expect([frame[0], body.length]).toEqual([28, 32 + 256 + handOver.bitmap.length]);
-    expect(body.subarray(0, 24).toString('hex')).toBe('00000007000000010000000c000000220000000100000000');
-    expect([body.readDoubleBE(24), body.readDoubleBE(32 + 8 * 31)]).toEqual([1234.5, 31]);
-    expect(body.subarray(32 + 256).toString('hex')).toBe('02000000090102');
+    expect([frame[0], body.length]).toEqual([28, 40 + 256 + handOver.bitmap.length]);
+    expect(body.subarray(0, 32).toString('hex')).toBe(
+      '00000007000000010000000c0000002200000001000000380000004e00000000',
+    );
+    expect([body.readDoubleBE(32), body.readDoubleBE(40 + 8 * 31)]).toEqual([1234.5, 31]);
+    expect(body.subarray(40 + 256).toString('hex')).toBe('02000000090102');
   });
 });
 

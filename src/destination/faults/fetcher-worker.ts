@@ -1,19 +1,22 @@
 // Entry of the fetcher's worker: takes the guest over, then asks the source for the pages that vCPUs wait for, and places
 // them. Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import type { MicrostunError } from '../../shared/errors.js';
-import { assert, asMicrostunError, ProtocolError } from '../../shared/errors.js';
+import { assert, asMicrostunError, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import { rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { PageState } from '../../shared/memory/pages.js';
 import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js';
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { CHUNK_BYTES } from '../../shared/memory/space-bitmap.js';
+import { formatBytes } from '../../shared/units.js';
 import { Dialler } from '../../shared/wire/dialler.js';
 import { FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
+import { HAND_OVER_BYTES_MAX } from '../../shared/wire/switch-over-frames.js';
 import { PlacementGate } from '../pages/placement-gate.js';
 import { TakeOverRehearsal } from '../rehearsal.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
@@ -28,6 +31,8 @@ export interface FetcherWorkerData {
   readonly gate: SharedArrayBuffer;
   readonly placementGate: SharedArrayBuffer;
   readonly receivers: number;
+  /** What the guest had touched when it began to come, in bytes. */
+  readonly touchedBytes: number;
   readonly source: Address;
   readonly migrationId: string;
   /** One a vCPU: the numbers of pages that it waits for. */
@@ -81,6 +86,7 @@ const takeOver = new TakeOver({
   safepoints,
   placement: new PlacementGate(own.placementGate, views.pageCount, own.receivers),
   gate: new HandOverGate(own.gate),
+  checkRoom: checkGrowth,
   answer: (frame) => {
     dialler.connection?.write([frame]);
   },
@@ -100,6 +106,10 @@ const takeOver = new TakeOver({
   },
 });
 
+/** What may come: also the largest bitmap, and what stands before it in a hand-over. */
+const FRAMES = ['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK'] as const;
+const bodyBytesMax = Math.max(CHUNK_BYTES, rawBitmapBytes(views.pageCount) + HAND_OVER_BYTES_MAX);
+
 const rehearsal = new TakeOverRehearsal(machine.spec);
 let isComing = false;
 void rehearse(
@@ -117,7 +127,8 @@ const dialler = new Dialler({
   isReadInPlace: false,
   introduction: () => ({ role: 'faults', migrationId: own.migrationId }),
   welcomed: () => {
-    const reader = new FrameReader(['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER']);
+    const reader = new FrameReader(FRAMES, bodyBytesMax);
+    takeOver.connected();
     wanted.open();
     tell({ kind: 'connected' });
     return {
@@ -173,6 +184,12 @@ function take({ header, body }: Frame): void {
     case 'HAND_OVER':
       takeOver.handOver(body);
       return;
+    case 'REGIONS':
+      takeOver.takeRegions(body);
+      return;
+    case 'BITMAP_CHUNK':
+      takeOver.takeChunk(body);
+      return;
     case 'PAGE_SENT': {
       const { page, bytes } = decodePageSent(body, views.pageCount);
       wanted.noteSent(page);
@@ -182,6 +199,18 @@ function take({ header, body }: Frame): void {
     default:
       throw new ProtocolError(`the source sent ${header.name} on the fault connection`);
   }
+}
+
+// What it had when it came was checked then; what it has touched is this process's already.
+function checkGrowth(bytes: number): void {
+  const growth = bytes - own.touchedBytes;
+  const availableBytes = process.availableMemory();
+  if (growth <= 0 || growth <= availableBytes) return;
+  throw new MicrostunError(
+    'INSUFFICIENT_MEMORY',
+    `the guest has touched ${formatBytes(growth)} more since it began to come, and ${formatBytes(availableBytes)} are ` +
+      'available at the destination. Free memory there, or choose a smaller --resident',
+  );
 }
 
 function place(page: number, bytes: Uint8Array): void {

@@ -31,6 +31,8 @@ export interface GuestPlace {
   /** The shared word of the gate that stands before the take-over. */
   readonly gate: SharedArrayBuffer;
   readonly receivers: Pick<ReceiverPool, 'placementGate' | 'count'>;
+  /** What the guest had touched when it began to come, in bytes. */
+  readonly touchedBytes: number;
 }
 
 export class Fetcher {
@@ -38,7 +40,7 @@ export class Fetcher {
   #isLost = false;
 
   constructor(
-    { machine, gate, receivers }: GuestPlace,
+    { machine, gate, receivers, touchedBytes }: GuestPlace,
     source: Address,
     migrationId: string,
     events: FetcherEvents,
@@ -49,6 +51,7 @@ export class Fetcher {
       gate,
       placementGate: receivers.placementGate,
       receivers: receivers.count,
+      touchedBytes,
       source,
       migrationId,
       faults,

@@ -21,7 +21,26 @@ export function touchPages(
   }
 }
 
-/** Makes all zero that a guest can have written to. Nobody uses it meanwhile. */
+/**
+ * The bytes that a guest of `touchedBytes` has: all of a guest in one piece, the first slots of one in segments; the last
+ * ones first.
+ */
+export function touchedParts(
+  handle: MemoryHandle,
+  touchedBytes: number,
+): readonly Uint8Array<SharedArrayBuffer>[] {
+  const { segments, regions } = viewMemory(handle);
+  if (regions.first === 0) return segments.map(({ bytes }) => bytes);
+  const parts: Uint8Array<SharedArrayBuffer>[] = [];
+  let left = regions.first * REGION_BYTES + touchedBytes;
+  for (const { bytes } of segments) {
+    if (left > 0) parts.unshift(bytes.subarray(0, left));
+    left -= bytes.length;
+  }
+  return parts;
+}
+
+/** Makes all zero that a guest in one piece can have written to. Nobody uses it meanwhile. */
 export function clearMemory(handle: MemoryHandle): void {
   const { kernels } = viewMemory(handle);
   const { length } = occupiedBytes(handle);

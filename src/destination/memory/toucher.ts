@@ -2,16 +2,18 @@
 // Knows no page and no source; nobody waits for it.
 import type { MemoryHandle } from '../../shared/memory/layout.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
+import type { ToucherWorkerData } from './toucher-worker.js';
 
 export class Toucher {
   readonly #worker: WorkerThread<never, never>;
 
-  /** Begins at once. */
-  constructor(memory: MemoryHandle) {
+  /** Begins at once; a guest in segments has touched `touchedBytes` so far. */
+  constructor(memory: MemoryHandle, touchedBytes: number) {
+    const workerData: ToucherWorkerData = { memory, touchedBytes };
     this.#worker = new WorkerThread(
       'toucher',
       new URL('./toucher-worker.js', import.meta.url),
-      memory,
+      workerData,
       () => undefined,
       // What it did not touch, the receivers do.
       () => undefined,

@@ -2,8 +2,13 @@
 // Does not know how they come: the fetcher marks them, receivers and fetcher place them.
 import type { GuestMachine } from '../../shared/guest/machine.js';
 import { viewMemory, type MemoryViews } from '../../shared/memory/layout.js';
-import { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { PageState } from '../../shared/memory/pages.js';
+import { PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+
+/** Pages that have not come: how many, and in which runs of the guest's address space, each [first, pastLast). */
+export interface MissingPages {
+  readonly count: number;
+  readonly runs: readonly (readonly [first: number, pastLast: number])[];
+}
 
 export class ArrivingPages {
   readonly #views: MemoryViews;
@@ -14,8 +19,10 @@ export class ArrivingPages {
     this.#safepoints = safepoints;
   }
 
+  /** Pages of the guest; of one in segments those of the regions that have a slot. */
   get pageCount(): number {
-    return this.#views.pageCount;
+    const { pageCount, regions } = this.#views;
+    return Math.min(pageCount, (regions.count - regions.first) * REGION_PAGES);
   }
 
   /** How many the running guest lacks still. */
@@ -23,14 +30,35 @@ export class ArrivingPages {
     return this.#safepoints.lackingPages;
   }
 
-  /** Those that have not come. */
-  missing(): PageBitmap {
-    const { pageTable, pageCount } = this.#views;
-    const missing = new PageBitmap(pageCount);
-    for (let page = 0; page < pageCount; page++) {
-      const state = Atomics.load(pageTable, page);
-      if (state === PageState.ABSENT || state === PageState.PLACING) missing.add(page);
+  /** Those that have not come, by their guest addresses. */
+  missing(): MissingPages {
+    const runs: [number, number][] = [];
+    let count = 0;
+    for (const [region, slot] of this.#slotsByRegion()) {
+      for (let index = 0; index < REGION_PAGES; index++) {
+        if (!this.#isMissing(slot * REGION_PAGES + index)) continue;
+        count++;
+        const page = region * REGION_PAGES + index;
+        const last = runs.at(-1);
+        if (last?.[1] === page) last[1]++;
+        else runs.push([page, page + 1]);
+      }
     }
-    return missing;
+    return { count, runs };
+  }
+
+  #isMissing(page: number): boolean {
+    const state = page < this.#views.pageCount ? Atomics.load(this.#views.pageTable, page) : undefined;
+    return state === PageState.ABSENT || state === PageState.PLACING;
+  }
+
+  #slotsByRegion(): [region: number, slot: number][] {
+    const { regions } = this.#views;
+    const slots: [number, number][] = [];
+    for (let slot = regions.first; slot < regions.count; slot++) {
+      const region = regions.regionAt(slot);
+      if (region !== undefined) slots.push([region, slot]);
+    }
+    return slots.sort(([one], [other]) => one - other);
   }
 }

@@ -4,6 +4,7 @@ import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { placeAbsentPage } from '../../shared/memory/placement.js';
+import { addressOf, pageBytes, segmentOf } from '../../shared/memory/segments.js';
 import {
   FRAME_HEADER_BYTES,
   decodeHeader,
@@ -181,6 +182,8 @@ export class PageReceiver {
   #onRegionHead(header: FrameHeader): void {
     verifyFrame(header, this.#small.subarray(0, REGION_HEAD_BYTES));
     const head = decodeRegionHead(this.#small, header, this.#views.pageCount);
+    if (head.region < this.#views.regions.first)
+      throw new ProtocolError(`pages came for slot ${head.region}, which is nobody's`);
     this.#order.check(head, (header.flags & PUSHED) !== 0);
     const runs = runsIn(head);
     const { flags } = header;
@@ -209,12 +212,12 @@ export class PageReceiver {
 
   // Run by run, from the first: each goes down to where it belongs, over what has been moved or is no page's.
   #moveApart({ head, runs, at: [firstPacked] }: Extract<Reading, { what: 'packed' }>): void {
-    const { kernels, pagesOffset } = this.#views;
-    let from = pagesOffset + firstPacked * PAGE_BYTES;
+    const segment = segmentOf(this.#views, firstPacked);
+    let from = addressOf(segment, firstPacked);
     for (const [first, pastLast] of runs) {
       const byteCount = (pastLast - first) * PAGE_BYTES;
       this.#written.fill(1, first, pastLast);
-      kernels.moveBytes(pagesOffset + first * PAGE_BYTES, from, byteCount);
+      segment.kernels.moveBytes(addressOf(segment, first), from, byteCount);
       from += byteCount;
     }
     this.#finishRegion(head, 0);
@@ -239,7 +242,7 @@ export class PageReceiver {
         }
       } else {
         const to = from + (pastLast - first) * PAGE_BYTES;
-        this.#bytesOf([first, pastLast]).set(this.#staging.subarray(from, to));
+        pageBytes(this.#views, first, pastLast).set(this.#staging.subarray(from, to));
         this.#written.fill(1, first, pastLast);
         from = to;
       }
@@ -284,17 +287,14 @@ export class PageReceiver {
 
   #clear(page: number): void {
     if (this.#written[page] === 0) return;
-    this.#views.kernels.clearBytes(this.#views.pagesOffset + page * PAGE_BYTES, PAGE_BYTES);
+    const segment = segmentOf(this.#views, page);
+    segment.kernels.clearBytes(addressOf(segment, page), PAGE_BYTES);
     this.#written[page] = 0;
   }
 
   // Where a run's bytes go. It counts as written from its first byte on: the connection may be cut in the middle.
   #runTarget([first, pastLast]: Run): Uint8Array {
     this.#written.fill(1, first, pastLast);
-    return this.#bytesOf([first, pastLast]);
-  }
-
-  #bytesOf([first, pastLast]: Run): Uint8Array {
-    return this.#views.bytes.subarray(first * PAGE_BYTES, pastLast * PAGE_BYTES);
+    return pageBytes(this.#views, first, pastLast);
   }
 }

@@ -2,7 +2,7 @@
 // Turns their messages into events; decides nothing.
 import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
-import { PAGE_BYTES } from '../../shared/memory/pages.js';
+import { viewMemory } from '../../shared/memory/layout.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import { allocatePlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
@@ -45,7 +45,7 @@ export class ReceiverPool {
     this.#events = events;
     this.#shares = new RoundShares(ports.length);
     this.#lines = ports.map(() => 'dialling');
-    const pageCount = machine.memory.memoryBytes / PAGE_BYTES;
+    const { pageCount } = viewMemory(machine.memory);
     this.placementGate = allocatePlacementGate(pageCount);
     const receivedBytes = new SharedArrayBuffer(8 * ports.length);
     this.#receivedBytes = new Float64Array(receivedBytes);

@@ -3,7 +3,9 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
-import type { MemoryHandle } from '../memory/layout.js';
+import { viewMemory, type MemoryHandle } from '../memory/layout.js';
+import { REGION_BYTES } from '../memory/pages.js';
+import type { Regions } from '../memory/regions.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
@@ -38,6 +40,7 @@ export class GuestMachine {
   readonly shared: SharedMachine;
   readonly safepoints: SafepointControl;
   readonly #settings: MachineSettings;
+  readonly #regions: Regions;
   readonly #events: MachineEvents;
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
   #faultPorts: MessagePort[] = [];
@@ -61,6 +64,7 @@ export class GuestMachine {
         { cause: error },
       );
     }
+    this.#regions = viewMemory(this.shared.memory).regions;
     this.safepoints = new SafepointControl(this.shared.safepointWords);
     this.#settings = new MachineSettings(this.shared);
     this.#events = events;
@@ -82,6 +86,12 @@ export class GuestMachine {
 
   get spec(): GuestSpec {
     return this.shared.spec;
+  }
+
+  /** What the guest has of the host: all of its memory, or the regions that it has touched. */
+  get touchedBytes(): number {
+    const { first, count } = this.#regions;
+    return first === 0 ? this.spec.memoryBytes : (count - first) * REGION_BYTES;
   }
 
   /**

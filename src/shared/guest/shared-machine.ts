@@ -1,5 +1,6 @@
 // A machine as its threads share it: guest memory, safepoint words, registers and counters.
 // Plain shared arrays; docs/memory-model.md says who writes which word.
+import { totalmem } from 'node:os';
 import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
@@ -57,7 +58,10 @@ const MACHINE_DOUBLES = 8;
  * Allocates a machine for `spec`: memory zero, vCPUs parked; with memory that was laid out for it, if there is such.
  * Throws RangeError as `allocateMemory` does.
  */
-export function allocateMachine(spec: GuestSpec, memory = allocateMemory(spec.memoryBytes)): SharedMachine {
+export function allocateMachine(
+  spec: GuestSpec,
+  memory = allocateMemory(spec.memoryBytes, hostMemoryBytes()),
+): SharedMachine {
   return {
     spec,
     memory,
@@ -122,4 +126,10 @@ export class MachineSettings {
   set gapWatch(watch: number) {
     this.#doubles[GAP_WATCH] = watch;
   }
+}
+
+/** What this host has, or the container that this process is in. */
+function hostMemoryBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }

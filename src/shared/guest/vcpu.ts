@@ -1,9 +1,10 @@
 // A vCPU: runs slices of a guest program with a safepoint between each two, until it is told to exit.
 // Runs on a worker's thread and blocks it; knows nothing of messages.
 import { monotonicUs } from '../clock.js';
-import { createGuestMemory, type GuestMemory, type PageEvents } from '../memory/guest-memory.js';
+import { createGuestMemory, type GuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { PageBitmap } from '../memory/page-bitmap.js';
+import type { PageEvents } from '../memory/page-door.js';
 import { PageState } from '../memory/pages.js';
 import { Command } from '../memory/safepoint-words.js';
 import { doTraceShare } from '../memory/tracing.js';
@@ -19,6 +20,11 @@ const THROTTLE_SLEEP_US_MIN = 500;
 const THROTTLE_SLEEP_US_MAX = 4000;
 /** No more sleep than this is ever owed: the throttle eases at once when it is eased. */
 const OWED_US_MAX = 20_000;
+
+/** A guest that touches memory waits while its host has less than this: what the kernel ends for want of memory is lost. */
+const HOST_BYTES_MIN = 128 << 20;
+/** How often it looks whether there is more. */
+const ROOM_LOOK_MS = 100;
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
@@ -83,6 +89,11 @@ function runUntilExit(
       counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, waitedUs);
       counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(waitedUs)]!++;
       noteStall(waitedUs);
+    },
+    awaitRoom(bytes) {
+      const from = monotonicUs();
+      while (process.availableMemory() < bytes + HOST_BYTES_MIN) safepoint.pause(ROOM_LOOK_MS);
+      noteStall(monotonicUs() - from);
     },
   };
   const vcpu: Vcpu = {

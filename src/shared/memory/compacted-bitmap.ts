@@ -61,16 +61,23 @@ export function encodeBitmap(bitmap: PageBitmap, format: BitmapFormat): Uint8Arr
 }
 
 /**
+ * How many pages an encoded bitmap says that it is for.
+ * @throws BitmapError when it has no whole header.
+ */
+export function statedPages(encoded: Uint8Array): number {
+  if (encoded.length < BITMAP_HEADER_BYTES)
+    throw new BitmapError(`a bitmap of ${encoded.length} bytes has no whole header`);
+  return new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength).getUint32(1);
+}
+
+/**
  * Decodes either form. The page count must be the receiver's own, every run must lie in it, no run of set pages may
  * be empty, no clear run but the first may be empty, and nothing may follow the last run: each bitmap has exactly one
  * compacted form and one raw form.
  * @throws BitmapError naming what was wrong, before anything but the result was written.
  */
 export function expand(encoded: Uint8Array, pageCount: number): PageBitmap {
-  if (encoded.length < BITMAP_HEADER_BYTES)
-    throw new BitmapError(`a bitmap of ${encoded.length} bytes has no whole header`);
-  const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
-  const stated = view.getUint32(1);
+  const stated = statedPages(encoded);
   if (stated !== pageCount)
     throw new BitmapError(`the bitmap is for ${stated} pages; this guest has ${pageCount}`);
   const format = encoded[0];

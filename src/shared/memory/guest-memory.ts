@@ -1,25 +1,17 @@
 // The only door through which a guest (and its devices) touches memory: loads and stores that mind the page table.
 // Hot path: one plain byte load and one branch; see docs/memory-model.md for why that is enough.
 import type { MemoryViews } from './layout.js';
-import { PAGE_SHIFT, PageState, REGION_PAGE_SHIFT, type PageNumber } from './pages.js';
-
-/** A guest touched memory that it does not have, or a word across its natural alignment: a bug of the guest. */
-export class GuestMemoryError extends Error {
-  override readonly name = 'GuestMemoryError';
-}
-
-/** What a vCPU does when a page is not there, and what its page fires are counted in. */
-export interface PageEvents {
-  /** Called with an ABSENT or PLACING page; returns once its bytes have arrived. Runs on the vCPU's thread. */
-  waitForPage(page: PageNumber): void;
-  /** Page fires so far; written by this vCPU alone. */
-  pageFires: number;
-}
+import { createPageDoor, type PageEvents } from './page-door.js';
+import { PAGE_SHIFT, PageState, type PageNumber } from './pages.js';
+import { RegionDirectory } from './regions.js';
+import { createSegmentedMemory } from './segmented-memory.js';
 
 /**
- * Guest memory as a vCPU sees it. Addresses (`gpa`) are guest physical byte addresses below 4 GiB; a word must lie
- * on its natural alignment. All methods throw GuestMemoryError for an address below 4 GiB and outside of the guest;
- * what is no whole number below 4 GiB is not an address, and single words do not check for it (the block operations do).
+ * Guest memory as a vCPU sees it. Addresses (`gpa`) are guest physical byte addresses: below 4 GiB, or for a guest in
+ * segments below 2^52; a word must lie on its natural alignment. All methods throw GuestMemoryError for such an address
+ * outside of the guest; what is no whole number in that range is not an address, and single words do not check for it (the
+ * block operations do). Memory that was never stored to is zero, and of a guest in segments takes none of the host's; a
+ * store to it throws NoSlotError when the host has no more.
  */
 export interface GuestMemory {
   readonly memoryBytes: number;
@@ -56,11 +48,20 @@ export interface GuestMemory {
  * slice as constants, which halves the cost of a store (npm run bench, "store path").
  */
 export function createGuestMemory(views: MemoryViews, events: PageEvents): GuestMemory {
-  const { buffer, pagesOffset, memoryBytes, pageCount, pageTable, summary, bytes } = views;
+  const { regions } = views;
+  return regions instanceof RegionDirectory
+    ? createSegmentedMemory(views, regions, events)
+    : createMemoryInOnePiece(views, events);
+}
+
+function createMemoryInOnePiece(views: MemoryViews, events: PageEvents): GuestMemory {
+  const { memoryBytes, pageCount, pageTable } = views;
+  const { buffer, pagesOffset, bytes } = views.segments[0]!;
   const halves = new Uint16Array(buffer, pagesOffset, memoryBytes >>> 1);
   const words = new Int32Array(buffer, pagesOffset, memoryBytes >>> 2);
   const longs = new BigInt64Array(buffer, pagesOffset, memoryBytes / 8);
   const doubles = new Float64Array(buffer, pagesOffset, memoryBytes / 8);
+  const { fire, settle, checkWord, checkRange } = createPageDoor(views, events);
 
   // Off the fast path: OUTSIDE, a page that is not quite here, or a misaligned word.
   function slowLoad(gpa: number, width: number): void {
@@ -73,40 +74,6 @@ export function createGuestMemory(views: MemoryViews, events: PageEvents): Guest
     const page = gpa >>> PAGE_SHIFT;
     settle(page);
     if (pageTable[page] === PageState.TRACED) fire(page);
-  }
-
-  // Two plain stores, the page before its region; a grace period orders both before the harvest's scan.
-  function fire(page: PageNumber): void {
-    pageTable[page] = PageState.PRESENT;
-    summary[page >>> REGION_PAGE_SHIFT] = 1;
-    events.pageFires++;
-  }
-
-  // The atomic load pairs with the receiver's atomic store of ARRIVED: after it the page's bytes are visible.
-  // Answers whether it had to wait.
-  function settle(page: PageNumber): boolean {
-    if (Atomics.load(pageTable, page) < PageState.ABSENT) return false;
-    while (Atomics.load(pageTable, page) >= PageState.ABSENT) events.waitForPage(page);
-    return true;
-  }
-
-  function checkWord(gpa: number, width: number): void {
-    if (!(gpa >= 0 && gpa + width <= memoryBytes)) throw outside(gpa, width);
-    if (gpa % width !== 0) {
-      throw new GuestMemoryError(
-        `a ${width}-byte word at gpa 0x${gpa.toString(16)} is not on its natural alignment`,
-      );
-    }
-  }
-
-  function outside(gpa: number, byteCount: number): GuestMemoryError {
-    return new GuestMemoryError(
-      `gpa 0x${gpa.toString(16)} + ${byteCount} bytes lies outside of guest memory (${memoryBytes} bytes)`,
-    );
-  }
-
-  function checkRange(gpa: number, byteCount: number): void {
-    if (!(gpa >= 0 && byteCount >= 0 && gpa + byteCount <= memoryBytes)) throw outside(gpa, byteCount);
   }
 
   // All pages of a block are checked first and moved after; a grace period cannot end in between, because the

@@ -26,6 +26,10 @@ export class PageBitmap {
     this.words[page >>> 5]! |= 1 << (page & 31);
   }
 
+  remove(page: PageNumber): void {
+    this.words[page >>> 5]! &= ~(1 << (page & 31));
+  }
+
   clear(): void {
     this.words.fill(0);
   }
@@ -47,6 +51,11 @@ export class PageBitmap {
    */
   edgeCount(): number {
     return countEdges(this.words);
+  }
+
+  /** The same words as a set of its first pages only. */
+  upTo(pageCount: number): PageBitmap {
+    return new PageBitmap(pageCount, this.words.subarray(0, Math.ceil(pageCount / 32)));
   }
 
   /** The set pages of each region, in their order. */

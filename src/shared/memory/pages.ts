@@ -1,7 +1,10 @@
 // The unit of everything that moves: pages, their states and the regions that group them.
 // Knows no layout, no thread and no network.
 
-/** Index of a page in guest memory: `gpa >>> PAGE_SHIFT`. */
+/**
+ * Index of a page in every table and on the wire: its frame. A guest that lies in one piece has each page in the frame of
+ * its own number, `gpa >>> PAGE_SHIFT`; of a guest in segments the frames are numbered by slots (regions.ts).
+ */
 export type PageNumber = number;
 
 export const PAGE_SHIFT = 12;
@@ -24,7 +27,7 @@ export const PageState = {
   ABSENT: 3,
   /** Claimed by a receiver that is writing the bytes: waits as for ABSENT, but nobody may place it again. */
   PLACING: 4,
-  /** No such page in this guest. */
+  /** No such page in this guest, or one whose region has no slot: slow path, which tells them apart. */
   OUTSIDE: 255,
 } as const;
 

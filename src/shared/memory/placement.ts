@@ -2,7 +2,8 @@
 // Typed arrays and Atomics only; the argument is in docs/memory-model.md.
 import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
-import { PAGE_BYTES, PageState, type PageNumber } from './pages.js';
+import { PageState, REGION_PAGE_SHIFT, type PageNumber } from './pages.js';
+import { pageBytes } from './segments.js';
 
 /** What marking needs of the guest. */
 type MarkedViews = Pick<MemoryViews, 'pageTable' | 'scratchWords' | 'kernels'>;
@@ -23,6 +24,7 @@ function mark(
   state: number,
 ): number {
   const isHere = words.buffer === scratchWords.buffer;
+  // Of a guest in segments the set may end before its tables do.
   if (!isHere) scratchWords.set(words);
   const bits = (isHere ? words : scratchWords).byteOffset;
   return kernels.markPages(pageTable.byteOffset, bits, words.length, state);
@@ -40,7 +42,7 @@ export function placeAbsentPage(
   const { pageTable } = views;
   if (Atomics.compareExchange(pageTable, page, PageState.ABSENT, PageState.PLACING) !== PageState.ABSENT)
     return false;
-  const target = views.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
+  const target = pageBytes(views, page, page + 1);
   if (bytes === undefined) target.fill(0);
   else target.set(bytes);
   Atomics.store(pageTable, page, PageState.ARRIVED);
@@ -52,10 +54,11 @@ export function placeAbsentPage(
  * when no page is absent any more; nobody else writes the page table then.
  */
 export function settleArrived(
-  { pageTable, pageCount, kernels }: MemoryViews,
+  { pageTable, pageCount, regions, kernels }: MemoryViews,
   waitForGracePeriod: () => void,
 ): void {
   waitForGracePeriod();
   const first = pageTable.byteOffset;
-  kernels.replaceState(first, first + pageCount, PageState.ARRIVED, PageState.PRESENT);
+  const end = first + Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
+  kernels.replaceState(first, end, PageState.ARRIVED, PageState.PRESENT);
 }

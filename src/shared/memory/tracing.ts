@@ -27,8 +27,8 @@ export function takeRegion(views: MemoryViews, region: number, dirty: PageBitmap
  * pages need no new trace.
  */
 export function readFired(views: MemoryViews, into: PageBitmap): void {
-  const { kernels, pageTable, summary, regionCount } = views;
-  kernels.readFired(pageTable.byteOffset, summary.byteOffset, regionCount, bitsOf(views, into));
+  const { kernels, pageTable, summary, regions } = views;
+  kernels.readFired(pageTable.byteOffset, summary.byteOffset, regions.count, bitsOf(views, into));
 }
 
 /** Adds the pages of `from` to `into`; answers how many were not in it. Both lie in the guest's buffer. */
@@ -45,12 +45,48 @@ function bitsOf({ dirtyWords }: MemoryViews, { words }: PageBitmap): number {
 }
 
 /**
+ * Makes `into` the set of all pages that there are: of a guest in segments those of every region that has a slot, and
+ * of the last region no more than belong to it.
+ */
+export function allPages({ pageTable, regions, pageCount }: MemoryViews, into: PageBitmap): void {
+  if (regions.first === 0) {
+    into.fill();
+    return;
+  }
+  into.clear();
+  for (let slot = regions.first; slot < regions.count; slot++) {
+    if (regions.regionAt(slot) === undefined) continue;
+    const first = slot << REGION_PAGE_SHIFT;
+    into.words.fill(-1, first >>> 5, (first + REGION_PAGES) >>> 5);
+    const last = Math.min(first + REGION_PAGES, pageCount) - 1;
+    for (let page = last; pageTable[page] === PageState.OUTSIDE; page--) into.remove(page);
+  }
+}
+
+/** Installs a trace on every page of a region, whoever runs. Of a guest in segments, on those of its slot. */
+export function traceRegion(views: MemoryViews, slot: number): void {
+  const { pageTable, pageCount, regions, kernels } = views;
+  const first = slot << REGION_PAGE_SHIFT;
+  const end = Math.min(first + REGION_PAGES, pageCount);
+  if (regions.first === 0) pageTable.fill(PageState.TRACED, first, end);
+  // A slot that is nobody's yet is PRESENT, and marked in the summary by whoever makes it a region's.
+  else if (regions.regionAt(slot) !== undefined)
+    kernels.replaceState(
+      pageTable.byteOffset + first,
+      pageTable.byteOffset + end,
+      PageState.PRESENT,
+      PageState.TRACED,
+    );
+}
+
+/**
  * Removes every trace, while vCPUs run or not: no store fires any more, and fires that are under way store the same byte.
  * A page that never got the fast path (ARRIVED) does not get it here.
  */
-export function removeTraces({ pageTable, pageCount, summary, kernels }: MemoryViews): void {
+export function removeTraces({ pageTable, pageCount, regions, summary, kernels }: MemoryViews): void {
   const first = pageTable.byteOffset;
-  kernels.replaceState(first, first + pageCount, PageState.TRACED, PageState.PRESENT);
+  const end = first + Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
+  kernels.replaceState(first, end, PageState.TRACED, PageState.PRESENT);
   summary.fill(0);
 }
 
@@ -65,16 +101,16 @@ export function doTraceShare(
   vcpu: number,
   vcpus: number,
 ): void {
-  const { pageTable, pageCount, regionCount } = views;
-  for (let region = vcpu; region < regionCount; region += vcpus) {
-    const first = region << REGION_PAGE_SHIFT;
-    const end = Math.min(first + REGION_PAGES, pageCount);
+  const { pageCount, regions } = views;
+  const { count } = regions;
+  for (let region = regions.first + vcpu; region < count; region += vcpus) {
     if (work === TraceWork.INSTALL) {
       views.summary[region] = 0;
-      pageTable.fill(PageState.TRACED, first, end);
+      traceRegion(views, region);
       continue;
     }
-    dirty.words.fill(0, first >>> 5, Math.ceil(end / 32));
+    const first = region << REGION_PAGE_SHIFT;
+    dirty.words.fill(0, first >>> 5, Math.ceil(Math.min(first + REGION_PAGES, pageCount) / 32));
     if (takeSummary(views, region)) takeRegion(views, region, dirty);
   }
 }

@@ -107,6 +107,18 @@ export class VcpuSafepoint {
     this.#enterSlices();
   }
 
+  /** Sleeps inside of a slice, as if it waited for a page: nothing that it had checked before counts any more. */
+  pause(ms: number): void {
+    this.#publish(VcpuState.FAULTING);
+    Atomics.wait(
+      this.#words,
+      this.#base + FAULT_DOORBELL,
+      Atomics.load(this.#words, this.#base + FAULT_DOORBELL),
+      ms,
+    );
+    this.#enterSlices();
+  }
+
   /**
    * Stops for trace work: `doShare` runs once every vCPU stands still, and this one goes on when all have done theirs.
    * Answers the next command.

@@ -5,7 +5,7 @@ import { ProtocolError } from '../errors.js';
 import { BODY_BYTES_MAX } from '../limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
-export const PROTOCOL_VERSION = 4;
+export const PROTOCOL_VERSION = 5;
 
 /**
  * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of
@@ -43,6 +43,8 @@ export const FrameType = {
   ANNOUNCED: 27,
   HAND_OVER: 28,
   TAKEN_OVER: 29,
+  REGIONS: 30,
+  BITMAP_CHUNK: 31,
 } as const;
 
 export type FrameName = keyof typeof FrameType;
@@ -136,14 +138,19 @@ export interface Frame {
  */
 export class FrameReader {
   readonly #expected: ReadonlySet<FrameName> | undefined;
+  readonly #bodyBytesMax: number;
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
   /** Bytes that must be there before anything can be done: a header, then a whole frame. */
   #neededBytes = FRAME_HEADER_BYTES;
 
-  /** `expected`: the frames that belong on this connection; others are refused by their headers. */
-  constructor(expected?: readonly FrameName[]) {
+  /**
+   * `expected`: the frames that belong on this connection; others are refused by their headers. `bodyBytesMax`: what is
+   * known of this guest, where that is less than a frame of any may have.
+   */
+  constructor(expected?: readonly FrameName[], bodyBytesMax = Infinity) {
     this.#expected = expected === undefined ? undefined : new Set(expected);
+    this.#bodyBytesMax = bodyBytesMax;
   }
 
   /** Takes the next bytes of the stream; answers the frames that are whole now. Throws as `decodeHeader` does. */
@@ -158,6 +165,11 @@ export class FrameReader {
       const header = decodeHeader(bytes);
       if (this.#expected?.has(header.name) === false) {
         throw new ProtocolError(`a ${header.name} frame does not belong on this connection`);
+      }
+      if (header.bodyBytes > this.#bodyBytesMax) {
+        throw new ProtocolError(
+          `a ${header.name} frame of ${header.bodyBytes} bytes is over the limit of ${this.#bodyBytesMax} for this guest`,
+        );
       }
       const end = FRAME_HEADER_BYTES + header.bodyBytes;
       if (bytes.length < end) {

@@ -97,6 +97,8 @@ const bodies = {
   REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
+    /** What the guest has touched of its memory so far, as far as it takes some of the host. */
+    touchedBytes: integer(0, MEMORY_BYTES_MAX),
     /** Where the destination dials for pages, one port a connection, at the address that the control connection came from. */
     pagePorts: list(portField, CONNECTIONS_MAX),
     /** Where it dials to fetch single pages after the hand-over. */

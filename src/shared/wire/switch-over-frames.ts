@@ -5,6 +5,8 @@ import type { Checkpoint } from '../guest/checkpoint.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { ROUNDS_MAX } from '../limits.js';
 import { BITMAP_HEADER_BYTES } from '../memory/compacted-bitmap.js';
+import { VCPUS_MAX } from '../memory/safepoint-words.js';
+import { CLEAR_CHUNK } from '../memory/space-bitmap.js';
 import { INSTANT_US_MAX } from '../units.js';
 import { encodeFrame } from './frames.js';
 
@@ -13,12 +15,16 @@ const ANNOUNCEMENT_HEAD_BYTES = 4;
 
 /**
  * Before the registers of a HAND_OVER: announcement u32, whether pages follow u32, final round u32, final pages u32,
- * vCPUs u32, reserved u32 (0), guest's clock f64.
+ * vCPUs u32, regions u32, chunks u32, reserved u32 (0), guest's clock f64.
  */
-const HAND_OVER_HEAD_BYTES = 32;
-const CLOCK_OFFSET = 24;
+const HAND_OVER_HEAD_BYTES = 40;
+const RESERVED_OFFSET = 28;
+const CLOCK_OFFSET = 32;
 
 const BYTES_A_VCPU = 8 * REGISTERS_PER_VCPU;
+
+/** A HAND_OVER is no longer, but for its bitmap. */
+export const HAND_OVER_BYTES_MAX = HAND_OVER_HEAD_BYTES + VCPUS_MAX * BYTES_A_VCPU;
 
 /** The pages that the destination will lack, said while the guest still runs at the source. */
 export interface Announcement {
@@ -38,8 +44,39 @@ export interface HandOver extends Checkpoint {
   readonly finalRound: number;
   /** How many pages that round must bring to a parked guest; 0 where they follow. */
   readonly finalPages: number;
+  /** Of a guest in segments: how many regions have a slot, all of which were told before; else 0. */
+  readonly regions: number;
+  /** Chunks of a raw bitmap that went before, and stand in for `bitmap`, which is empty then; else 0. */
+  readonly chunks: number;
   /** The pages that are lacking besides those that were announced, encoded. */
   readonly bitmap: Uint8Array;
+}
+
+/** A region of a guest in segments and the slot in which it lies. */
+export type RegionSlot = readonly [slot: number, region: number];
+
+const REGION_SLOT_BYTES = 8;
+/** Regions of a REGIONS frame. */
+export const REGIONS_PER_FRAME_MAX = 8192;
+
+/** A whole REGIONS, as parts for the socket: for each region slot u32, region u32. */
+export function encodeRegions(regions: readonly RegionSlot[]): Uint8Array[] {
+  const body = Buffer.alloc(regions.length * REGION_SLOT_BYTES);
+  regions.forEach(([slot, region], index) => {
+    body.writeUInt32BE(slot, index * REGION_SLOT_BYTES);
+    body.writeUInt32BE(region, index * REGION_SLOT_BYTES + 4);
+  });
+  return encodeFrame('REGIONS', [body]);
+}
+
+/** @throws ProtocolError when it is cut short, or empty. */
+export function decodeRegions(body: Buffer): RegionSlot[] {
+  if (body.length === 0 || body.length % REGION_SLOT_BYTES !== 0)
+    throw new ProtocolError(`REGIONS has ${body.length} bytes, which is no whole number of regions`);
+  return Array.from({ length: body.length / REGION_SLOT_BYTES }, (_, index) => [
+    body.readUInt32BE(index * REGION_SLOT_BYTES),
+    body.readUInt32BE(index * REGION_SLOT_BYTES + 4),
+  ]);
 }
 
 /** A whole ANNOUNCEMENT, as parts for the socket. */
@@ -61,6 +98,15 @@ export function decodeAnnouncement(body: Buffer): Announcement {
   return { number, bitmap: body.subarray(ANNOUNCEMENT_HEAD_BYTES) };
 }
 
+let clearFrame: readonly Uint8Array[] | undefined;
+
+/** A whole BITMAP_CHUNK, as parts for the socket. Most chunks are the clear one: its frame is made once. */
+export function encodeChunk(chunk: Uint8Array): readonly Uint8Array[] {
+  if (chunk !== CLEAR_CHUNK) return encodeFrame('BITMAP_CHUNK', [chunk]);
+  clearFrame ??= encodeFrame('BITMAP_CHUNK', [chunk]);
+  return clearFrame;
+}
+
 /** A whole HAND_OVER, as parts for the socket. */
 export function encodeHandOver(handOver: HandOver): Uint8Array[] {
   const { registers } = handOver;
@@ -70,6 +116,8 @@ export function encodeHandOver(handOver: HandOver): Uint8Array[] {
   head.writeUInt32BE(handOver.finalRound, 8);
   head.writeUInt32BE(handOver.finalPages, 12);
   head.writeUInt32BE(registers.length, 16);
+  head.writeUInt32BE(handOver.regions, 20);
+  head.writeUInt32BE(handOver.chunks, 24);
   head.writeDoubleBE(handOver.guestClockUs, CLOCK_OFFSET);
   let at = HAND_OVER_HEAD_BYTES;
   for (const ofVcpu of registers) {
@@ -95,7 +143,8 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
   const finalRound = body.readUInt32BE(8);
   if (finalRound > ROUNDS_MAX)
     throw new ProtocolError(`HAND_OVER names round ${finalRound}, and there is none`);
-  if (body.readUInt32BE(20) !== 0) throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
+  if (body.readUInt32BE(RESERVED_OFFSET) !== 0)
+    throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
   const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
   if (!(guestClockUs >= 0 && guestClockUs <= INSTANT_US_MAX))
     throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
@@ -104,6 +153,8 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
     pagesFollow: follow === 1,
     finalRound,
     finalPages: body.readUInt32BE(12),
+    regions: body.readUInt32BE(20),
+    chunks: body.readUInt32BE(24),
     guestClockUs,
     registers: readRegisters(body, vcpus),
     bitmap: body.subarray(headBytes),

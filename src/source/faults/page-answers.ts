@@ -3,7 +3,8 @@
 import { ProtocolError } from '../../shared/errors.js';
 import { FaultCounter } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import { PAGE_BYTES, type PageNumber } from '../../shared/memory/pages.js';
+import type { PageNumber } from '../../shared/memory/pages.js';
+import { pageBytes } from '../../shared/memory/segments.js';
 import type { Connection } from '../../shared/wire/connection.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodePageSent } from '../../shared/wire/page-frames.js';
@@ -14,7 +15,7 @@ import { REQUESTS_MAX } from '../../shared/limits.js';
 export type AnswerConnection = Pick<Connection, 'isOpen' | 'write' | 'pause' | 'resume'>;
 
 /** What the answers need of the guest's memory. */
-export type AnswerViews = Pick<MemoryViews, 'bytes' | 'pageCount' | 'dirtyWords' | 'faultWords'>;
+export type AnswerViews = Pick<MemoryViews, 'segments' | 'pageCount' | 'dirtyWords' | 'faultWords'>;
 
 export class PageAnswers {
   readonly #views: AnswerViews;
@@ -87,8 +88,8 @@ export class PageAnswers {
 
   // In order; the guest is gone, so its pages do not change any more.
   #send(page: PageNumber): void {
-    const { bytes, dirtyWords } = this.#views;
-    const answer = encodePageSent(page, bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
+    const { dirtyWords } = this.#views;
+    const answer = encodePageSent(page, pageBytes(this.#views, page, page + 1));
     // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
     Atomics.and(dirtyWords, page >>> 5, ~(1 << (page & 31)));
     const write = (): void => {

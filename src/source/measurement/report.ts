@@ -56,7 +56,7 @@ export function reportOf(measured: Measured): MigrationReport {
     bitmap: {
       format: settings.bitmapLogic,
       rawBytes: rawBitmapBytes(guest.memoryBytes / PAGE_BYTES),
-      sentBytes: stopped.last.bitmap.length,
+      sentBytes: stopped.last.chunks.reduce((sum, { length }) => sum + length, stopped.last.bitmap.length),
       ahead: stopped.announced,
       dirtyRegions: stopped.dirtyRegions,
     },

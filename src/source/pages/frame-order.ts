@@ -42,12 +42,12 @@ export class CopyOrder implements FrameOrder {
   #next: Place;
 
   constructor(
-    views: Pick<MemoryViews, 'pageCount' | 'regionCount' | 'dirtyWords'>,
+    views: Pick<MemoryViews, 'pageCount' | 'regions' | 'dirtyWords'>,
     { first, stride }: CopierRegions,
     isStopped: () => boolean,
   ) {
     this.#dirty = new PageBitmap(views.pageCount, views.dirtyWords);
-    this.#regionCount = views.regionCount;
+    this.#regionCount = views.regions.count;
     this.#stride = stride;
     this.#isStopped = isStopped;
     this.#next = { region: first, from: 0, pages: this.#dirty };

@@ -22,7 +22,7 @@ interface Cursor {
 }
 
 export class PushOrder implements FrameOrder {
-  readonly #views: Pick<MemoryViews, 'pageCount' | 'regionCount' | 'dirtyWords'>;
+  readonly #views: Pick<MemoryViews, 'pageCount' | 'regions' | 'dirtyWords'>;
   readonly #regions: CopierRegions;
   readonly #takeAsked: () => PageNumber | undefined;
   /** Each pass is over those of the dirty pages that are in its words too. */
@@ -40,7 +40,7 @@ export class PushOrder implements FrameOrder {
    * last called, if any.
    */
   constructor(
-    views: Pick<MemoryViews, 'pageCount' | 'regionCount' | 'dirtyWords'>,
+    views: Pick<MemoryViews, 'pageCount' | 'regions' | 'dirtyWords'>,
     regions: CopierRegions,
     recent: Int32Array,
     takeAsked: () => PageNumber | undefined,
@@ -60,7 +60,7 @@ export class PushOrder implements FrameOrder {
     const cursor = this.#cursor;
     while (cursor.pass < this.#passes.length) {
       const { pass, region, from } = cursor;
-      if (region >= this.#views.regionCount) this.#beginPass(pass + 1);
+      if (region >= this.#views.regions.count) this.#beginPass(pass + 1);
       else if (this.#look(region, this.#passes[pass]!, from)) return this.#take(region, from, false);
       else this.#beginRegion(region + this.#regions.stride);
     }

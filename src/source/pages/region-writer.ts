@@ -2,8 +2,8 @@
 // Pure but for reading memory; the copier owns the socket.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import type { PageKernels } from '../../shared/memory/page-kernels.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { addressOf, SEGMENT_PAGE_SHIFT, type Segment } from '../../shared/memory/segments.js';
 import {
   CHECKED,
   encodePagesCheck,
@@ -32,21 +32,25 @@ export interface RegionFrame {
 
 const REGION_WORDS = REGION_MAP_BYTES / 4;
 
-export class RegionWriter {
-  readonly #words: Int32Array;
-  readonly #kernels: PageKernels;
-  readonly #pagesOffset: number;
+/** A segment as this side reads it. */
+interface ReadSegment extends Segment {
+  readonly words: Int32Array;
   /**
-   * Guest memory as a Buffer, so that its parts are Buffers too: a stream wraps a plain view once more, and that costs as
+   * Its memory as a Buffer, so that its parts are Buffers too: a stream wraps a plain view once more, and that costs as
    * much as all else that it does with it.
    */
-  readonly #bytes: Buffer;
+  readonly memory: Buffer;
+}
 
-  constructor({ buffer, pagesOffset, memoryBytes, kernels }: MemoryViews) {
-    this.#kernels = kernels;
-    this.#pagesOffset = pagesOffset;
-    this.#bytes = Buffer.from(buffer, pagesOffset, memoryBytes);
-    this.#words = new Int32Array(buffer, pagesOffset, memoryBytes >>> 2);
+export class RegionWriter {
+  readonly #segments: readonly ReadSegment[];
+
+  constructor({ segments }: Pick<MemoryViews, 'segments'>) {
+    this.#segments = segments.map((segment) => ({
+      ...segment,
+      words: new Int32Array(segment.buffer),
+      memory: Buffer.from(segment.buffer),
+    }));
   }
 
   /**
@@ -105,16 +109,21 @@ export class RegionWriter {
 
   // Nothing is gathered, not even single pages: the kernel takes a part for less than a copy of it costs.
   #pageParts(firstPage: number, sent: Int32Array): Buffer[] {
+    const segment = this.#segmentOf(firstPage);
+    const address = addressOf(segment, firstPage);
     return runsOf(sent).map(([from, to]) =>
-      this.#bytes.subarray((firstPage + from) * PAGE_BYTES, (firstPage + to) * PAGE_BYTES),
+      segment.memory.subarray(address + from * PAGE_BYTES, address + to * PAGE_BYTES),
     );
+  }
+
+  #segmentOf(page: number): ReadSegment {
+    return this.#segments[page >>> SEGMENT_PAGE_SHIFT]!;
   }
 
   // Most pages that are not zero differ from it in their first word: then no kernel need be called.
   #isZero(page: number): boolean {
-    return (
-      this.#words[page * (PAGE_BYTES / 4)] === 0 &&
-      this.#kernels.isZeroPage(this.#pagesOffset + page * PAGE_BYTES) !== 0
-    );
+    const segment = this.#segmentOf(page);
+    const address = addressOf(segment, page);
+    return segment.words[address / 4] === 0 && segment.kernels.isZeroPage(address) !== 0;
   }
 }

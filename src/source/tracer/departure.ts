@@ -6,11 +6,14 @@ import { takeCheckpoint } from '../../shared/guest/checkpoint.js';
 import { assertAllParked } from '../../shared/guest/safepoint-trouble.js';
 import { countersOf, Counter, type SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import { viewMemory } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import type { Regions } from '../../shared/memory/regions.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Command } from '../../shared/memory/safepoint-words.js';
-import { encodeAnnouncement, encodeHandOver } from '../../shared/wire/switch-over-frames.js';
+import { encodeAnnouncement, encodeChunk, encodeHandOver } from '../../shared/wire/switch-over-frames.js';
 import type { FaultLine } from '../faults/fault-line.js';
+import { ToldRegions } from './told-regions.js';
 import type { BitmapLogic, LastHarvest, Tracer } from './tracer.js';
 
 /** How the guest is to leave. */
@@ -74,15 +77,28 @@ type Stage =
       readonly from: number;
     }
   /** The hand-over is said again on every new connection until it is answered. */
-  | { readonly name: 'handed-over'; readonly frame: readonly Uint8Array[]; readonly bitmapBytes: number };
+  | {
+      readonly name: 'handed-over';
+      /** What goes before it in frames of its own. */
+      readonly chunks: readonly Uint8Array[];
+      readonly frame: readonly Uint8Array[];
+      readonly bitmapBytes: number;
+    };
 
 export class Departure {
   readonly #parts: DepartureParts;
   #stage: Stage = { name: 'none' };
   #announcements = 0;
+  readonly #toldRegions: ToldRegions;
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
+    this.#toldRegions = new ToldRegions(viewMemory(parts.machine.memory).regions);
+  }
+
+  /** Tells the destination which regions have got a slot since. Without a connection all of them are told on the next. */
+  tellRegions(): void {
+    for (const frame of this.#toldRegions.frames()) this.#parts.line.write(frame, 0);
   }
 
   /** Begins; the guest runs on until there is a connection, and what goes ahead of the stun has arrived. */
@@ -94,8 +110,17 @@ export class Departure {
   /** A connection is up: what was said on the one before may have been lost. */
   connected(): void {
     const stage = this.#stage;
+    this.#toldRegions.forget();
+    this.tellRegions();
     if (stage.name === 'waiting') this.#goOn(stage.how);
-    else if (stage.name !== 'none') this.#parts.line.write(stage.frame, stage.bitmapBytes);
+    else if (stage.name === 'announcing') this.#parts.line.write(stage.frame, stage.bitmapBytes);
+    else if (stage.name === 'handed-over') this.#writeHandOver(stage);
+  }
+
+  #writeHandOver({ chunks, frame, bitmapBytes }: Extract<Stage, { name: 'handed-over' }>): void {
+    const { line } = this.#parts;
+    for (const chunk of chunks) line.write(encodeChunk(chunk), chunk.length);
+    line.write(frame, bitmapBytes);
   }
 
   #goOn(how: SwitchOver): void {
@@ -109,6 +134,7 @@ export class Departure {
     const { pages, bitmap } = tracer.announce(how.everything);
     const frame = encodeAnnouncement({ number: ++this.#announcements, bitmap });
     this.#stage = { name: 'announcing', how, frame, bitmapBytes: bitmap.length, pages, from };
+    this.tellRegions();
     line.write(frame, bitmap.length);
   }
 
@@ -154,21 +180,31 @@ export class Departure {
     assertAllParked(safepoints, machine.spec.program);
     const { registers, guestClockUs } = takeCheckpoint(machine);
     const pagesFollow = how.pagesFollow || last.dirtyPages > how.pagesMax;
+    // Those that were touched since the announcement.
+    this.tellRegions();
     const frame = encodeHandOver({
       announcement: announced === null ? 0 : this.#announcements,
       pagesFollow,
       finalRound: how.round,
       finalPages: pagesFollow ? 0 : last.dirtyPages,
+      regions: this.#toldRegions.regionCount,
+      chunks: last.chunks.length,
       registers,
       guestClockUs,
       bitmap: last.bitmap,
     });
     // Whoever shut it meanwhile wants the guest to stay, and lets it run on.
     if (!gate.pass()) return undefined;
-    this.#stage = { name: 'handed-over', frame, bitmapBytes: last.bitmap.length };
+    const handedOver = {
+      name: 'handed-over',
+      chunks: last.chunks,
+      frame,
+      bitmapBytes: last.bitmap.length,
+    } as const;
+    this.#stage = handedOver;
     line.areFaultsServed = pagesFollow;
     const sentAt = monotonicUs();
-    line.write(frame, last.bitmap.length);
+    this.#writeHandOver(handedOver);
     return {
       stopAt,
       sentAt,
@@ -176,16 +212,20 @@ export class Departure {
       pagesFollow,
       lastSliceEndAt: lastSlicesOf(machine),
       announced,
-      dirtyRegions: dirtyRegionsOf(tracer.dirty),
+      dirtyRegions: dirtyRegionsOf(tracer.dirty, viewMemory(machine.memory).regions),
     };
   }
 }
 
-function dirtyRegionsOf(dirty: Pick<PageBitmap, 'countPerRegion'>): Departed['dirtyRegions'] {
+function dirtyRegionsOf(
+  dirty: Pick<PageBitmap, 'countPerRegion'>,
+  regions: Regions,
+): Departed['dirtyRegions'] {
   return dirty
     .countPerRegion()
-    .map((pages, region) => [region, pages] as const)
-    .filter(([, pages]) => pages > 0);
+    .map((pages, slot) => [regions.regionAt(slot) ?? slot, pages] as const)
+    .filter(([, pages]) => pages > 0)
+    .sort(([one], [other]) => one - other);
 }
 
 function lastSlicesOf(machine: SharedMachine): number[] {

@@ -109,8 +109,9 @@ export class TracerThread {
     }
   }
 
-  async installTraces(): Promise<number> {
-    return (await this.#ask({ kind: 'install' }, 'installed')).installMs;
+  /** Every page that there is counts as dirty then. */
+  async installTraces(): Promise<Harvest> {
+    return (await this.#ask({ kind: 'install' }, 'installed')).installed;
   }
 
   /** `keepsRest`: what is dirty stays so. */

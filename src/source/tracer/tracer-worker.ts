@@ -49,7 +49,7 @@ export type TracerRequest =
 /** What is answered in the order of asking. */
 export type TracerAnswer =
   | { readonly kind: 'listening'; readonly port: number }
-  | { readonly kind: 'installed'; readonly installMs: number }
+  | { readonly kind: 'installed'; readonly installed: Harvest }
   | { readonly kind: 'harvested'; readonly harvest: Harvest }
   | { readonly kind: 'removed' }
   /** What was asked could not be done: a vCPU has ended or hangs, or the wait for it was given up. */
@@ -181,11 +181,11 @@ function answerOrFailure(request: TracerWork): TracerAnswer {
 function answer(request: TracerWork): TracerAnswer {
   switch (request.kind) {
     case 'install':
-      return { kind: 'installed', installMs: tracer.installTraces() };
+      return tellingRegions({ kind: 'installed', installed: tracer.installTraces() });
     case 'harvest':
       // The switch-over may come next, and its code should not be cold by then.
       rehearsal.refresh();
-      return { kind: 'harvested', harvest: tracer.harvest(request.keepsRest) };
+      return tellingRegions({ kind: 'harvested', harvest: tracer.harvest(request.keepsRest) });
     case 'remove':
       tellDeparted();
       departure.end();
@@ -194,6 +194,12 @@ function answer(request: TracerWork): TracerAnswer {
     default:
       return unreachable(request);
   }
+}
+
+// Outside of the stun, as far as it can be: the stun is left with those that were touched last.
+function tellingRegions(done: TracerAnswer): TracerAnswer {
+  departure.tellRegions();
+  return done;
 }
 
 // What the vCPUs did is the guest's failure; anything else is a fault of ours, and ends the worker.

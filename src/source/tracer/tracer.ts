@@ -4,14 +4,17 @@ import { monotonicUs } from '../../shared/clock.js';
 import { compact, encodeBitmap, type BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
 import { viewMemory, type MemoryHandle, type MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { PageState } from '../../shared/memory/pages.js';
+import { REGION_PAGE_SHIFT } from '../../shared/memory/pages.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { spaceChunks } from '../../shared/memory/space-bitmap.js';
 import {
   addPages,
+  allPages,
   readFired,
   removeTraces,
   takeRegion,
   takeSummary,
+  traceRegion,
   TraceWork,
 } from '../../shared/memory/tracing.js';
 
@@ -42,6 +45,8 @@ export interface LastHarvest {
   /** All that the destination lacks, announced or not. */
   readonly dirtyPages: number;
   readonly bitmap: Uint8Array<ArrayBuffer>;
+  /** The raw bitmap of a guest in segments: a bit for each page of its address space, and none in `bitmap` then. */
+  readonly chunks: readonly Uint8Array[];
 }
 
 /** What goes ahead of a switch-over. */
@@ -53,10 +58,8 @@ export interface Ahead {
 export class Tracer {
   readonly #views: MemoryViews;
   readonly #safepoints: Safepoints;
-  /** What the last harvest took; the copiers read it until the next one. */
-  readonly dirty: PageBitmap;
-  /** Of those the ones that were dirtied after the bitmap went ahead: the guest is the likeliest to need them at once. */
-  readonly #late: PageBitmap;
+  readonly #allDirty: PageBitmap;
+  readonly #allLate: PageBitmap;
   readonly #mode: TraceMode;
   #announcedPages = 0;
 
@@ -64,29 +67,51 @@ export class Tracer {
     this.#mode = mode;
     this.#views = viewMemory(memory);
     this.#safepoints = safepoints;
-    this.dirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
-    this.#late = new PageBitmap(this.#views.pageCount, this.#views.lateWords);
+    this.#allDirty = new PageBitmap(this.#views.pageCount, this.#views.dirtyWords);
+    this.#allLate = new PageBitmap(this.#views.pageCount, this.#views.lateWords);
+  }
+
+  // Of a guest in segments no page past the slots in use was ever dirty, and there may be gigabytes of them.
+  get #pagesInUse(): number {
+    const { pageCount, regions } = this.#views;
+    return Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
+  }
+
+  /** What the last harvest took; the copiers read it until the next one. */
+  get dirty(): PageBitmap {
+    return this.#allDirty.upTo(this.#pagesInUse);
+  }
+
+  /** Of those the ones that were dirtied after the bitmap went ahead: the guest is the likeliest to need them at once. */
+  get #late(): PageBitmap {
+    return this.#allLate.upTo(this.#pagesInUse);
+  }
+
+  /** Every page that there is becomes dirty; answers how many there are. */
+  #callAllDirty(): number {
+    allPages(this.#views, this.#allDirty);
+    return this.dirty.count();
   }
 
   /**
    * Installs a trace on every page while the vCPUs run, and calls every page dirty. Stores that had already checked
-   * a page have landed when it returns; later ones fire. Answers how long it took, in milliseconds.
+   * a page have landed when it returns; later ones fire. Answers how many pages there are.
    */
-  installTraces(): number {
+  installTraces(): Harvest {
     const from = monotonicUs();
     if (this.#mode === 'all-vcpus') {
       this.#stopAndTrace(TraceWork.INSTALL);
-      this.dirty.fill();
-      return (monotonicUs() - from) / 1000;
+      return { dirtyPages: this.#callAllDirty(), durationMs: (monotonicUs() - from) / 1000 };
     }
-    this.#views.summary.fill(0);
+    const { regions, summary } = this.#views;
+    summary.fill(0);
     // A vCPU that fires because it sees a trace below must not have its summary cleared by the line above, which a
     // weakly ordered processor could let land later. (Found by the interleaving model.)
     this.#safepoints.waitForGracePeriod();
-    this.#views.pageTable.fill(PageState.TRACED, 0, this.#views.pageCount);
+    // A region that gets its slot from here on is marked in the summary, and taken by the next harvest.
+    for (let slot = regions.first; slot < regions.count; slot++) traceRegion(this.#views, slot);
     this.#safepoints.waitForGracePeriod();
-    this.dirty.fill();
-    return (monotonicUs() - from) / 1000;
+    return { dirtyPages: this.#callAllDirty(), durationMs: (monotonicUs() - from) / 1000 };
   }
 
   /** Removes all traces: no store fires any more. For a guest that stays. */
@@ -103,8 +128,9 @@ export class Tracer {
     const rest = keepsRest ? this.dirty.words.slice() : undefined;
     const harvest = this.#harvest();
     if (rest === undefined) return harvest;
-    for (const [index, word] of rest.entries()) this.dirty.words[index]! |= word;
-    return { ...harvest, dirtyPages: this.dirty.count() };
+    const { dirty } = this;
+    for (const [index, word] of rest.entries()) dirty.words[index]! |= word;
+    return { ...harvest, dirtyPages: dirty.count() };
   }
 
   #harvest(): Harvest {
@@ -117,11 +143,12 @@ export class Tracer {
     const regions = this.#takeSummary();
     // A fire stores its page before its region. Those whose region was just taken are all visible after this.
     this.#safepoints.waitForGracePeriod();
-    this.dirty.clear();
-    for (const region of regions) takeRegion(this.#views, region, this.dirty);
+    const { dirty } = this;
+    dirty.clear();
+    for (const region of regions) takeRegion(this.#views, region, dirty);
     // Stores that had checked a page before it was traced again land before this returns.
     this.#safepoints.waitForGracePeriod();
-    return { dirtyPages: this.dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
+    return { dirtyPages: dirty.count(), durationMs: (monotonicUs() - from) / 1000 };
   }
 
   /**
@@ -129,10 +156,12 @@ export class Tracer {
    * copied yet, or with `everything` (post-copy) all pages.
    */
   announce(everything: boolean): Ahead {
-    if (everything) this.dirty.fill();
-    this.#late.clear();
-    this.#announcedPages = this.dirty.count();
-    return { pages: this.#announcedPages, bitmap: compact(this.dirty) };
+    if (everything) this.#callAllDirty();
+    const { dirty } = this;
+    // All of it: a region that gets a slot after this has late pages too.
+    this.#allLate.clear();
+    this.#announcedPages = dirty.count();
+    return { pages: this.#announcedPages, bitmap: compact(dirty) };
   }
 
   /**
@@ -149,21 +178,25 @@ export class Tracer {
 
   #takeAll(parkedAt: number, format: BitmapFormat, everything: boolean): LastHarvest {
     this.#late.clear();
-    if (everything) this.dirty.fill();
-    else readFired(this.#views, this.dirty);
-    const dirtyPages = this.dirty.count();
+    const { dirty } = this;
+    if (everything) this.#callAllDirty();
+    else readFired(this.#views, dirty);
+    const dirtyPages = dirty.count();
     const harvestedAt = monotonicUs();
-    const bitmap = encodeBitmap(this.dirty, format);
-    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
+    const isChunked = format === 'raw' && this.#views.regions.first > 0;
+    const chunks = isChunked ? spaceChunks(this.#views, dirty) : [];
+    const bitmap = isChunked ? compact(dirty.upTo(0)) : encodeBitmap(dirty, format);
+    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap, chunks };
   }
 
   #takeLate(parkedAt: number): LastHarvest {
-    readFired(this.#views, this.#late);
+    const late = this.#late;
+    readFired(this.#views, late);
     // Those that were not announced.
-    const dirtyPages = this.#announcedPages + addPages(this.#views, this.#late, this.dirty);
+    const dirtyPages = this.#announcedPages + addPages(this.#views, late, this.dirty);
     const harvestedAt = monotonicUs();
-    const bitmap = compact(this.#late);
-    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap };
+    const bitmap = compact(late);
+    return { parkedAt, harvestedAt, compactedAt: monotonicUs(), dirtyPages, bitmap, chunks: [] };
   }
 
   #stopAndTrace(work: TraceWork): void {
@@ -172,7 +205,8 @@ export class Tracer {
 
   #takeSummary(): number[] {
     const regions: number[] = [];
-    for (let region = 0; region < this.#views.regionCount; region++) {
+    const { first, count } = this.#views.regions;
+    for (let region = first; region < count; region++) {
       if (takeSummary(this.#views, region)) regions.push(region);
     }
     return regions;

@@ -72,7 +72,7 @@ export class SteppingProduct {
     };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
     this.#words = new Int32Array(this.#machine.safepointWords);
-    this.guestWords = new Int32Array(this.views.bytes.buffer);
+    this.guestWords = new Int32Array(this.views.segments[0]!.bytes.buffer);
     this.memory = [
       watch({ name: 'word', base: 0, buffer: this.#machine.safepointWords, granuleBytes: 4 }),
       watch({ name: 'page', base: 10000, buffer: this.views.pageTable.buffer, granuleBytes: 1 }),
@@ -80,7 +80,7 @@ export class SteppingProduct {
       watch({
         name: 'guest',
         base: 30000,
-        buffer: this.views.bytes.buffer,
+        buffer: this.views.segments[0]!.bytes.buffer,
         granuleBytes: 4,
         only: Array.from({ length: pages }, (_, page) => page * WORDS_PER_PAGE),
       }),
@@ -208,35 +208,34 @@ function allocateViews(pages: number, changes: readonly TextChange[]): MemoryVie
     ],
     changes.some(({ file }) => file === withoutExchanges.file),
   );
+  // What they answer is steps, as of everything here.
+  const pageKernels = {
+    ...Object.fromEntries(
+      steppingKernels.map((name) => [name, (...args: number[]) => kernels.call(name, ...args)]),
+    ),
+    // Nobody else looks at the bitmaps, so this need not stop.
+    addBits: (from: number, into: number): number => {
+      const [some, others] = [from, into].map((at) => new Int32Array(bitmaps, at, 1)) as [
+        Int32Array,
+        Int32Array,
+      ];
+      const added = bitCount32(some[0]! & ~others[0]!);
+      others[0]! |= some[0]!;
+      return added;
+    },
+  } as unknown as MemoryViews['kernels'];
   return {
-    buffer: bytes.buffer,
     memoryBytes: pages * PAGE_BYTES,
     pageCount: pages,
-    regionCount: 1,
-    pagesOffset: 0,
+    regions: { first: 0, count: 1, regionAt: (slot) => slot },
+    segments: [{ buffer: bytes.buffer, pagesOffset: 0, bytes, kernels: pageKernels }],
     pageTable,
     summary,
     dirtyWords,
     lateWords,
     scratchWords,
     faultWords: new Int32Array(new SharedArrayBuffer(12)),
-    bytes,
-    // What they answer is steps, as of everything here.
-    kernels: {
-      ...Object.fromEntries(
-        steppingKernels.map((name) => [name, (...args: number[]) => kernels.call(name, ...args)]),
-      ),
-      // Nobody else looks at the bitmaps, so this need not stop.
-      addBits: (from: number, into: number): number => {
-        const [some, others] = [from, into].map((at) => new Int32Array(bitmaps, at, 1)) as [
-          Int32Array,
-          Int32Array,
-        ];
-        const added = bitCount32(some[0]! & ~others[0]!);
-        others[0]! |= some[0]!;
-        return added;
-      },
-    } as unknown as MemoryViews['kernels'],
+    kernels: pageKernels,
   };
 }
 
