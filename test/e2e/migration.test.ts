@@ -30,6 +30,10 @@ const cases: readonly Case[] = [
   { guest: 'replay', mode: 'post-copy', vcpus: 1, pages: 2049, rate: 'max', more: ['--seed', '7'] },
 ];
 
+/** Of a guest that touches a part of its memory. */
+const MEMORY_PAGES = 32_768;
+const RESIDENT_PAGES = 2048;
+
 afterEach(endAll);
 
 describe('a migration between two processes', () => {
@@ -49,6 +53,23 @@ describe('a migration between two processes', () => {
       expect(report.destination.pid).not.toBe(report.source.pid);
     },
   );
+
+  it.each([
+    { guest: 'uniform', mode: 'pre-copy', more: [] },
+    { guest: 'hot-set', mode: 'hybrid', more: ['--hot-set', '4MiB', '--write-rate', 'max'] },
+    { guest: 'zipf', mode: 'post-copy', more: [] },
+    { guest: 'replay', mode: 'hybrid', more: ['--write-rate', 'max'] },
+  ])('moves $guest, which touches 8 MiB of 128, by $mode', async ({ guest, mode, more }) => {
+    const shape = ['--guest', guest, '--mode', mode, '--resident', '8MiB', ...small(MEMORY_PAGES)];
+    const report = reportOf(await runCli('demo', '--json', ...shape, ...more));
+    expect(report).toMatchObject({
+      guest: { memoryBytes: MEMORY_PAGES * 4096, residentBytes: RESIDENT_PAGES * 4096 },
+      audit: { passed: true, failed: 0, findings: [] },
+    });
+    expect(report.audit!.checked).toBeGreaterThan(RESIDENT_PAGES + 2000);
+    // What was never touched is known to be zero, and travels as that.
+    expect(report.bytes.firstCopy).toBeLessThanOrEqual(RESIDENT_PAGES * 4096 * 1.01);
+  });
 
   it('moves a guest of one page', async () => {
     const report = reportOf(await runCli('demo', '--json', '--vcpus', '1', ...small(1)));

@@ -50,6 +50,22 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
     ['--hot-set', 'zipf'],
   ],
   [
+    ['demo', '--resident', '3MiB'],
+    ['--resident 3MiB', '2 MiB', '4194304'],
+  ],
+  [
+    ['demo', '--memory', '64MiB', '--resident', '66MiB'],
+    ['--resident', '67108864'],
+  ],
+  [
+    ['demo', '--memory', '4198400', '--resident', '2MiB'],
+    ['--memory 4198400', '6291456'],
+  ],
+  [
+    ['demo', '--memory', '64MiB', '--resident', '8MiB', '--hot-set', '12MiB'],
+    ['--hot-set', '8388608'],
+  ],
+  [
     ['demo', '--vcpus', '0'],
     ['--vcpus 0', '1 to 64'],
   ],
