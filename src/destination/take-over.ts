@@ -97,9 +97,12 @@ export class TakeOver {
     this.#chunks = undefined;
   }
 
-  /** Gives regions the slots that they have at the source. Said again after a cut, it says the same. */
+  /**
+   * Gives regions the slots that they have at the source. Said again after a cut, it says the same. The first come while
+   * the place is still being made ready.
+   */
   takeRegions(body: Buffer): void {
-    if (!this.#isAwaited) return;
+    if (this.#parts.gate.isPassed || this.#isDeclined) return;
     this.#attempt(() => {
       const regions = decodeRegions(body);
       if (this.#regions === undefined)
