@@ -22,9 +22,9 @@ import { shadeBounds, shadeOf } from '../../src/html/bitmap/shades.js';
 import { outlineOf, shapesOf } from '../../src/html/bitmap/shapes.js';
 import {
   cellText,
+  namedShades,
   rangeText,
   scaleText,
-  shadeNames,
   sizeText,
   viewName,
 } from '../../src/html/bitmap/texts.js';
@@ -217,22 +217,34 @@ it('whatever is dirty, each cell has what lies in it', () => {
 });
 
 describe('a shade', () => {
+  const namesOf = (counts: readonly number[]): string[] => namedShades(counts).map(({ name }) => name);
+
   it('is the darkest for the most, and never that of a clean cell for a dirty one', () => {
     for (const most of [1, 2, 3, 36, 512, 513, 2 ** 21, 2 ** 31, 2 ** 32 + 1, 2 ** 40]) {
-      const bounds = shadeBounds(most);
+      const bounds = shadeBounds([0, most, 1, Math.ceil(most / 2)]);
       expect(bounds.length).toBeLessThanOrEqual(5);
       expect(bounds).toEqual([...bounds].sort((one, other) => one - other));
       expect([shadeOf(0, bounds), shadeOf(most, bounds)]).toEqual([0, 5]);
       for (const count of [1, Math.ceil(most / 2)]) expect(shadeOf(count, bounds)).toBeGreaterThan(0);
     }
-    expect(shadeBounds(512)).toEqual([2, 8, 32, 128, 512]);
-    expect(shadeBounds(0)).toEqual([]);
+    expect(shadeBounds([1, 512])).toEqual([2, 8, 32, 128, 512]);
+    expect(shadeBounds([0])).toEqual([]);
+  });
+
+  it('tells counts apart that are all high', () => {
+    const counts = [2049, 4096, 4097, 9000, 11_075];
+    const bounds = shadeBounds(counts);
+    expect(bounds).toEqual([4096, 8192, 11_075]);
+    expect(counts.map((count) => shadeOf(count, bounds))).toEqual([3, 3, 4, 5, 5]);
+    expect(namesOf(counts)).toEqual(['2,049–4,096', '4,097–8,192', '8,193–11,075 pages']);
+    expect(namesOf([36, 36])).toEqual(['36 pages']);
   });
 
   it('is named by how many pages it stands for', () => {
-    expect(shadeNames([0, 300, 1])).toEqual(['clean', '1–2', '3–8', '9–32', '33–128', '129–300 pages']);
-    expect(shadeNames([0, 1])).toEqual(['clean', '1 page']);
-    expect(shadeNames([0])).toEqual(['clean']);
+    expect(namesOf([0, 300, 1])).toEqual(['clean', '1–2', '3–8', '9–32', '33–128', '129–300 pages']);
+    expect(namesOf([0, 1])).toEqual(['clean', '1 page']);
+    expect(namesOf([0])).toEqual(['clean']);
+    expect(namedShades([0, 3, 512]).map(({ shade }) => shade)).toEqual([0, 2, 3, 4, 5]);
   });
 });
 

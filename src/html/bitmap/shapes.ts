@@ -1,7 +1,7 @@
 // The cells of the bitmap as SVG paths, a cell being a square of 1: one path a shade, and the lines between cells.
 // Pure; knows cells and shades.
 import { gapBefore, type Cells, type DirtyUnits } from './cells.js';
-import { DARKEST, highest, shadeBounds, shadeOf } from './shades.js';
+import { DARKEST, shadeBounds, shadeOf } from './shades.js';
 
 export interface Shapes {
   readonly rows: number;
@@ -16,7 +16,7 @@ export interface Shapes {
 export function shapesOf(of: DirtyUnits, cells: Cells): Shapes {
   const { columns, counts, view } = cells;
   const rows = Math.ceil(counts.length / columns);
-  const bounds = shadeBounds(highest(counts));
+  const bounds = shadeBounds(counts);
   const shades = Array<string>(DARKEST + 1).fill('');
   for (let row = 0; row < rows; row++) {
     const end = Math.min(columns, counts.length - row * columns);

@@ -11,7 +11,7 @@ import {
   type Span,
   type View,
 } from './cells.js';
-import { highest, shadeBounds } from './shades.js';
+import { extremesOf, shadeBounds, shadeOf } from './shades.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
 
@@ -80,18 +80,21 @@ export function cellText(of: DirtyUnits, cells: Cells, cell: number): string {
   );
 }
 
-/** The shades in use, from that of clean cells on. */
-export function shadeNames(counts: readonly number[]): string[] {
-  const names: string[] = [];
-  let from = 1;
-  for (const bound of shadeBounds(highest(counts))) {
-    names.push(from === bound ? countText(bound) : `${countText(from)}–${countText(bound)}`);
+export interface NamedShade {
+  readonly shade: number;
+  readonly name: string;
+}
+
+/** The shades in use, the lightest first, by how many pages they stand for. */
+export function namedShades(counts: readonly number[]): NamedShade[] {
+  const bounds = shadeBounds(counts);
+  const named: NamedShade[] = counts.includes(0) ? [{ shade: 0, name: 'clean' }] : [];
+  let from = extremesOf(counts).least;
+  for (const [index, bound] of bounds.entries()) {
+    const range = from === bound ? countText(bound) : `${countText(from)}–${countText(bound)}`;
+    const unit = index < bounds.length - 1 ? '' : bound === 1 ? ' page' : ' pages';
+    named.push({ shade: shadeOf(bound, bounds), name: range + unit });
     from = bound + 1;
   }
-  return [
-    'clean',
-    ...names.map((name, at) =>
-      at === names.length - 1 ? `${name} ${name === '1' ? 'page' : 'pages'}` : name,
-    ),
-  ];
+  return named;
 }

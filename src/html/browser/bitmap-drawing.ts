@@ -1,9 +1,9 @@
 // The bitmap's drawing in the page: puts cells, their numbers where there is room, and what is pointed at into its SVG.
 // Knows cells; what the reader does is bitmap-zoom.ts's.
 import { closerView, type Cells, type DirtyUnits } from '../bitmap/cells.js';
-import { DARKEST, highest, shadeBounds, shadeOf } from '../bitmap/shades.js';
+import { extremesOf, shadeBounds, shadeOf } from '../bitmap/shades.js';
 import { outlineOf, shapesOf } from '../bitmap/shapes.js';
-import { countText, shadeNames } from '../bitmap/texts.js';
+import { countText, namedShades } from '../bitmap/texts.js';
 import { elementOf } from './elements.js';
 
 /** A cell that is so wide has room for a number of three digits. */
@@ -24,7 +24,7 @@ export class BitmapDrawing {
     this.#cells = cells;
     const { rows, shades, lines, gaps } = shapesOf(of, cells);
     const parts = shades.map((path, shade) => shape('path', `shade-${shade}`, { d: path }));
-    const bounds = shadeBounds(highest(cells.counts));
+    const bounds = shadeBounds(cells.counts);
     this.#grid.setAttribute('viewBox', `0 0 ${cells.columns} ${Math.max(1, rows)}`);
     this.#grid.replaceChildren(
       ...parts,
@@ -37,9 +37,9 @@ export class BitmapDrawing {
     this.#outline.setAttribute('d', '');
     this.#grid.classList.toggle('is-closest', closerView(cells, 0) === undefined);
     this.#shades.replaceChildren(
-      ...shadeNames(cells.counts).map((name, index) => {
+      ...namedShades(cells.counts).map(({ shade, name }) => {
         const swatch = document.createElement('i');
-        swatch.className = `swatch shade-${index === 0 ? 0 : DARKEST - bounds.length + index}`;
+        swatch.className = `swatch shade-${shade}`;
         const item = document.createElement('li');
         item.append(swatch, name);
         return item;
@@ -73,7 +73,7 @@ export class BitmapDrawing {
 
   #numbers({ counts, columns }: Cells, bounds: readonly number[]): SVGElement[] {
     const cellPx = this.width / columns;
-    if (cellPx < NUMBERED_CELL_PX || highest(counts) > 999) return [];
+    if (cellPx < NUMBERED_CELL_PX || extremesOf(counts).most > 999) return [];
     const size = Math.min(DIGITS_PX_MAX, cellPx * 0.45) / cellPx;
     return counts.flatMap((count, cell) => {
       if (count === 0) return [];

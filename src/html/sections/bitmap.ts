@@ -4,9 +4,8 @@ import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { formatBytes, formatCount } from '../../shared/units.js';
 import type { MigrationReport } from '../../report/document.js';
 import { cellsOf, dirtyUnitsOf, WIDE, wholeView } from '../bitmap/cells.js';
-import { DARKEST } from '../bitmap/shades.js';
 import { shapesOf } from '../bitmap/shapes.js';
-import { regionsText, scaleText, shadeNames } from '../bitmap/texts.js';
+import { regionsText, scaleText, namedShades } from '../bitmap/texts.js';
 import type { DrawnBitmap } from '../islands.js';
 import { figure, html, type Markup } from '../markup.js';
 import { card, missing, percent } from './section.js';
@@ -58,7 +57,6 @@ function drawing(drawn: DrawnBitmap, { bitmap }: MigrationReport): Markup {
   const cells = cellsOf(units, wholeView(units, 'memory'), WIDE);
   const { rows, shades, lines } = shapesOf(units, cells);
   const dirtyPages = bitmap.dirtyRegions.reduce((sum, [, dirty]) => sum + dirty, 0);
-  const names = shadeNames(cells.counts);
   const together =
     drawn.unitRegions === 1
       ? ''
@@ -83,11 +81,8 @@ function drawing(drawn: DrawnBitmap, { bitmap }: MigrationReport): Markup {
     </svg>
     <div class="shades">
       <ol id="bitmap-shades">
-        ${names.map(
-          (name, index) =>
-            html`<li>
-              <i class="swatch shade-${index === 0 ? 0 : DARKEST - names.length + 1 + index}"></i>${name}
-            </li>`,
+        ${namedShades(cells.counts).map(
+          ({ shade, name }) => html`<li><i class="swatch shade-${shade}"></i>${name}</li>`,
         )}
       </ol>
       <output id="bitmap-cell"></output>

@@ -69,7 +69,7 @@ export const metrics: readonly Metric[] = [
   ),
   whole('lostShare', 'guest throughput lost', 'share', ({ guestCost }) => measurableLoss(guestCost)),
   whole('throttledMs', 'throttled, all vCPUs', 'ms', ({ trace }) => trace.throttledMs),
-  whole('bitmapBytes', 'bitmap on the wire', 'bytes', ({ bitmap }) => bitmap.sentBytes),
+  whole('bitmapBytes', 'bitmap in the stun', 'bytes', ({ bitmap }) => bitmap.sentBytes),
   whole(
     'bitmapMs',
     'bitmap: encode, validate',
