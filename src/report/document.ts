@@ -39,7 +39,13 @@ export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
   return { ...kinds, total: Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0), sockets };
 }
 
-/** A report as indented JSON in which a list of numbers stays on one line. */
+/** Pairs stand side by side up to here. */
+const LINE_MAX = 110;
+
+/** A line of whole lists of numbers, after which another comes. */
+const areLists = /^ *\[ [^[]* \],(?: \[ [^[]* \],)*$/;
+
+/** A report as indented JSON in which a list of numbers stays on one line, and short ones share one. */
 export function reportText(report: object): string {
   const text: string[] = [];
   // The lines of a list of which all items so far are numbers, its head first. Lists may have millions of them, which
@@ -48,7 +54,11 @@ export function reportText(report: object): string {
   for (const line of JSON.stringify(report, undefined, 2).split('\n')) {
     const item = line.trimStart();
     if (open.length > 1 && item.startsWith(']')) {
-      text.push([open[0], ...open.slice(1).map((one) => one.trimStart()), item].join(' '));
+      const list = [open[0], ...open.slice(1).map((one) => one.trimStart()), item].join(' ');
+      const beside = `${text.at(-1)} ${list.trimStart()}`;
+      if (open[0]!.trimStart() === '[' && beside.length <= LINE_MAX && areLists.test(text.at(-1)!))
+        text[text.length - 1] = beside;
+      else text.push(list);
       open = [];
     } else if (open.length > 0 && /^(?:[-\d.e+]+|null),?$/.test(item)) {
       open.push(line);

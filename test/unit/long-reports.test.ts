@@ -26,6 +26,20 @@ describe('a report of a very long run', () => {
     expect(readSaved(text, 'long')).toHaveProperty('report.timeline.source.atMs.length', VERY_MANY);
   });
 
+  it('has pairs side by side, in lines that can be read', () => {
+    const dirtyRegions = Array.from({ length: MANY }, (_, at) => [at * 3, 7] as const);
+    const text = reportText({ ...fixtureReport, bitmap: { ...fixtureReport.bitmap, dirtyRegions } });
+    const lines = text.split('\n');
+    expect(lines).toContain(
+      `      ${Array.from({ length: 8 }, (_, at) => `[ ${at * 3}, 7 ],`).join(' ')} [ 24, 7 ],`,
+    );
+    expect(lines.length).toBeLessThan(MANY / 5);
+    expect(
+      Math.max(...lines.filter((line) => line.startsWith('      [')).map(({ length }) => length)),
+    ).toBeLessThanOrEqual(110);
+    expect(readSaved(text, 'pairs')).toHaveProperty('report.bitmap.dirtyRegions', dirtyRegions);
+  });
+
   it('is drawn as text and as a page', () => {
     const [round] = fixtureReport.rounds;
     const rounds = Array.from({ length: MANY }, (_, at) => ({ ...round!, round: at }));
@@ -51,7 +65,7 @@ describe('a report of a very long run', () => {
     });
     expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(JSON.parse(text))));
     expect(text).toBe(
-      '{\n  "a": [],\n  "b": [ 1 ],\n  "c": [ null, 2 ],\n  "d": [\n    "1"\n  ],\n  "e": [\n    [ 3, 4 ],\n    [ 5 ]\n  ],\n  "f": {\n    "g": 6\n  },\n  "h": [\n    "[",\n    7\n  ]\n}',
+      '{\n  "a": [],\n  "b": [ 1 ],\n  "c": [ null, 2 ],\n  "d": [\n    "1"\n  ],\n  "e": [\n    [ 3, 4 ], [ 5 ]\n  ],\n  "f": {\n    "g": 6\n  },\n  "h": [\n    "[",\n    7\n  ]\n}',
     );
   });
 });
