@@ -39,7 +39,7 @@ export interface MemoryHandle {
 /** What a guest in segments has besides its tables. */
 export interface SegmentsHandle {
   readonly memories: readonly WebAssembly.Memory[];
-  /** Of each region its slot, or 0: regions.ts. */
+  /** A 0, then of each region its slot, or 0: regions.ts. */
   readonly directory: SharedArrayBuffer;
   /** Slots that there are. */
   readonly slots: number;
@@ -146,7 +146,7 @@ export function layOutSegments(memoryBytes: number, slots: number): MemoryHandle
     memoryBytes,
     segments: {
       memories: reserveSegments(slots),
-      directory: new SharedArrayBuffer(4 * Math.ceil(memoryBytes / REGION_BYTES)),
+      directory: new SharedArrayBuffer(4 * (1 + Math.ceil(memoryBytes / REGION_BYTES))),
       slots,
     },
   };
@@ -186,7 +186,7 @@ function viewSegments({ memory, memoryBytes }: MemoryHandle, of: SegmentsHandle)
   const views = viewTables(buffer, tables, tables.entries);
   const { pageTable, summary } = views;
   const regions = new RegionDirectory({
-    directory: new Int32Array(of.directory),
+    directory: new Int32Array(of.directory, 4),
     owners: new Uint32Array(buffer, ownersOffset, of.slots),
     used: new Int32Array(buffer, usedOffset, 1),
     pageTable,

@@ -20,7 +20,8 @@ export function createSegmentedMemory(
   events: PageEvents,
 ): GuestMemory {
   const { memoryBytes, pageTable, segments } = views;
-  const { directory } = regions.words;
+  // From the 0 on that lies before the first region's: an address right below 0 is looked up there, and not as region 0.
+  const directory = new Int32Array(regions.words.directory.buffer);
   const { fire, settle, checkWord, checkRange } = createPageDoor(views, events);
   const maker = new SlotMaker(regions, (bytes) => events.awaitRoom?.(bytes));
   const bytes = segments.map(({ buffer }) => new Uint8Array(buffer));
@@ -116,65 +117,65 @@ export function createSegmentedMemory(
     pageCount: memoryBytes / PAGE_BYTES,
     load8(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if ((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) !== 0) slot = slowLoad(gpa, 1);
       return bytesAt(slot)[(((slot & SLOT_MASK) << 21) | (low & 0x1fffff)) >>> 0]!;
     },
     load16(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) | (low & 1)) !== 0)
         slot = slowLoad(gpa, 2);
       return halvesAt(slot)[((slot & SLOT_MASK) << 20) | ((low >>> 1) & 0xfffff)]!;
     },
     load32(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) | (low & 3)) !== 0)
         slot = slowLoad(gpa, 4);
       return wordsAt(slot)[((slot & SLOT_MASK) << 19) | ((low >>> 2) & 0x7ffff)]!;
     },
     load64(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) | (low & 7)) !== 0)
         slot = slowLoad(gpa, 8);
       return longsAt(slot)[((slot & SLOT_MASK) << 18) | ((low >>> 3) & 0x3ffff)]!;
     },
     loadF64(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) | (low & 7)) !== 0)
         slot = slowLoad(gpa, 8);
       return doublesAt(slot)[((slot & SLOT_MASK) << 18) | ((low >>> 3) & 0x3ffff)]!;
     },
     store8(gpa, value) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (pageTable[(slot << 9) | ((low >>> 12) & 511)] !== 0) slot = slowStore(gpa, 1);
       bytesAt(slot)[(((slot & SLOT_MASK) << 21) | (low & 0x1fffff)) >>> 0] = value;
     },
     store16(gpa, value) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if ((pageTable[(slot << 9) | ((low >>> 12) & 511)]! | (low & 1)) !== 0) slot = slowStore(gpa, 2);
       halvesAt(slot)[((slot & SLOT_MASK) << 20) | ((low >>> 1) & 0xfffff)] = value;
     },
     store32(gpa, value) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if ((pageTable[(slot << 9) | ((low >>> 12) & 511)]! | (low & 3)) !== 0) slot = slowStore(gpa, 4);
       wordsAt(slot)[((slot & SLOT_MASK) << 19) | ((low >>> 2) & 0x7ffff)] = value;
     },
     store64(gpa, value) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if ((pageTable[(slot << 9) | ((low >>> 12) & 511)]! | (low & 7)) !== 0) slot = slowStore(gpa, 8);
       longsAt(slot)[((slot & SLOT_MASK) << 18) | ((low >>> 3) & 0x3ffff)] = value;
     },
     storeF64(gpa, value) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if ((pageTable[(slot << 9) | ((low >>> 12) & 511)]! | (low & 7)) !== 0) slot = slowStore(gpa, 8);
       doublesAt(slot)[((slot & SLOT_MASK) << 18) | ((low >>> 3) & 0x3ffff)] = value;
     },
@@ -214,7 +215,7 @@ function atomicsOf({
 > {
   function slotToStore(gpa: number): number {
     const low = gpa | 0;
-    const slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+    const slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
     const state = pageTable[(slot << 9) | ((low >>> 12) & 511)]!;
     return (state | (low & 3)) === 0 ? slot : slowStore(gpa, 4);
   }
@@ -224,7 +225,7 @@ function atomicsOf({
   return {
     atomicLoad32(gpa) {
       const low = gpa | 0;
-      let slot = directory[(gpa * REGION_SHARE) | 0]! | 0;
+      let slot = directory[(gpa * REGION_SHARE + 1) | 0]! | 0;
       if (((pageTable[(slot << 9) | ((low >>> 12) & 511)]! & 0xfe) | (low & 3)) !== 0)
         slot = slowLoad(gpa, 4);
       return Atomics.load(wordsAt(slot), indexIn(slot, gpa));
