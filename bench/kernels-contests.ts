@@ -1,6 +1,5 @@
 // What kernels do in a migration of 2 GiB, each beside the same in TypeScript, over the same bytes.
 // Knows the work; when and how often it is done, and in which process, is not its business.
-import { readRuns, writeRuns } from '../src/shared/memory/bitmap-kernels.js';
 import { allocateMemory, viewMemory } from '../src/shared/memory/layout.js';
 import { PageBitmap } from '../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../src/shared/memory/pages.js';
@@ -12,15 +11,12 @@ import {
   isZeroPageTs,
   markPagesTs,
   readFiredTs,
-  readRunsTs,
   replaceStateTs,
   takeRegionTs,
-  writeRunsTs,
 } from './kernels-typescript.js';
 
 export const KERNELS_MEMORY_BYTES = 2 * 1024 ** 3;
 export const FIRED_PAGES = 25_000;
-const SPARSE_PAGES = 1000;
 const ZERO_PAGES = 512;
 
 export interface KernelContest {
@@ -39,12 +35,7 @@ const fours = new Int32Array(buffer, pageTable.byteOffset, pageTable.length / 4)
 const dirty = new PageBitmap(pageCount, dirtyWords);
 const late = new PageBitmap(pageCount, lateWords);
 const guestWords = new Int32Array(buffer, pagesOffset, (ZERO_PAGES * PAGE_BYTES) / 4);
-const encoded = new Uint8Array(pageCount / 8);
-const expanded = new Int32Array(pageCount / 32);
 const order = scattered(FIRED_PAGES);
-const sparse = new PageBitmap(pageCount);
-for (const page of order.subarray(0, SPARSE_PAGES)) sparse.add(page);
-const runs = encoded.slice(0, writeRunsTs(sparse.words, Infinity, encoded));
 
 /** FIRED_PAGES pages have fired, all over memory. */
 function fire(): void {
@@ -92,26 +83,6 @@ export const kernelContests: readonly KernelContest[] = [
     prepare: fillLate,
     typescript: () => countBitsTs(lateWords),
     kernel: () => late.count(),
-  },
-  {
-    name: 'compact, dense',
-    prepare: fillLate,
-    typescript: () => writeRunsTs(lateWords, encoded.length / 2, encoded),
-    kernel: () => writeRuns(lateWords, encoded.length / 2),
-  },
-  {
-    name: 'compact, 1,000 pages',
-    prepare: () => undefined,
-    typescript: () => writeRunsTs(sparse.words, encoded.length / 2, encoded),
-    kernel: () => writeRuns(sparse.words, encoded.length / 2),
-  },
-  {
-    name: 'expand, 1,000 pages',
-    prepare: () => undefined,
-    typescript: () => {
-      readRunsTs(runs, expanded);
-    },
-    kernel: () => readRuns(runs, expanded, pageCount),
   },
   {
     name: 'mark absent',

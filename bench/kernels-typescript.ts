@@ -69,65 +69,6 @@ function bitCount(word: number): number {
   return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
 }
 
-export function writeRunsTs(bits: Int32Array, numbersMax: number, encoded: Uint8Array): number | undefined {
-  if (edgesTs(bits) > numbersMax) return undefined;
-  let at = 0;
-  let edge = 0;
-  let before = 0;
-  for (let index = 0; index < bits.length; index++) {
-    const word = bits[index]!;
-    let edges = word ^ ((word << 1) | before);
-    before = word >>> 31;
-    while (edges !== 0) {
-      const next = index * 32 + 31 - Math.clz32(edges & -edges);
-      edges &= edges - 1;
-      at = writeNumber(encoded, at, next - edge);
-      edge = next;
-    }
-  }
-  return before === 0 ? at : writeNumber(encoded, at, bits.length * 32 - edge);
-}
-
-function edgesTs(bits: Int32Array): number {
-  let total = 0;
-  let before = 0;
-  for (const word of bits) {
-    total += bitCount(word ^ ((word << 1) | before));
-    before = word >>> 31;
-  }
-  return total + before;
-}
-
-function writeNumber(encoded: Uint8Array, start: number, value: number): number {
-  let at = start;
-  let rest = value;
-  while (rest >= 0x80) {
-    encoded[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  encoded[at++] = rest;
-  return at;
-}
-
-/** Without what refuses a hostile one: no slower for that. */
-export function readRunsTs(encoded: Uint8Array, bits: Int32Array): void {
-  bits.fill(0);
-  let at = 0;
-  let page = 0;
-  for (let isSet = false; at < encoded.length; isSet = !isSet) {
-    let value = 0;
-    let shift = 0;
-    let byte = 0x80;
-    while (byte >= 0x80) {
-      byte = encoded[at++]!;
-      value |= (byte & 0x7f) << shift;
-      shift += 7;
-    }
-    if (isSet) for (let one = page; one < page + value; one++) bits[one >>> 5]! |= 1 << (one & 31);
-    page += value;
-  }
-}
-
 export function isZeroPageTs(words: Int32Array, first: number): boolean {
   for (let index = first; index < first + 1024; index += 4) {
     if ((words[index]! | words[index + 1]! | words[index + 2]! | words[index + 3]!) !== 0) return false;

@@ -3,7 +3,7 @@
 
 const unit = (...names) => names.map((name) => `unit/${name}`);
 const explored = unit('real-interleavings');
-const bitmaps = unit('page-bitmap', 'compacted-bitmap', 'kernels');
+const bitmaps = unit('page-bitmap', 'compacted-bitmap', 'bitmap-stream', 'kernels');
 const doors = unit('guest-memory', 'guest-memory-blocks', 'guest-memory-model');
 const frames = unit('frames', 'page-frames', 'messages', 'messages-nested', 'hostile-bodies', 'nesting');
 const machines = unit('hand-over', 'source-phases', 'destination-phases', 'simulation');
@@ -26,10 +26,9 @@ export const changes = [
     'shared/memory/compacted-bitmap.js',
     bitmaps,
     ['if (stated !== pageCount)', 'if (stated > pageCount)', 'takes a bitmap of another guest'],
-    ['if (problem !== 0)', 'if (problem > 8)', 'takes runs that are wrong'],
-    ['encoded.length > rawBitmapBytes(pageCount)', 'false', 'takes runs that are longer than the raw form'],
-    ['encoded[encoded.length - 1] >>> spare !== 0', 'false', 'takes bits past the guest'],
-    ['rawBytes * NUMBERS_PER_RAW_BYTE_MAX', 'rawBytes', 'encodes a dense bitmap'],
+    ['encoded.length >= rawBitmapBytes(pageCount)', 'false', 'takes a packed form that is no shorter'],
+    ['lastByte >>> spare !== 0', 'false', 'takes bits past the guest'],
+    ['if (length >= rawBitmapBytes(pageCount))', 'if (false)', 'packs what is shorter raw'],
     [
       'encoded.length !== rawBitmapBytes(pageCount)',
       'encoded.length < rawBitmapBytes(pageCount)',
@@ -37,10 +36,29 @@ export const changes = [
     ],
   ),
   ...planted(
+    'shared/memory/bitmap-sections.js',
+    bitmaps,
+    ['isUniform && kind === this.#kind', 'false', 'takes two sections for one'],
+    ['blocks > 1 && !isUniform', 'false', 'takes a count that means nothing'],
+    ['if (isLast && this.#kind === BlockKind.CLEAR)', 'if (false)', 'takes clear blocks at the end'],
+    ['byte === 0 && nth > 0', 'false', 'takes a number that is too long'],
+    ['(blocks - 1) * BLOCK_PAGES >= this.#pageCount', 'this.#page > this.#pageCount', 'goes past the end'],
+    ['if (this.#kind !== BlockKind.CLEAR)', 'if (true)', 'writes the clear blocks at the end'],
+  ),
+  ...planted(
     'shared/memory/bitmap-kernels.js',
     bitmaps,
-    ['words[from.length] = 0;', '', 'counts what was left behind the last word'],
-    ['Math.ceil(wordCount / 2)', 'Math.floor(wordCount / 2)', 'forgets the last word'],
+    ['blockWords[from.length] = 0;', '', 'counts what was left behind the last word'],
+    ['Math.ceil(from.length / 2)', 'Math.floor(from.length / 2)', 'forgets the last word'],
+    ['part[part.length - 1] >>> 31', '0', 'counts an edge between two blocks twice'],
+    ['from.length + 128)', 'from.length)', 'plans with what was left behind the last word'],
+  ),
+  ...planted(
+    'shared/memory/bitmap-stream.js',
+    bitmaps,
+    ['words[words.length - 1] = 0;', '', 'leaves bits of the block before'],
+    ['this.#bytes >= rawBitmapBytes(this.#pageCount)', 'false', 'takes a packed form that is no shorter'],
+    ['packBlock(pages).slice()', 'packBlock(pages)', 'hands out a piece that does not last'],
   ),
   ...planted(
     'shared/memory/guest-memory.js',

@@ -2,7 +2,7 @@
 // is written down.
 import { describe, expect, it } from 'vitest';
 import { registersOf } from '../../src/shared/guest/shared-machine.js';
-import { expand } from '../../src/shared/memory/compacted-bitmap.js';
+import { BITMAP_HEADER_BYTES, expand } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { SafepointError } from '../../src/shared/memory/safepoint-error.js';
 import type { BitmapLogic } from '../../src/source/tracer/tracer.js';
@@ -189,7 +189,7 @@ describe('only what was dirtied since the announcement crosses in the stun', () 
     const site = new DepartureSite();
     site.departure.begin({ ...how, round: 0, everything: true });
     site.departure.announced(1);
-    expect(site.handOver?.bitmap).toHaveLength(5);
+    expect(site.handOver?.bitmap).toHaveLength(BITMAP_HEADER_BYTES);
     expect([site.left?.announced?.pages, site.left?.last.dirtyPages]).toEqual([PAGES, PAGES]);
   });
 

@@ -1,24 +1,36 @@
 import { describe, expect, it } from 'vitest';
-import { compact, rawBitmapBytes } from '../../src/shared/memory/compacted-bitmap.js';
+import { BITMAP_HEADER_BYTES, compact, rawBitmapBytes } from '../../src/shared/memory/compacted-bitmap.js';
+import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { REHEARSED_PAGES, rehearsedPages } from '../../src/shared/memory/rehearsed-pages.js';
+import { Kind } from '../support/naive-packing.js';
+
+/** The kinds of the leaves of a bitmap of one node of sixteen. */
+function kindsOf(bitmap: PageBitmap): Set<number> {
+  const form = Buffer.from(compact(bitmap)).subarray(BITMAP_HEADER_BYTES);
+  expect(form[0]).toBe(Kind.SPLIT);
+  const kindAt = (at: number, nth: number): number => Math.floor(form.readUIntLE(at, 6) / 8 ** nth) & 7;
+  expect(kindAt(1, 0)).toBe(Kind.SPLIT);
+  return new Set(Array.from({ length: 15 }, (_, nth) => kindAt(7, nth)));
+}
+
+const every = new Set([Kind.CLEAR, Kind.SET, Kind.RAW, Kind.POSITIONS, Kind.HOLES, Kind.RUNS]);
 
 describe('the pages of a rehearsal', () => {
   const pages = rehearsedPages();
 
-  it('are few enough for run lengths: a raw bitmap would rehearse other code', () => {
+  it('are packed: a raw bitmap would rehearse other code', () => {
     expect(compact(pages).length).toBeLessThan(rawBitmapBytes(REHEARSED_PAGES) / 2);
   });
 
-  it('have runs and gaps of every length that is written differently', () => {
-    const set = new Set<number>();
-    const clear = new Set<number>();
-    const bytesOf = (length: number) => (length < 1 << 7 ? 1 : length < 1 << 14 ? 2 : 3);
-    for (let first = pages.nextSet(0), from = 0; first < REHEARSED_PAGES; first = pages.nextSet(from)) {
-      clear.add(bytesOf(first - from));
-      from = pages.nextClear(first);
-      set.add(bytesOf(from - first));
-    }
-    expect([...set].sort()).toEqual([1, 2, 3]);
-    expect([...clear].sort()).toEqual([1, 2, 3]);
+  it('have a leaf of every kind', () => {
+    expect(kindsOf(pages)).toEqual(every);
+  });
+
+  it('have one in their second half, which is what is dirtied last', () => {
+    const late = new PageBitmap(REHEARSED_PAGES);
+    const from = REHEARSED_PAGES / 2;
+    for (let page = pages.nextSet(from); page < REHEARSED_PAGES; page = pages.nextSet(page + 1))
+      late.add(page);
+    expect(kindsOf(late)).toEqual(every);
   });
 });

@@ -32,7 +32,7 @@ const AT = {
   registers: 40,
 };
 const HEAD_BYTES = AT.registers + 8 * REGISTERS_PER_VCPU * VCPUS;
-const BITMAP_HEADER_BYTES = 5;
+const BITMAP_HEADER_BYTES = 9;
 
 const strange = [0, -0, 1.5, -1, Infinity, -Infinity, NaN, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53];
 
@@ -54,7 +54,7 @@ const handOver: HandOver = {
   chunks: 78,
   registers: registersOf(VCPUS),
   guestClockUs: 1234.5,
-  bitmap: Uint8Array.of(2, 0, 0, 0, 9, 1, 2),
+  bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2),
 };
 
 function bodyOf(name: FrameName, frame: readonly Uint8Array[]): Buffer {
@@ -132,10 +132,10 @@ describe('a frame of a switch-over reads back as it was written', () => {
 describe('a frame of a switch-over lies on the wire as it is documented', () => {
   it('announcement', () => {
     const frame = Buffer.concat(
-      encodeAnnouncement({ number: 1, bitmap: Uint8Array.of(2, 0, 0, 0, 9, 1, 2) }),
+      encodeAnnouncement({ number: 1, bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2) }),
     );
-    expect(frame.subarray(0, 8).toString('hex')).toBe('1a0000000000000b');
-    expect(frame.subarray(FRAME_HEADER_BYTES).toString('hex')).toBe('00000001' + '02000000090102');
+    expect(frame.subarray(0, 8).toString('hex')).toBe('1a0000000000000f');
+    expect(frame.subarray(FRAME_HEADER_BYTES).toString('hex')).toBe('00000001' + '0300000000000000090102');
   });
 
   it('hand-over', () => {
@@ -147,7 +147,7 @@ describe('a frame of a switch-over lies on the wire as it is documented', () => 
       '00000007000000010000000c0000002200000001000000380000004e00000000',
     );
     expect([body.readDoubleBE(32), body.readDoubleBE(40 + 8 * 31)]).toEqual([1234.5, 31]);
-    expect(body.subarray(40 + 256).toString('hex')).toBe('02000000090102');
+    expect(body.subarray(40 + 256).toString('hex')).toBe('0300000000000000090102');
   });
 });
 

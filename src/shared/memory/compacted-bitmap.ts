@@ -1,29 +1,24 @@
-// The bitmap of pages as it crosses the wire: raw, or compacted to its runs. The decoder's input is hostile.
+// The bitmap of pages as it crosses the wire: raw, or packed by its blocks. The decoder's input is hostile.
 // Knows bytes and bits only; the format is described for other implementers in docs/protocol.md.
-import { readRuns, RunsProblem, writeRuns } from './bitmap-kernels.js';
+import { BLOCK_PAGES, BLOCK_WORDS, BlockKind, packBlock, planBlock } from './bitmap-kernels.js';
+import { BitmapError, SectionReader, SectionWriter } from './bitmap-sections.js';
 import { PageBitmap } from './page-bitmap.js';
+
+export { BitmapError } from './bitmap-sections.js';
 
 export type BitmapFormat = 'compacted' | 'raw';
 
 /** First byte of an encoded bitmap; zero is never valid. */
-const RAW = 1;
-const RUNS = 2;
+export const RAW = 1;
+export const PACKED = 3;
 
 /** Format byte and page count: what an encoded bitmap costs beyond the raw bits, at the most. */
-export const BITMAP_HEADER_BYTES = 5;
-
-/** An encoded bitmap that does not decode: what was wrong and at which byte. */
-export class BitmapError extends Error {
-  override readonly name = 'BitmapError';
-}
+export const BITMAP_HEADER_BYTES = 9;
 
 /** Bytes of the raw form, header included. */
 export function rawBitmapBytes(pageCount: number): number {
   return BITMAP_HEADER_BYTES + Math.ceil(pageCount / 8);
 }
-
-/** Half as many numbers as the raw form has bytes is the most that runs are written for; see `compact`. */
-const NUMBERS_PER_RAW_BYTE_MAX = 0.5;
 
 /** The whole bitmap, a bit a page (before vSphere 7). */
 export function encodeRaw(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
@@ -34,24 +29,39 @@ export function encodeRaw(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
 }
 
 /**
- * The bitmap as run lengths (vSphere 7): LEB128 numbers, a run of clear pages and a run of set pages in turn; what
- * follows the last set run is clear and not written. A dense bitmap is told by its edges before anything is encoded and
- * travels raw: writing and reading a number takes as long as the byte that it saves takes on a link of 1 Gbit/s. So the
- * result never exceeds `rawBitmapBytes`: no more numbers than half of the raw bytes, and a number is longer than a byte
- * only for a run of 128 pages, which are 16 raw bytes.
+ * The bitmap packed (vSphere 7's compaction): each block, or part of one, in the form that weighs the least, as
+ * assembly/plan.ts decides; raw when that is no longer.
  */
 export function compact(bitmap: PageBitmap): Uint8Array<ArrayBuffer> {
-  const rawBytes = Math.ceil(bitmap.pageCount / 8);
-  const runs = writeRuns(bitmap.words, rawBytes * NUMBERS_PER_RAW_BYTE_MAX);
-  if (runs === undefined) return encodeRaw(bitmap);
-  const encoded = new Uint8Array(BITMAP_HEADER_BYTES + runs.length);
-  writeHeader(encoded, RUNS, bitmap.pageCount);
-  encoded.set(runs, BITMAP_HEADER_BYTES);
+  const { pageCount, words } = bitmap;
+  const parts: Uint8Array[] = [];
+  let length = BITMAP_HEADER_BYTES;
+  const sections = new SectionWriter((part) => {
+    parts.push(part);
+    length += part.length;
+  });
+  for (let page = 0; page < pageCount; page += BLOCK_PAGES) {
+    const pages = Math.min(BLOCK_PAGES, pageCount - page);
+    const block = words.subarray(page / 32, page / 32 + BLOCK_WORDS);
+    const kind = planBlock(block, pages);
+    if (kind === BlockKind.CLEAR || kind === BlockKind.SET) sections.add(kind);
+    else if (kind === BlockKind.RAW) sections.add(kind, rawBytesOf({ words: block, pageCount: pages }));
+    else sections.add(kind, packBlock(pages).slice());
+  }
+  sections.end();
+  if (length >= rawBitmapBytes(pageCount)) return encodeRaw(bitmap);
+  const encoded = new Uint8Array(length);
+  writeHeader(encoded, PACKED, pageCount);
+  let at = BITMAP_HEADER_BYTES;
+  for (const part of parts) {
+    encoded.set(part, at);
+    at += part.length;
+  }
   return encoded;
 }
 
 // The words as bytes: little-endian, as WebAssembly memory is.
-function rawBytesOf({ words, pageCount }: PageBitmap): Uint8Array {
+function rawBytesOf({ words, pageCount }: Pick<PageBitmap, 'words' | 'pageCount'>): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, Math.ceil(pageCount / 8));
 }
 
@@ -61,29 +71,21 @@ export function encodeBitmap(bitmap: PageBitmap, format: BitmapFormat): Uint8Arr
 }
 
 /**
- * How many pages an encoded bitmap says that it is for.
- * @throws BitmapError when it has no whole header.
- */
-export function statedPages(encoded: Uint8Array): number {
-  if (encoded.length < BITMAP_HEADER_BYTES)
-    throw new BitmapError(`a bitmap of ${encoded.length} bytes has no whole header`);
-  return new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength).getUint32(1);
-}
-
-/**
- * Decodes either form. The page count must be the receiver's own, every run must lie in it, no run of set pages may
- * be empty, no clear run but the first may be empty, and nothing may follow the last run: each bitmap has exactly one
- * compacted form and one raw form.
+ * Decodes either form. The page count must be the receiver's own, and what is packed must be what `compact` answers:
+ * each bitmap has one packed form at the most and one raw form.
  * @throws BitmapError naming what was wrong, before anything but the result was written.
  */
 export function expand(encoded: Uint8Array, pageCount: number): PageBitmap {
-  const stated = statedPages(encoded);
-  if (stated !== pageCount)
-    throw new BitmapError(`the bitmap is for ${stated} pages; this guest has ${pageCount}`);
-  const format = encoded[0];
+  const format = readHeader(encoded, pageCount);
   if (format === RAW) return expandRaw(encoded, pageCount);
-  if (format === RUNS) return expandRuns(encoded, pageCount);
-  throw new BitmapError(`bitmap format ${format} is unknown`);
+  if (encoded.length >= rawBitmapBytes(pageCount))
+    throw new BitmapError(`a packed bitmap of ${encoded.length} bytes is not shorter than the raw one`);
+  const bitmap = new PageBitmap(pageCount);
+  const reader = new SectionReader(pageCount, (firstPage, words) => {
+    bitmap.words.set(words, firstPage / 32);
+  });
+  reader.read(encoded.subarray(BITMAP_HEADER_BYTES), true);
+  return bitmap;
 }
 
 function expandRaw(encoded: Uint8Array, pageCount: number): PageBitmap {
@@ -94,41 +96,42 @@ function expandRaw(encoded: Uint8Array, pageCount: number): PageBitmap {
   }
   const bitmap = new PageBitmap(pageCount);
   rawBytesOf(bitmap).set(encoded.subarray(BITMAP_HEADER_BYTES));
-  const spare = pageCount & 7;
-  if (spare !== 0 && encoded[encoded.length - 1]! >>> spare !== 0) {
+  refuseSpareBits(encoded[encoded.length - 1]!, pageCount);
+  return bitmap;
+}
+
+/** Refuses the last byte of raw bits when it has more than the pages'. */
+export function refuseSpareBits(lastByte: number, pageCount: number): void {
+  const spare = pageCount % 8;
+  if (spare !== 0 && lastByte >>> spare !== 0)
     throw new BitmapError(`the bitmap has bits set past its ${pageCount} pages`);
-  }
-  return bitmap;
 }
 
-function expandRuns(encoded: Uint8Array, pageCount: number): PageBitmap {
-  if (encoded.length > rawBitmapBytes(pageCount)) {
-    throw new BitmapError(`runs of ${encoded.length} bytes are longer than the raw bitmap`);
-  }
-  const bitmap = new PageBitmap(pageCount);
-  const problem = readRuns(encoded.subarray(BITMAP_HEADER_BYTES), bitmap.words, pageCount);
-  if (problem !== 0) throw runsError(problem & 7, BITMAP_HEADER_BYTES + (problem >>> 3), pageCount);
-  return bitmap;
-}
-
-function runsError(problem: number, at: number, pageCount: number): BitmapError {
-  switch (problem) {
-    case RunsProblem.CUT_SHORT:
-      return new BitmapError(`the run at byte ${at} is cut short`);
-    case RunsProblem.NOT_SHORTEST:
-      return new BitmapError(`the run at byte ${at} is not in its shortest form`);
-    case RunsProblem.PAST_END:
-      return new BitmapError(`the run at byte ${at} ends past page ${pageCount}`);
-    case RunsProblem.TOO_LONG:
-      return new BitmapError(`the run at byte ${at} is longer than any guest`);
-    case RunsProblem.EMPTY_CLEAR:
-      return new BitmapError(`the clear run at byte ${at} is empty`);
-    default:
-      return new BitmapError(`the set run at byte ${at} is empty`);
-  }
-}
-
-function writeHeader(encoded: Uint8Array, format: number, pageCount: number): void {
+/** The format byte, then the page count as u64, big-endian. */
+export function writeHeader(encoded: Uint8Array, format: number, pageCount: number): void {
   encoded[0] = format;
-  new DataView(encoded.buffer).setUint32(1, pageCount);
+  const view = new DataView(encoded.buffer, encoded.byteOffset);
+  view.setUint32(1, Math.floor(pageCount / 2 ** 32));
+  view.setUint32(5, pageCount % 2 ** 32);
+}
+
+/**
+ * How many pages an encoded bitmap says that it is for.
+ * @throws BitmapError when it has no whole header.
+ */
+export function statedPages(encoded: Uint8Array): number {
+  if (encoded.length < BITMAP_HEADER_BYTES)
+    throw new BitmapError(`a bitmap of ${encoded.length} bytes has no whole header`);
+  const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  return view.getUint32(1) * 2 ** 32 + view.getUint32(5);
+}
+
+/** The format of an encoded bitmap that is for so many pages. */
+export function readHeader(encoded: Uint8Array, pageCount: number): number {
+  const stated = statedPages(encoded);
+  if (stated !== pageCount)
+    throw new BitmapError(`the bitmap is for ${stated} pages; this guest has ${pageCount}`);
+  const format = encoded[0]!;
+  if (format !== RAW && format !== PACKED) throw new BitmapError(`bitmap format ${format} is unknown`);
+  return format;
 }
