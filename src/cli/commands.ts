@@ -3,7 +3,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
 import { reportText } from '../report/document.js';
-import { joinSettingFlags, sharedFlags } from './compare-flags.js';
+import { addFlagshipFlags, joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
@@ -18,7 +18,7 @@ import { runReport } from './report-run.js';
 import { runSource } from './source-run.js';
 import { packageVersion } from './version.js';
 
-const commandLine = joinSettingFlags(hideBin(process.argv));
+const commandLine = addFlagshipFlags(joinSettingFlags(hideBin(process.argv)));
 
 const parser = yargs(commandLine)
   .scriptName('microstun')

@@ -3,6 +3,7 @@
 import yargs from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import { standardSettings, type Setting } from '../report/comparison/comparison.js';
+import { flagshipFlags, flagshipSettings } from '../report/comparison/flagship.js';
 import { refuseRepeatedFlags } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
@@ -37,13 +38,23 @@ export function joinSettingFlags(commandLine: readonly string[]): string[] {
   return joined;
 }
 
+/** With `--flagship` in a command line of `compare`: that line, and what the flagship's guest is where it says nothing else. */
+export function addFlagshipFlags(commandLine: readonly string[]): string[] {
+  const isFlagship = commandLine.some((token) => /^--flagship(?:=true)?$/.test(token));
+  if (!isFlagship || !commandLine.includes('compare')) return [...commandLine];
+  const isSaid = (flag: string): boolean =>
+    commandLine.some((token) => token === flag || token.startsWith(`${flag}=`));
+  return [...commandLine, ...flagshipFlags.filter(([flag]) => !isSaid(flag)).flat()];
+}
+
 /** The flags of a `compare` command line that every run gets: all but its own. They have been checked before. */
 export function sharedFlags(commandLine: readonly string[]): string[] {
   const flags: string[] = [];
   for (let index = 0; index < commandLine.length; index++) {
     const token = commandLine[index]!;
     if (OWN_FLAGS.includes(token)) index++;
-    else if (token !== 'compare' && !/^--(?:no-)?json(?:=|$)/.test(token) && !isOwn(token)) flags.push(token);
+    else if (token !== 'compare' && !/^--(?:no-)?(?:json|flagship)(?:=|$)/.test(token) && !isOwn(token))
+      flags.push(token);
   }
   return flags;
 }
@@ -59,22 +70,36 @@ export function runFlagsOf(shared: readonly string[], setting: Setting): string[
   for (const token of shared) {
     if (token.startsWith('--')) isOverridden = own.has(flagNameOf(token));
     if (!isOverridden) flags.push(token);
-    else if (token.startsWith('--') && standardSettings.includes(setting)) {
+    else if (token.startsWith('--') && isBuiltIn(setting)) {
       throw new MicrostunError(
         'USAGE',
-        `--${flagNameOf(token)} is what the standard settings differ in; leave it out, or compare two settings of your own with --a and --b`,
+        `--${flagNameOf(token)} is what the settings differ in; leave it out, or compare two settings of your own with --a and --b`,
       );
     }
   }
   return [...flags, ...setting.flags];
 }
 
+function isBuiltIn(setting: Setting): boolean {
+  return standardSettings.includes(setting) || flagshipSettings.includes(setting);
+}
+
 function flagNameOf(token: string): string {
   return token.replace(/^--(?:no-)?/, '').replace(/=.*$/s, '');
 }
 
-/** The settings to compare: those of the user, each the flags in one text, or the standard ones. */
-export function settingsOf(a: string | undefined, b: string | undefined): readonly Setting[] {
+/** The settings to compare: those of the user, each the flags in one text, those of the flagship, or the standard ones. */
+export function settingsOf(
+  a: string | undefined,
+  b: string | undefined,
+  isFlagship = false,
+): readonly Setting[] {
+  if (isFlagship && (a !== undefined || b !== undefined))
+    throw new MicrostunError(
+      'USAGE',
+      '--flagship has settings of its own; leave out --a and --b, or --flagship',
+    );
+  if (isFlagship) return flagshipSettings;
   if (a === undefined && b === undefined) return standardSettings;
   if (a === undefined || b === undefined)
     throw new MicrostunError('USAGE', '--a and --b go together: give the flags of both settings');

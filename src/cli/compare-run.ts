@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { asMicrostunError, MicrostunError } from '../shared/errors.js';
 import { comparisonCsv } from '../report/comparison/csv.js';
+import { renderFlagship } from '../report/comparison/flagship-text.js';
 import { renderComparison } from '../report/comparison/text.js';
 import {
   compareRuns,
@@ -30,6 +31,8 @@ export interface CompareArguments {
   /** Two settings of the user's own instead of the standard ones: flags as one text each. */
   readonly a: string | undefined;
   readonly b: string | undefined;
+  /** The five logics on a guest of 24 TiB. */
+  readonly flagship: boolean;
   /** File that the comparison and all reports go to, as they come. */
   readonly out: string | undefined;
   /** File that the figures go to as CSV, one row a run, as they come. */
@@ -49,7 +52,7 @@ const REDRAW_MS = 500;
 
 /** Answers the exit status. `shared` are the flags that every run gets. */
 export async function runCompare(shared: readonly string[], args: CompareArguments): Promise<number> {
-  const settings = settingsOf(args.a, args.b);
+  const settings = settingsOf(args.a, args.b, args.flagship);
   const interrupted = new AbortController();
   const turns = new Turns(
     settings.map((setting): PlannedSetting => {
@@ -194,7 +197,8 @@ async function conclude(turns: Turns, args: CompareArguments, isInterrupted: boo
   const { comparison } = turns;
   const hasAny = comparison.settings.some(({ completed, failures }) => completed + failures.length > 0);
   if (args.json) standardOutput.print(reportText(comparison));
-  else if (hasAny) standardOutput.printText(renderComparison(comparison));
+  else if (hasAny)
+    standardOutput.printText(args.flagship ? renderFlagship(comparison) : renderComparison(comparison));
   if (isInterrupted)
     turns.say(hasAny ? 'interrupted; what was done is above' : 'interrupted before the first run had ended');
   if (args.out !== undefined && hasAny && turns.saveError === undefined)

@@ -10,6 +10,7 @@ import {
 import type { Comparison, ComparisonRow } from '../report/comparison/comparison.js';
 import { stunPartKeys } from '../report/stun-parts.js';
 import { formatCount } from '../shared/units.js';
+import { flagshipSection } from './sections/flagship.js';
 import { failuresSection, numbersSection, settingsTable } from './sections/comparison-table.js';
 import { figure, html, type Markup } from './markup.js';
 import { renderPage } from './page.js';
@@ -37,8 +38,9 @@ export function renderComparisonPage(comparison: Comparison): string {
   return renderPage({
     title: `microstun: ${formatCount(settings.length)} settings compared`,
     style: styleOf('comparison-page'),
-    body: html`${head(comparison)} ${settingsTable(comparison)} ${stripSection(comparison)}
-      ${partsSection(comparison)} ${numbersSection(comparison)} ${failuresSection(comparison)}
+    body: html`${head(comparison)} ${flagshipSection(comparison)} ${settingsTable(comparison)}
+      ${stripSection(comparison)} ${partsSection(comparison)} ${numbersSection(comparison)}
+      ${failuresSection(comparison)}
       <footer>Made by microstun. This file loads nothing from anywhere and runs no script.</footer>`,
     islands: undefined,
     scripts: [],

@@ -1,6 +1,7 @@
 // The command line of compare: whose flag is whose, and settings whose values look like flags.
 import { describe, expect, it } from 'vitest';
 import {
+  addFlagshipFlags,
   joinSettingFlags,
   runFlagsOf,
   runMsMax,
@@ -9,6 +10,7 @@ import {
 } from '../../src/cli/compare-flags.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { standardSettings } from '../../src/report/comparison/comparison.js';
+import { flagshipSettings } from '../../src/report/comparison/flagship.js';
 
 function refusalOf(act: () => unknown): string {
   try {
@@ -76,6 +78,40 @@ describe('a setting on the command line', () => {
   });
 });
 
+describe('the flagship', () => {
+  it('is a guest of 24 TiB with 8 vCPUs, three times by each logic, unless the command line says something else', () => {
+    const added = ['--memory', '24TiB', '--resident', '1GiB', '--vcpus', '8', '--runs', '3'];
+    expect(addFlagshipFlags(['compare', '--flagship'])).toEqual(['compare', '--flagship', ...added]);
+    expect(addFlagshipFlags(['compare', '--flagship', '--vcpus=4', '--runs', '1'])).toEqual([
+      ...['compare', '--flagship', '--vcpus=4', '--runs', '1'],
+      ...['--memory', '24TiB', '--resident', '1GiB'],
+    ]);
+  });
+
+  it.each([
+    [['compare', '--vcpus', '4']],
+    [['compare', '--no-flagship']],
+    [['compare', '--flagship=false']],
+    [['demo', '--flagship']],
+  ])('is not what %j asks for', (commandLine) => {
+    expect(addFlagshipFlags(commandLine)).toEqual(commandLine);
+  });
+
+  it('gives its guest to every run, and itself to none', () => {
+    const shared = sharedFlags(addFlagshipFlags(['compare', '--flagship', '--seed', '7']));
+    expect(shared).toEqual(['--seed', '7', '--memory', '24TiB', '--resident', '1GiB', '--vcpus', '8']);
+    for (const setting of flagshipSettings)
+      expect(runMsMax(runFlagsOf(shared, setting), setting.name)).toBeGreaterThan(0);
+  });
+
+  it('has settings of its own', () => {
+    expect(settingsOf(undefined, undefined, true)).toBe(flagshipSettings);
+    expect(refusalOf(() => settingsOf('--mode hybrid', '', true))).toContain('leave out --a and --b');
+    expect(refusalOf(() => runFlagsOf(['--bitmap', 'raw'], flagshipSettings[0]!))).toContain('differ in');
+    expect(runFlagsOf(['--mode', 'pre-copy'], flagshipSettings[0]!)).toContain('pre-copy');
+  });
+});
+
 describe('the flags that every run gets', () => {
   it.each([
     [
@@ -119,7 +155,7 @@ describe('all flags of a run', () => {
   it('are refused with a sentence where a shared one would do nothing', () => {
     for (const shared of [['--mode', 'hybrid'], ['--trace=dedicated'], ['--bitmap', 'raw']])
       expect(refusalOf(() => runFlagsOf(shared, standardSettings[0]!))).toMatch(
-        /^--(mode|trace|bitmap) is what the standard settings differ in.*--a and --b$/,
+        /^--(mode|trace|bitmap) is what the settings differ in.*--a and --b$/,
       );
     expect(runFlagsOf(['--vcpus', '4'], standardSettings[0]!).slice(0, 2)).toEqual(['--vcpus', '4']);
   });

@@ -62,6 +62,7 @@ export const comparisonDocument = fields({
   version: exactly(COMPARISON_VERSION).describe('of the document'),
   kind: exactly('comparison'),
   runs: count().describe('of each setting, as many as were asked for'),
+  isFlagship: truth().optional().describe('whether these are the logics of `--flagship`; missing is no'),
   isComplete: truth().describe('whether all of them took place, well or not'),
   subject: subject.describe(
     'what was migrated over what; a field is `null` where it was not the same in all runs, or no run completed',

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Frozen } from '../schema-parts.js';
 import type { comparisonDocument } from './comparison-schema.js';
 import { quantileOf } from '../../shared/quantile.js';
+import { flagshipSettings } from './flagship.js';
 import { metrics } from './metrics.js';
 import { isOverBudget, type MigrationReport } from '../document.js';
 
@@ -89,6 +90,7 @@ export function compareRuns(
     version: COMPARISON_VERSION,
     kind: 'comparison',
     runs,
+    isFlagship: settings === flagshipSettings,
     isComplete: places.flat().every((outcome) => outcome !== undefined),
     subject: subjectOf(reports.flat().filter((report) => report !== undefined)),
     settings: settings.map((one, at) => ({ ...one, ...countsOf(places[at]!) })),

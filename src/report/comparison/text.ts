@@ -5,38 +5,41 @@ import type { ComparedSetting, Comparison, ComparisonRow, RunFailure } from './c
 
 export function renderComparison(comparison: Comparison): string {
   const { settings } = comparison;
-  const failures = settings.flatMap((setting) =>
-    setting.failures.map((failure) => failureLine(setting, failure)),
-  );
   return [
-    headline(comparison),
-    table([
-      ['median', ...settings.map(({ name }) => name)],
-      ...comparison.rows.flatMap(rowLines),
-      ['stuns over their budget', ...settings.map(overBudgetOf)],
-      ['audits that passed', ...settings.map(auditsOf)],
+    `${headline(comparison)}\n${explanation(comparison)}`,
+    table(
+      [['median', ...settings.map(({ name }) => name)]],
       [
-        'runs that failed',
-        ...settings.map(({ failures: { length } }) =>
-          length === 0 ? '0' : `${length} of ${comparison.runs}`,
-        ),
+        ...comparison.rows.flatMap(rowLines),
+        ['stuns over their budget', ...settings.map(overBudgetOf)],
+        ['audits that passed', ...settings.map(auditsOf)],
+        [
+          'runs that failed',
+          ...settings.map(({ failures: { length } }) =>
+            length === 0 ? '0' : `${length} of ${comparison.runs}`,
+          ),
+        ],
       ],
-    ]),
+    ),
     legend(settings),
-    ...(failures.length === 0 ? [] : [`Failed\n${failures.join('\n')}`]),
+    ...failureLines(comparison),
   ].join('\n\n');
 }
 
-function headline({ subject, runs, isComplete, settings }: Comparison): string {
+/** What was moved how often, in lines. */
+export function headline({ subject, runs, isComplete, settings }: Comparison): string {
   const done = settings.map(({ completed, failures }) => completed + failures.length);
   return [
     `Guest: ${describeGuest(subject)}.`,
     `Link: ${describeLink(subject)}.`,
     `${runs} ${runs === 1 ? 'run' : 'runs'} of each setting, interleaved, each in processes of its own${isComplete ? '' : `; interrupted after ${done.join(', ')}`}.`,
-    runs === 1
-      ? 'One value each; × is its ratio to the first setting’s.'
-      : 'Medians, × their ratio to the first setting’s, and the quartiles below.',
   ].join('\n');
+}
+
+function explanation({ runs }: Comparison): string {
+  return runs === 1
+    ? 'One value each; × is its ratio to the first setting’s.'
+    : 'Medians, × their ratio to the first setting’s, and the quartiles below.';
 }
 
 /** Medians with their ratios; below them the quartiles, unless they say nothing that the medians do not. */
@@ -82,19 +85,27 @@ function legend(settings: readonly ComparedSetting[]): string {
     .join('\n');
 }
 
+/** What failed, as one paragraph; none when nothing did. */
+export function failureLines({ settings }: Comparison): string[] {
+  const lines = settings.flatMap((setting) =>
+    setting.failures.map((failure) => failureLine(setting, failure)),
+  );
+  return lines.length === 0 ? [] : [`Failed\n${lines.join('\n')}`];
+}
+
 function failureLine({ name }: ComparedSetting, { run, status, message, flags }: RunFailure): string {
   return `  run ${run + 1} of "${name}", status ${status}: ${message}\n    flags: ${flags.join(' ')}`;
 }
 
-/** The first column to the left, the others to the right. */
-function table(rows: readonly (readonly string[])[]): string {
-  const [header, ...body] = rows;
-  const widths = header!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+/** The first column to the left, the others to the right; a rule before each part but the first. */
+export function table(...parts: readonly (readonly (readonly string[])[])[]): string {
+  const rows = parts.flat();
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd();
   const rule = '─'.repeat(widths.reduce((sum, width) => sum + width + 2, -2));
-  return [line(header!), rule, ...body.map(line)].join('\n');
+  return parts.map((part) => part.map(line).join('\n')).join(`\n${rule}\n`);
 }
