@@ -1,6 +1,7 @@
 // Whether this host has room for a guest that comes: what it needs, and what is there now.
 // Pure; whoever asks reads what is available, at the moment that the guest comes.
 import { MicrostunError } from '../shared/errors.js';
+import { residentBytesOf } from '../shared/guest/guest-program.js';
 import { auditMemoryBytesOf } from '../shared/guest/programs/catalogue.js';
 import { PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { formatBytes, formatCount } from '../shared/units.js';
@@ -31,8 +32,9 @@ export function checkRoom(
   { guestBytesMax, availableBytes, reserved }: Room,
 ): void {
   const { vcpus } = guest;
-  // Of a guest in segments what it has touched; what it touches from now on is looked at when it is told.
-  const memoryBytes = guest.memoryBytes <= PIECE_BYTES_MAX ? guest.memoryBytes : touchedBytes;
+  // Of a guest in segments all that it says it will ever touch, and has touched.
+  const memoryBytes =
+    guest.memoryBytes <= PIECE_BYTES_MAX ? guest.memoryBytes : Math.max(touchedBytes, residentBytesOf(guest));
   if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
     const [has, takes] = tellApart(memoryBytes, guestBytesMax);
     throw new MicrostunError(

@@ -50,6 +50,20 @@ describe('the room for a guest', () => {
     }).toThrow(/needs 1\.\d+ GiB at the destination; 512 MiB are available/);
   });
 
+  it('is what a guest of a large address space touches, whatever it says to have touched', () => {
+    const prepare = prepareFor('uniform', true);
+    const guest = { ...prepare.guest, memoryBytes: 24 * 1024 * GIB, residentBytes: GIB };
+    expect(() => {
+      checkRoom({ ...prepare, guest }, available(1.2 * GIB));
+    }).not.toThrow();
+    expect(() => {
+      checkRoom({ ...prepare, guest, touchedBytes: 0 }, available(GIB));
+    }).toThrow(/the guest of 1\.00 GiB needs 1\.\d+ GiB at the destination/);
+    expect(() => {
+      checkRoom({ ...prepare, guest: { ...guest, residentBytes: 0 }, touchedBytes: 0 }, available(100 * GIB));
+    }).toThrow(/the guest of 24\.0 TiB needs/);
+  });
+
   it('is not more than the user allows, however much there is', () => {
     expect(() => {
       checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB - 4096));

@@ -13,6 +13,7 @@ import { auditGuest } from './audit.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
+import { checkHostMemory } from './host-memory.js';
 import { guestErrorOf } from './safepoint-trouble.js';
 import { sumCounters, type MachineCounters } from './machine-counters.js';
 import { GuestSampler } from './sampler.js';
@@ -96,9 +97,11 @@ export class GuestMachine {
 
   /**
    * Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready.
-   * @throws MicrostunError GUEST_FAILED; CANCELLED when the machine is closed meanwhile.
+   * @throws MicrostunError GUEST_FAILED; CANCELLED when the machine is closed meanwhile; INSUFFICIENT_MEMORY when the
+   * guest is to be booted, and would touch more than the host has now.
    */
   async start(boots: boolean): Promise<void> {
+    if (boots) checkHostMemory(this.spec);
     await this.#startVcpu(0, boots);
     for (let next = 1; next < this.spec.vcpus; next += STARTED_AT_ONCE_MAX) {
       if (this.#isClosed) throw closedError();
