@@ -65,7 +65,7 @@ describe('what is no comparison of a known version is refused', () => {
 
   it('a later version', () => {
     expect(refusalOf(withField('version', 9))).toContain(
-      'all.json is a comparison of version 9; this microstun reads version 2',
+      'all.json is a comparison of version 9; this microstun reads version 3',
     );
   });
 });
@@ -96,7 +96,7 @@ describe('a damaged comparison is refused by the place of the damage', () => {
     expect(refusal.length).toBeLessThan(300);
   });
 
-  it.each([3, null, [], 'text', { version: 2 }])('where it should be an object: %j', (value) => {
+  it.each([3, null, [], 'text', { version: 3 }])('where it should be an object: %j', (value) => {
     expect(refusalOf({ comparison: value, reports: [] })).toMatch(
       /all\.json is a damaged microstun comparison: .+/,
     );

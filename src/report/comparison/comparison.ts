@@ -8,8 +8,8 @@ import { flagshipSettings } from './flagship.js';
 import { metrics } from './metrics.js';
 import { isOverBudget, type MigrationReport } from '../document.js';
 
-/** Bumped when a field changes its meaning or goes. */
-export const COMPARISON_VERSION = 2;
+/** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
+export const COMPARISON_VERSION = 3;
 
 /** One way to migrate, by the flags that make it. */
 export interface Setting {
