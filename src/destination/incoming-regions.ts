@@ -15,6 +15,8 @@ export class IncomingRegions {
   constructor(directory: RegionDirectory, checkRoom: (bytes: number) => void) {
     this.#directory = directory;
     this.#checkRoom = checkRoom;
+    for (let slot = directory.first; slot < directory.count; slot++)
+      if (directory.regionAt(slot) !== undefined) this.#count++;
   }
 
   /** Regions that have a slot. */

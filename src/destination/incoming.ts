@@ -244,8 +244,8 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   }
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
-    checkPrepare(prepare, this.#options.room());
-    this.#place = await this.#preparation.run(prepare, this.#source.host, this.id);
+    const { guestBytesMax } = checkPrepare(prepare, this.#options.room());
+    this.#place = await this.#preparation.run(prepare, this.#source.host, this.id, guestBytesMax);
     return { kind: 'prepared' };
   }
 

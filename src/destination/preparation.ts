@@ -5,6 +5,7 @@ import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { FetcherEvents } from './faults/fetcher.js';
+import type { GuestSize } from './room.js';
 import type {
   IncomingFetcher,
   IncomingHands,
@@ -58,11 +59,16 @@ export class Preparation<Machine extends IncomingMachine> {
 
   /**
    * Makes the machine, starts its vCPUs parked, and has the receivers dial meanwhile. Nobody waits for its memory to be
-   * touched: a guest may well come before all of it is.
+   * touched: a guest may well come before all of it is. One in segments may grow up to `guestBytesMax` meanwhile.
    * @throws MicrostunError what failed, or CANCELLED when the end came meanwhile.
    */
-  run(prepare: MessageOf<'PREPARE'>, sourceHost: string, id: string): Promise<Place<Machine>> {
-    const setUp = this.#prepare(prepare, sourceHost, id);
+  run(
+    prepare: MessageOf<'PREPARE'>,
+    sourceHost: string,
+    id: string,
+    guestBytesMax?: number,
+  ): Promise<Place<Machine>> {
+    const setUp = this.#prepare(prepare, sourceHost, id, guestBytesMax);
     this.#setUp = setUp;
     return setUp;
   }
@@ -77,6 +83,7 @@ export class Preparation<Machine extends IncomingMachine> {
     { guest, touchedBytes, pagePorts, faultPort }: MessageOf<'PREPARE'>,
     sourceHost: string,
     id: string,
+    guestBytesMax: number | undefined,
   ): Promise<Place<Machine>> {
     await this.#helpers.wait(this.#makers.memoryReady());
     const made = this.#makers.machine(guest, (error) => {
@@ -102,7 +109,7 @@ export class Preparation<Machine extends IncomingMachine> {
     );
     this.#helpers.own(machine, (one) => one.stopSampling());
     const fetcher = await this.#makeFetcher(
-      { machine, gate: this.#gate, receivers, touchedBytes },
+      { machine, gate: this.#gate, receivers, size: { touchedBytes, guestBytesMax } },
       sourceHost,
       faultPort,
       id,
@@ -133,7 +140,7 @@ export class Preparation<Machine extends IncomingMachine> {
       readonly machine: Machine;
       readonly gate: SharedArrayBuffer;
       readonly receivers: IncomingReceivers;
-      readonly touchedBytes: number;
+      readonly size: GuestSize;
     },
     host: string,
     port: number,

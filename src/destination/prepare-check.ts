@@ -7,9 +7,10 @@ import type { MessageOf } from '../shared/wire/messages.js';
 import { checkRoom, type Room } from './room.js';
 
 /**
+ * Answers the room in which the guest fits.
  * @throws MicrostunError INSUFFICIENT_MEMORY when the guest does not fit; ProtocolError when it cannot be.
  */
-export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): void {
+export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
   checkRoom(prepare, room);
   const { guest, touchedBytes, pagePorts } = prepare;
   if (guest.memoryBytes % PAGE_BYTES !== 0)
@@ -20,6 +21,7 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): void {
       `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,
     );
   if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
+  return room;
 }
 
 // Whole regions of a guest that is made of whole regions: page-places.ts puts them in it.

@@ -1,14 +1,24 @@
 // Walks the way of a take-over before it counts, on scratch memory: cold code would lengthen the stun by milliseconds.
 // Runs on the fetcher's thread, through the same code; what it makes is thrown away.
 import { REGISTERS_PER_VCPU, type GuestSpec } from '../shared/guest/guest-program.js';
-import { allocateMachine, type SharedMachine } from '../shared/guest/shared-machine.js';
+import { rehearsedMachine } from '../shared/guest/rehearsed-machine.js';
+import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
 import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
-import { PAGE_BYTES } from '../shared/memory/pages.js';
-import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
+import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
+import type { PageBitmap } from '../shared/memory/page-bitmap.js';
+import type { Regions } from '../shared/memory/regions.js';
 import { SafepointControl } from '../shared/memory/safepoint-control.js';
+import { spaceChunks } from '../shared/memory/space-bitmap.js';
 import { FrameReader } from '../shared/wire/frames.js';
-import { encodeAnnouncement, encodeHandOver } from '../shared/wire/switch-over-frames.js';
+import {
+  encodeAnnouncement,
+  encodeChunk,
+  encodeHandOver,
+  encodeRegions,
+  type HandOver,
+  type RegionSlot,
+} from '../shared/wire/switch-over-frames.js';
 import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
 import { TakeOver } from './take-over.js';
 
@@ -19,34 +29,38 @@ export class TakeOverRehearsal {
   readonly #machine: SharedMachine;
   readonly #safepoints: SafepointControl;
   readonly #frames: readonly Buffer[];
+  readonly #pageCount: number;
   #turn = 0;
 
   /** `spec`: of the guest to come, but for its memory. */
   constructor(spec: GuestSpec) {
-    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES, residentBytes: 0 });
+    const { machine, pages, pageCount } = rehearsedMachine(spec);
+    this.#machine = machine;
+    this.#pageCount = pageCount;
     // Its vCPUs do not exist, so none runs.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
-    const registers = Array.from({ length: spec.vcpus }, () =>
-      new Float64Array(REGISTERS_PER_VCPU).fill(0.5),
-    );
-    const pages = rehearsedPages();
-    const handOver = { pagesFollow: true, finalRound: 0, finalPages: 0, regions: 0, chunks: 0 };
-    const checkpoint = { registers, guestClockUs: 1.5 };
+    const views = viewMemory(machine.memory);
+    const told = toldRegions(views.regions);
+    const handOver = {
+      pagesFollow: true,
+      finalRound: 0,
+      finalPages: 0,
+      announcement: 0,
+      regions: told.length,
+      chunks: 0,
+      registers: Array.from({ length: spec.vcpus }, () => new Float64Array(REGISTERS_PER_VCPU).fill(0.5)),
+      guestClockUs: 1.5,
+    };
+    const bitmap = encodeBitmap(pages, 'compacted');
+    const regions = told.length === 0 ? [] : encodeRegions(told);
     const ahead = Buffer.concat([
-      ...encodeAnnouncement({ number: 1, bitmap: encodeBitmap(pages, 'compacted') }),
-      ...encodeHandOver({
-        ...handOver,
-        ...checkpoint,
-        announcement: 1,
-        bitmap: encodeBitmap(pages, 'compacted'),
-      }),
+      ...regions,
+      ...encodeAnnouncement({ number: 1, bitmap }),
+      ...encodeHandOver({ ...handOver, announcement: 1, bitmap }),
     ]);
-    const [compacted, raw] = (['compacted', 'raw'] as const).map((format) =>
-      Buffer.concat(
-        encodeHandOver({ ...handOver, ...checkpoint, announcement: 0, bitmap: encodeBitmap(pages, format) }),
-      ),
-    );
-    this.#frames = [ahead, ahead, ahead, compacted!, ahead, ahead, ahead, raw!];
+    const compacted = Buffer.concat([...regions, ...encodeHandOver({ ...handOver, bitmap })]);
+    const raw = Buffer.concat([...regions, ...rawFrames(handOver, views, pages)]);
+    this.#frames = [ahead, ahead, ahead, compacted, ahead, ahead, ahead, raw];
   }
 
   /** One of many turns, each logic of the bitmap among them; well under a millisecond. */
@@ -65,7 +79,7 @@ export class TakeOverRehearsal {
     const takeOver = new TakeOver({
       machine: this.#machine,
       safepoints: this.#safepoints,
-      placement: new PlacementGate(allocatePlacementGate(REHEARSED_PAGES), REHEARSED_PAGES, 1),
+      placement: new PlacementGate(allocatePlacementGate(this.#pageCount), this.#pageCount, 1),
       gate,
       checkRoom: () => undefined,
       answer: () => undefined,
@@ -75,10 +89,26 @@ export class TakeOverRehearsal {
         throw error;
       },
     });
-    const reader = new FrameReader(['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER']);
+    const reader = new FrameReader(['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK']);
     for (const { header, body } of reader.consume(this.#frames[this.#turn++ % this.#frames.length]!)) {
       if (header.name === 'ANNOUNCEMENT') takeOver.announce(body);
+      else if (header.name === 'REGIONS') takeOver.takeRegions(body);
+      else if (header.name === 'BITMAP_CHUNK') takeOver.takeChunk(body);
       else takeOver.handOver(body);
     }
   }
+}
+
+function toldRegions(regions: Regions): RegionSlot[] {
+  if (regions.first === 0) return [];
+  const slots = Array.from({ length: regions.count - regions.first }, (_, index) => regions.first + index);
+  return slots.map((slot) => [slot, regions.regionAt(slot)!]);
+}
+
+// Of a guest in segments a raw bitmap is chunks, and the bitmap itself is empty.
+function rawFrames(handOver: Omit<HandOver, 'bitmap'>, views: MemoryViews, pages: PageBitmap): Uint8Array[] {
+  if (views.regions.first === 0) return encodeHandOver({ ...handOver, bitmap: encodeBitmap(pages, 'raw') });
+  const chunks = spaceChunks(views, pages);
+  const bitmap = encodeBitmap(pages.upTo(0), 'compacted');
+  return [...chunks.flatMap(encodeChunk), ...encodeHandOver({ ...handOver, chunks: chunks.length, bitmap })];
 }

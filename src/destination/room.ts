@@ -60,6 +60,39 @@ export function checkRoom(
   );
 }
 
+/** A guest that comes, and may touch more than it has touched. */
+export interface GuestSize {
+  /** In bytes, when it began to come: what was checked then. */
+  readonly touchedBytes: number;
+  /** The largest guest that the user allows; undefined: what there is room for. */
+  readonly guestBytesMax: number | undefined;
+}
+
+/**
+ * Answers only if a guest in segments that has touched `bytes` by now may.
+ * @throws MicrostunError INSUFFICIENT_MEMORY.
+ */
+export function checkGrowth(
+  bytes: number,
+  { touchedBytes, guestBytesMax }: GuestSize,
+  availableBytes: number,
+): void {
+  const growth = bytes - touchedBytes;
+  if (growth <= 0) return;
+  if (guestBytesMax !== undefined && bytes > guestBytesMax)
+    throw new MicrostunError(
+      'INSUFFICIENT_MEMORY',
+      `the guest has touched ${formatBytes(bytes)} by now, the destination takes ${formatBytes(guestBytesMax)} at the most; ` +
+        'raise its --max-memory, or choose a smaller --resident',
+    );
+  if (growth > availableBytes)
+    throw new MicrostunError(
+      'INSUFFICIENT_MEMORY',
+      `the guest has touched ${formatBytes(growth)} more since it began to come, and ${formatBytes(availableBytes)} are ` +
+        'available at the destination. Free memory there, or choose a smaller --resident',
+    );
+}
+
 /** Two sizes for people; to the byte where they would read the same. */
 function tellApart(one: number, other: number): readonly [string, string] {
   const short = [formatBytes(one), formatBytes(other)] as const;

@@ -1,11 +1,12 @@
 // Walks the way of a switch-over before it counts, on scratch memory: cold code would lengthen the stun by milliseconds.
 // Runs on the tracer's thread, through the same code; what it makes is thrown away.
 import type { GuestSpec } from '../shared/guest/guest-program.js';
-import { allocateMachine, type SharedMachine } from '../shared/guest/shared-machine.js';
+import { rehearsedMachine } from '../shared/guest/rehearsed-machine.js';
+import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
-import { PAGE_BYTES, PageState, REGION_PAGE_SHIFT } from '../shared/memory/pages.js';
-import { REHEARSED_PAGES, rehearsedPages } from '../shared/memory/rehearsed-pages.js';
+import type { PageBitmap } from '../shared/memory/page-bitmap.js';
+import { PageState, REGION_PAGE_SHIFT } from '../shared/memory/pages.js';
 import { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { FrameReader } from '../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../shared/wire/page-frames.js';
@@ -20,13 +21,15 @@ export class SwitchOverRehearsal {
   readonly #views: MemoryViews;
   readonly #safepoints: SafepointControl;
   readonly #tracer: Tracer;
-  readonly #pages = rehearsedPages();
+  readonly #pages: PageBitmap;
   #turns = 0;
   readonly #line: DepartureLine = { isUp: true, areFaultsServed: false, write: (frame) => frame.length };
 
   /** `spec`: of the guest that leaves, but for its memory. */
   constructor(spec: GuestSpec) {
-    this.#machine = allocateMachine({ ...spec, memoryBytes: REHEARSED_PAGES * PAGE_BYTES, residentBytes: 0 });
+    const { machine, pages } = rehearsedMachine(spec);
+    this.#machine = machine;
+    this.#pages = pages;
     this.#views = viewMemory(this.#machine.memory);
     // Its vCPUs never run, so nothing waits.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
@@ -63,7 +66,7 @@ export class SwitchOverRehearsal {
     this.#tracer.harvest();
     departure.begin({ round: 1, pagesFollow: true, pagesMax: Infinity, logic, everything: false });
     // What the guest dirties while the bitmap is on its way.
-    this.#dirtyPages(REHEARSED_PAGES / 2);
+    this.#dirtyPages(this.#pages.pageCount / 2);
     this.#answer('ANNOUNCED', (number) => {
       departure.announced(number);
     });
@@ -79,7 +82,11 @@ export class SwitchOverRehearsal {
 
   #dirtyPages(from: number): void {
     const { pageTable, summary } = this.#views;
-    for (let page = this.#pages.nextSet(from); page < REHEARSED_PAGES; page = this.#pages.nextSet(page + 1)) {
+    for (
+      let page = this.#pages.nextSet(from);
+      page < this.#pages.pageCount;
+      page = this.#pages.nextSet(page + 1)
+    ) {
       pageTable[page] = PageState.PRESENT;
       summary[page >>> REGION_PAGE_SHIFT] = 1;
     }

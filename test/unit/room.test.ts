@@ -1,6 +1,6 @@
 // Whether there is room for a guest: counted when it comes, with all that it will take.
 import { describe, expect, it } from 'vitest';
-import { checkRoom } from '../../src/destination/room.js';
+import { checkGrowth, checkRoom } from '../../src/destination/room.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import { examples } from './message-examples.js';
 
@@ -76,5 +76,48 @@ describe('the room for a guest', () => {
     expect(() => {
       checkRoom(prepareFor('uniform', true), available(100 * GIB, GIB));
     }).not.toThrow();
+  });
+});
+
+describe('the room for a guest in segments', () => {
+  const TIB = 2 ** 40;
+  const prepare = (touchedBytes: number): MessageOf<'PREPARE'> => {
+    const [example] = examples.PREPARE;
+    return {
+      ...example,
+      audits: false,
+      touchedBytes,
+      guest: { ...example.guest, program: 'uniform', memoryBytes: 24 * TIB, residentBytes: GIB, vcpus: 2 },
+    };
+  };
+  const room = { availableBytes: 2 * GIB, guestBytesMax: undefined };
+
+  it('is for what it has touched, however large its address space is', () => {
+    expect(() => {
+      checkRoom(prepare(GIB), room);
+    }).not.toThrow();
+    expect(() => {
+      checkRoom(prepare(3 * GIB), room);
+    }).toThrow(/needs 3\.\d+ GiB at the destination; 2\.00 GiB are available/);
+    expect(() => {
+      checkRoom(prepare(GIB), { ...room, guestBytesMax: GIB - 4096 });
+    }).toThrow('--max-memory');
+  });
+
+  it('is never what is reserved, which is one piece', () => {
+    expect(() => {
+      checkRoom(prepare(3 * GIB), { ...room, reserved: { bytes: 4 * GIB, untouchedBytes: 0 } });
+    }).toThrow('needs 3');
+  });
+
+  it('is looked at again when it has touched more', () => {
+    const size = { touchedBytes: GIB, guestBytesMax: 2 * GIB };
+    const grown = (bytes: number, availableBytes: number) => () => {
+      checkGrowth(bytes, size, availableBytes);
+    };
+    expect(grown(GIB, 0)).not.toThrow();
+    expect(grown(1.5 * GIB, GIB)).not.toThrow();
+    expect(grown(1.5 * GIB, GIB / 4)).toThrow(/touched 512 MiB more .* 256 MiB are available/);
+    expect(grown(2 * GIB + 4096, 10 * GIB)).toThrow('--max-memory');
   });
 });

@@ -1,7 +1,8 @@
 // Entry of the fetcher's worker: takes the guest over, then asks the source for the pages that vCPUs wait for, and places
 // them. Nobody imports this file; fetcher.ts starts it. The vCPUs' requests come straight to it, not through the main thread.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { assert, asMicrostunError, MicrostunError, ProtocolError } from '../../shared/errors.js';
+import type { MicrostunError } from '../../shared/errors.js';
+import { assert, asMicrostunError, ProtocolError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
@@ -11,7 +12,6 @@ import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { CHUNK_BYTES } from '../../shared/memory/space-bitmap.js';
-import { formatBytes } from '../../shared/units.js';
 import { Dialler } from '../../shared/wire/dialler.js';
 import { FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
@@ -19,6 +19,7 @@ import type { Address } from '../../shared/wire/sockets.js';
 import { HAND_OVER_BYTES_MAX } from '../../shared/wire/switch-over-frames.js';
 import { PlacementGate } from '../pages/placement-gate.js';
 import { TakeOverRehearsal } from '../rehearsal.js';
+import { checkGrowth, type GuestSize } from '../room.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
 import { HANDED_OVER_QUIET_MS, PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
@@ -31,8 +32,7 @@ export interface FetcherWorkerData {
   readonly gate: SharedArrayBuffer;
   readonly placementGate: SharedArrayBuffer;
   readonly receivers: number;
-  /** What the guest had touched when it began to come, in bytes. */
-  readonly touchedBytes: number;
+  readonly size: GuestSize;
   readonly source: Address;
   readonly migrationId: string;
   /** One a vCPU: the numbers of pages that it waits for. */
@@ -86,7 +86,9 @@ const takeOver = new TakeOver({
   safepoints,
   placement: new PlacementGate(own.placementGate, views.pageCount, own.receivers),
   gate: new HandOverGate(own.gate),
-  checkRoom: checkGrowth,
+  checkRoom: (bytes) => {
+    checkGrowth(bytes, own.size, process.availableMemory());
+  },
   answer: (frame) => {
     dialler.connection?.write([frame]);
   },
@@ -199,18 +201,6 @@ function take({ header, body }: Frame): void {
     default:
       throw new ProtocolError(`the source sent ${header.name} on the fault connection`);
   }
-}
-
-// What it had when it came was checked then; what it has touched is this process's already.
-function checkGrowth(bytes: number): void {
-  const growth = bytes - own.touchedBytes;
-  const availableBytes = process.availableMemory();
-  if (growth <= 0 || growth <= availableBytes) return;
-  throw new MicrostunError(
-    'INSUFFICIENT_MEMORY',
-    `the guest has touched ${formatBytes(growth)} more since it began to come, and ${formatBytes(availableBytes)} are ` +
-      'available at the destination. Free memory there, or choose a smaller --resident',
-  );
 }
 
 function place(page: number, bytes: Uint8Array): void {

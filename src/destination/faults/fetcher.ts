@@ -5,6 +5,7 @@ import type { GuestMachine } from '../../shared/guest/machine.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { ReceiverPool } from '../pages/receivers.js';
+import type { GuestSize } from '../room.js';
 import type { TakenOver } from '../take-over.js';
 import type { FetcherMessage, FetcherRequest, FetcherWorkerData } from './fetcher-worker.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
@@ -31,8 +32,7 @@ export interface GuestPlace {
   /** The shared word of the gate that stands before the take-over. */
   readonly gate: SharedArrayBuffer;
   readonly receivers: Pick<ReceiverPool, 'placementGate' | 'count'>;
-  /** What the guest had touched when it began to come, in bytes. */
-  readonly touchedBytes: number;
+  readonly size: GuestSize;
 }
 
 export class Fetcher {
@@ -40,7 +40,7 @@ export class Fetcher {
   #isLost = false;
 
   constructor(
-    { machine, gate, receivers, touchedBytes }: GuestPlace,
+    { machine, gate, receivers, size }: GuestPlace,
     source: Address,
     migrationId: string,
     events: FetcherEvents,
@@ -51,7 +51,7 @@ export class Fetcher {
       gate,
       placementGate: receivers.placementGate,
       receivers: receivers.count,
-      touchedBytes,
+      size,
       source,
       migrationId,
       faults,
