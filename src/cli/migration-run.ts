@@ -2,6 +2,8 @@
 // Shared by whatever sends a guest away: `source`, the demo and a forwarding `destination`.
 import type { Logger } from 'pino';
 import { MicrostunError, messageOf } from '../shared/errors.js';
+import { rawBitmapBytes } from '../shared/memory/compacted-bitmap.js';
+import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from './logger.js';
 import { reportText, REPORT_VERSION, type FailureReport, type MigrationReport } from '../report/document.js';
@@ -24,7 +26,7 @@ import {
   CONTROL_RETRY_MS_MAX,
   PREPARED_MS_MAX,
   AUDITED_MS_MAX,
-  ANSWER_MS_MAX,
+  answerMsMax,
 } from '../shared/limits.js';
 
 /** The flags that shape a migration, parsed. */
@@ -70,6 +72,7 @@ export function planMigration(
   logger: Logger,
 ): OutgoingMigration {
   const { mode, trace, bitmap, connections } = args;
+  const bitmapBytes = bitmap === 'raw' ? rawBitmapBytes(machine.spec.memoryBytes / PAGE_BYTES) : 0;
   return new OutgoingMigration(hostHands(machine), {
     to,
     listen,
@@ -87,6 +90,7 @@ export function planMigration(
       timeLimitMs: args.timeLimit,
       onTimeout: args.onTimeout,
       stunBudgetMs: args.stunBudget,
+      bitmapBytes,
       audits: args.audit,
       control: {
         connectMs: args.connectTimeout,
@@ -95,7 +99,7 @@ export function planMigration(
         retryMsMax: CONTROL_RETRY_MS_MAX,
       },
       prepareMs: PREPARED_MS_MAX,
-      answerMs: ANSWER_MS_MAX,
+      answerMs: answerMsMax(bitmapBytes),
       doubtMs: args.inDoubtAfter,
       endsInDoubt: args.once || args.inDoubt === 'end',
       endsStillPush: args.once,

@@ -159,6 +159,14 @@ export const HANDED_OVER_QUIET_MS = 2;
 /** A source asks again for the answer to a hand-over that did not come for so long; then it is in doubt. */
 export const ANSWER_MS_MAX = SILENCE_MS_MAX;
 
+/** A hand-over that waits behind a raw bitmap has longer: so much of it a second comes over the slowest link that is thought of. */
+const BITMAP_BYTES_PER_SECOND_MIN = 4e6;
+
+/** How long the answer to a hand-over may take behind so many bytes of a bitmap, before it is asked for again. */
+export function answerMsMax(bitmapBytes: number): number {
+  return ANSWER_MS_MAX + (bitmapBytes / BITMAP_BYTES_PER_SECOND_MIN) * 1000;
+}
+
 /** In doubt, the pause after an answer that is none: it will hardly be another the next time, and costs a hand-over. */
 export const NO_ANSWER_MS = 10_000;
 

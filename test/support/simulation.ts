@@ -203,6 +203,7 @@ class Scenario {
       timeLimitMs: chance.between(50, 2000),
       onTimeout: chance.pick<TimeoutStrategy>(['abort', 'post-copy', 'throttle']),
       stunBudgetMs: chance.between(1, 10),
+      bitmapBytes: 0,
       audits: chance.isTrue(0.5),
       control: {
         connectMs: chance.between(2000, 4000),

@@ -44,6 +44,17 @@ describe('a forecast of the stun', () => {
     expect(forecastStun([], 5000, 2).stunWithoutCopyMs).toBe(follows);
   });
 
+  it("counts a raw bitmap, which crosses within the stun at the rounds' bandwidth", () => {
+    const rounds = [round(1000, 100 * MILLION)];
+    const without = forecastStun(rounds, 0, 0.25, true);
+    const raw = forecastStun(rounds, 0, 0.25, true, 200 * MILLION);
+    expect(raw.stunMs).toBeCloseTo(without.stunMs + 2000, 6);
+    expect(raw.stunWithoutCopyMs).toBe(raw.stunMs);
+    // No round makes it shorter, so none is begun for it.
+    const limits = { roundsMax: 30, stunBudgetMs: 10, pagesFollow: true, bitmapBytes: 200 * MILLION };
+    expect(judge(rounds, 1000, 0.25, limits)).toMatchObject({ why: 'network beyond budget' });
+  });
+
   it('counts on the best of the last three rounds', () => {
     const rounds = [round(900, 9 * MILLION), round(800, MILLION), round(700, 2 * MILLION)];
     expect(forecastStun(rounds, 1, 0).bandwidthBytesPerSecond).toBeCloseTo(9 * MILLION, 3);

@@ -16,6 +16,7 @@ const plan: MigrationPlan = {
   timeLimitMs: 1000,
   onTimeout: 'abort',
   stunBudgetMs: 1,
+  bitmapBytes: 0,
   audits: true,
   control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
   prepareMs: 1000,

@@ -14,11 +14,13 @@ export interface ConvergenceLimits {
   readonly stunBudgetMs: number;
   /** Whether the remaining pages follow after the stun instead of within it. */
   readonly pagesFollow?: boolean;
+  /** A raw bitmap that crosses within the stun; of a large address space it takes longer than all else. */
+  readonly bitmapBytes?: number;
 }
 
 /** What switching over now would cost, as far as the rounds tell. */
 export interface Forecast {
-  /** The fixed costs and the network, and the copying of the remaining pages where that is part of the stun. */
+  /** The fixed costs, the network and a raw bitmap, and the copying of the remaining pages where that is part of the stun. */
   readonly stunMs: number;
   /** The same where the remaining pages follow, whether or not that is the plan. */
   readonly stunWithoutCopyMs: number;
@@ -107,20 +109,22 @@ export function forecastStun(
   remainingPages: number,
   roundTripMs: number,
   pagesFollow = false,
+  bitmapBytes = 0,
 ): Forecast {
-  return forecastOver(linkOf(rounds), remainingPages, roundTripMs, pagesFollow);
+  return forecastOver(linkOf(rounds), remainingPages, roundTripMs, { pagesFollow, bitmapBytes });
 }
 
 function forecastOver(
   { bandwidthBytesPerSecond, roundCostMs }: LinkModel,
   remainingPages: number,
   roundTripMs: number,
-  pagesFollow: boolean,
+  { pagesFollow = false, bitmapBytes = 0 }: Pick<ConvergenceLimits, 'pagesFollow' | 'bitmapBytes'>,
 ): Forecast {
   const transferMs =
     remainingPages === 0 ? 0 : ((remainingPages * PAGE_WIRE_BYTES) / bandwidthBytesPerSecond) * 1000;
   const copyMs = remainingPages === 0 ? 0 : transferMs + Math.max(0, roundCostMs - roundTripMs);
-  const stunWithoutCopyMs = FIXED_STUN_MS + roundTripMs;
+  const bitmapMs = bitmapBytes === 0 ? 0 : (bitmapBytes / bandwidthBytesPerSecond) * 1000;
+  const stunWithoutCopyMs = FIXED_STUN_MS + roundTripMs + bitmapMs;
   return {
     stunMs: stunWithoutCopyMs + (pagesFollow ? 0 : copyMs),
     stunWithoutCopyMs,
@@ -131,8 +135,8 @@ function forecastOver(
 }
 
 /** How many last pages a pre-copy may have for a stun of `ms` at the most, as far as the forecast tells. */
-export function pagesWithin(forecast: Forecast, roundTripMs: number, ms: number): number {
-  const copyMs = Math.max(0, ms - FIXED_STUN_MS - roundTripMs);
+export function pagesWithin(forecast: Forecast, ms: number): number {
+  const copyMs = Math.max(0, ms - forecast.stunWithoutCopyMs);
   return Math.floor((forecast.bandwidthBytesPerSecond * copyMs) / 1000 / PAGE_WIRE_BYTES);
 }
 
@@ -149,8 +153,9 @@ export function judge(
   roundTripMs: number,
   limits: ConvergenceLimits,
 ): Convergence {
-  const forecast = forecastStun(rounds, remainingPages, roundTripMs, limits.pagesFollow);
-  const why = fits(forecast.copyMs, roundTripMs, limits);
+  const { pagesFollow, bitmapBytes } = limits;
+  const forecast = forecastStun(rounds, remainingPages, roundTripMs, pagesFollow, bitmapBytes);
+  const why = fits(forecast, limits);
   if (why !== undefined) return { kind: 'switch-over', why, forecast };
   if (rounds.length >= limits.roundsMax) return { kind: 'switch-over', why: 'round limit', forecast };
   if (!paysAnother(rounds, remainingPages, dirtyingOf(rounds, remainingPages, roundTripMs), limits))
@@ -163,8 +168,10 @@ export function judge(
 }
 
 // Where the pages follow, the budget still bounds how long the guest depends on both hosts.
-function fits(copyMs: number, roundTripMs: number, limits: ConvergenceLimits): SwitchOverReason | undefined {
-  const fixedMs = FIXED_STUN_MS + roundTripMs;
+function fits(
+  { copyMs, stunWithoutCopyMs: fixedMs }: Forecast,
+  limits: ConvergenceLimits,
+): SwitchOverReason | undefined {
   if (fixedMs + copyMs <= limits.stunBudgetMs) return 'stun within budget';
   return fixedMs > limits.stunBudgetMs && copyMs <= fixedMs * COPY_SHARE_OF_FIXED
     ? 'network beyond budget'
@@ -183,14 +190,12 @@ export function forecastCourse(
 ): Course {
   const link = linkOf(rounds);
   const dirtying = dirtyingOf(rounds, remainingPages, roundTripMs);
-  const forecastOf = (pagesLeft: number): Forecast =>
-    forecastOver(link, pagesLeft, roundTripMs, limits.pagesFollow ?? false);
+  const forecastOf = (pagesLeft: number): Forecast => forecastOver(link, pagesLeft, roundTripMs, limits);
   const played = [...rounds];
   let pages = remainingPages;
   let remainingMs = 0;
   while (played.length < Math.min(limits.roundsMax, rounds.length + FORECAST_ROUNDS_MAX)) {
-    const { copyMs } = forecastOf(pages);
-    if (fits(copyMs, roundTripMs, limits) !== undefined) break;
+    if (fits(forecastOf(pages), limits) !== undefined) break;
     if (!paysAnother(played, pages, dirtying, limits)) break;
     const durationMs = dirtying.roundMs(pages);
     played.push({ dirtyPages: pages, sentBytes: pages * PAGE_WIRE_BYTES, durationMs });

@@ -15,6 +15,8 @@ export interface MigrationPlan {
   readonly timeLimitMs: number;
   readonly onTimeout: TimeoutStrategy;
   readonly stunBudgetMs: number;
+  /** Of a raw bitmap that crosses within the stun; 0 of one that is compacted. */
+  readonly bitmapBytes: number;
   readonly audits: boolean;
   readonly control: ControlLimits;
   /** How long the destination may take to prepare. */

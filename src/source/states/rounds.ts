@@ -73,7 +73,7 @@ export function judgeRounds(plan: MigrationPlan, soFar: RoundsSoFar, left: Left)
   const stopFor = (reason: SwitchOverReason): Verdict => ({
     kind: 'stop',
     forecast,
-    stop: stopOf(plan, reason, forecast, roundTripMs),
+    stop: stopOf(plan, reason, forecast),
   });
 
   if (why !== undefined && isAsPlanned(why)) return stopFor(why);
@@ -97,7 +97,7 @@ export function stopAllFollowing(why: StopReason): Stop {
   return { why, pagesFollow: true, pagesMax: Infinity };
 }
 
-function stopOf(plan: MigrationPlan, why: SwitchOverReason, forecast: Forecast, roundTripMs: number): Stop {
+function stopOf(plan: MigrationPlan, why: SwitchOverReason, forecast: Forecast): Stop {
   const pagesFollow = plan.mode !== 'pre-copy';
   if (plan.onTimeout !== 'throttle') return { why, pagesFollow, pagesMax: Infinity };
   // A throttled guest is spared a long stun, whichever rule ends the rounds: its last pages follow instead.
@@ -105,7 +105,7 @@ function stopOf(plan: MigrationPlan, why: SwitchOverReason, forecast: Forecast, 
     return stopAllFollowing('throttle not enough');
   // What the guest dirties after the forecast counts too: only at the stop is it known how much that is.
   const stunMsMax = Math.max(TOLERABLE_STUN_MS, plan.stunBudgetMs);
-  return { why, pagesFollow, pagesMax: pagesWithin(forecast, roundTripMs, stunMsMax) };
+  return { why, pagesFollow, pagesMax: pagesWithin(forecast, stunMsMax) };
 }
 
 function nextShare({ rounds, throttledShare }: RoundsSoFar, { dirtyPages, keptPages }: Left): number {
