@@ -53,6 +53,7 @@ export class SwitchOverRehearsal {
     gate.open();
     const departure = new Departure({
       machine: this.#machine,
+      regions: this.#views.regions,
       safepoints: this.#safepoints,
       tracer: this.#tracer,
       gate,

@@ -92,6 +92,7 @@ export class DepartureSite {
     const { machine, safepoints, tracer, gate, line } = this;
     return new Departure({
       machine,
+      regions: this.#views.regions,
       safepoints: {
         command: (command) => {
           this.log.push(command === Command.PARK ? 'park' : `command ${command}`);

@@ -9,6 +9,7 @@ import { VcpuState } from '../../src/shared/memory/safepoint-words.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import { decodeMark } from '../../src/shared/wire/page-frames.js';
 import type { Tracer } from '../../src/source/hands.js';
+import { regionsInOnePiece } from '../../src/shared/memory/regions.js';
 import { Departure, type Departed, type SwitchOver } from '../../src/source/tracer/departure.js';
 import type { TracerEvents } from '../../src/source/tracer/tracer-thread.js';
 import type { Ahead, BitmapLogic, LastHarvest } from '../../src/source/tracer/tracer.js';
@@ -78,6 +79,7 @@ export class SimulatedTracer implements Tracer {
     };
     this.#departure = new Departure({
       machine: MACHINE,
+      regions: regionsInOnePiece(SIMULATED_PAGES),
       safepoints: {
         command: () => {
           site.stopped();

@@ -75,7 +75,7 @@ describe('the report of a migration', () => {
       },
       lastSliceEndAt: [101],
       announced: null,
-      dirtyRegions: [],
+      dirty: { pageCount: 0, words: new Int32Array(0), regions: [] },
     });
     const message: MessageOf<'RESUMED'> = {
       name: 'RESUMED',

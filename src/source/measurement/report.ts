@@ -15,6 +15,7 @@ import {
   type SettingsReport,
   type StunReport,
 } from '../../report/document.js';
+import { dirtyRegionsOf } from '../tracer/dirty-snapshot.js';
 import { gapsReportOf, guestCostReportOf, recoveryReportOf, timelineReportOf } from './guest-report.js';
 import type { Measured } from './measurement.js';
 import { timesOf } from './phase-times.js';
@@ -58,7 +59,7 @@ export function reportOf(measured: Measured): MigrationReport {
       rawBytes: rawBitmapBytes(guest.memoryBytes / PAGE_BYTES),
       sentBytes: stopped.last.chunks.reduce((sum, { length }) => sum + length, stopped.last.bitmap.length),
       ahead: stopped.announced,
-      dirtyRegions: stopped.dirtyRegions,
+      dirtyRegions: dirtyRegionsOf(stopped.dirty),
     },
     bytes: ledgerOf(measured),
     timeline,

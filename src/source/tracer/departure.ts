@@ -6,13 +6,12 @@ import { takeCheckpoint } from '../../shared/guest/checkpoint.js';
 import { assertAllParked } from '../../shared/guest/safepoint-trouble.js';
 import { countersOf, Counter, type SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../../shared/memory/hand-over-gate.js';
-import { viewMemory } from '../../shared/memory/layout.js';
-import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import type { Regions } from '../../shared/memory/regions.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Command } from '../../shared/memory/safepoint-words.js';
 import { encodeAnnouncement, encodeChunk, encodeHandOver } from '../../shared/wire/switch-over-frames.js';
 import type { FaultLine } from '../faults/fault-line.js';
+import { dirtySnapshot, type DirtySnapshot } from './dirty-snapshot.js';
 import { ToldRegions } from './told-regions.js';
 import type { BitmapLogic, LastHarvest, Tracer } from './tracer.js';
 
@@ -47,14 +46,16 @@ export interface Departed {
   /** When each vCPU's last slice ended. */
   readonly lastSliceEndAt: readonly number[];
   readonly announced: Announced | null;
-  /** Of all that the destination lacks: each region that has such pages, ascending, and how many. */
-  readonly dirtyRegions: readonly (readonly [region: number, pages: number])[];
+  /** All that the destination lacks. */
+  readonly dirty: DirtySnapshot;
 }
 
 export type DepartureLine = Pick<FaultLine, 'isUp' | 'write' | 'areFaultsServed'>;
 
 export interface DepartureParts {
   readonly machine: SharedMachine;
+  /** Of its memory. */
+  readonly regions: Regions;
   readonly safepoints: Pick<SafepointControl, 'command' | 'areAllParked' | 'state' | 'vcpus'>;
   readonly tracer: Pick<Tracer, 'announce' | 'takeLast' | 'dirty'>;
   readonly gate: Pick<HandOverGate, 'pass' | 'isOpen'>;
@@ -93,7 +94,7 @@ export class Departure {
 
   constructor(parts: DepartureParts) {
     this.#parts = parts;
-    this.#toldRegions = new ToldRegions(viewMemory(parts.machine.memory).regions);
+    this.#toldRegions = new ToldRegions(parts.regions);
   }
 
   /** Tells the destination which regions have got a slot since. Without a connection all of them are told on the next. */
@@ -172,7 +173,7 @@ export class Departure {
 
   // The stun begins here. What is not needed for the hand-over comes after it is written.
   #stopAndHandOver(how: SwitchOver, announced: Announced | null): Departed | undefined {
-    const { machine, safepoints, tracer, gate, line } = this.#parts;
+    const { machine, safepoints, regions, tracer, gate, line } = this.#parts;
     if (!gate.isOpen) return undefined;
     const stopAt = monotonicUs();
     safepoints.command(Command.PARK);
@@ -212,20 +213,9 @@ export class Departure {
       pagesFollow,
       lastSliceEndAt: lastSlicesOf(machine),
       announced,
-      dirtyRegions: dirtyRegionsOf(tracer.dirty, viewMemory(machine.memory).regions),
+      dirty: dirtySnapshot(tracer.dirty, regions),
     };
   }
-}
-
-function dirtyRegionsOf(
-  dirty: Pick<PageBitmap, 'countPerRegion'>,
-  regions: Regions,
-): Departed['dirtyRegions'] {
-  return dirty
-    .countPerRegion()
-    .map((pages, slot) => [regions.regionAt(slot) ?? slot, pages] as const)
-    .filter(([, pages]) => pages > 0)
-    .sort(([one], [other]) => one - other);
 }
 
 function lastSlicesOf(machine: SharedMachine): number[] {

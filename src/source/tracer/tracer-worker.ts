@@ -86,7 +86,8 @@ const failed = <Kind extends string>(kind: Kind, error: MicrostunError): Failed<
   return { kind, code: error.code, reason: error.message };
 };
 
-const line = new FaultLine(viewMemory(machine.memory), new Float64Array(own.progress), {
+const views = viewMemory(machine.memory);
+const line = new FaultLine(views, new Float64Array(own.progress), {
   connected: () => {
     departure.connected();
   },
@@ -106,6 +107,7 @@ const line = new FaultLine(viewMemory(machine.memory), new Float64Array(own.prog
 
 const departure = new Departure({
   machine,
+  regions: views.regions,
   safepoints,
   tracer,
   gate: new HandOverGate(own.gate),
