@@ -1,7 +1,10 @@
 // `npm run bench`: figures of this machine, measured here and now, each beside its goal. A table for people, one JSON
 // document with --json. Nothing is concluded from what was measured while the machine did something else.
+import { writeFileSync } from 'node:fs';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
+import { benchCompaction, renderCompaction } from './compaction.js';
+import { plotOf } from './compaction-plot.js';
 import { machineHere, watchMachine, type Disturbance } from './disturbance.js';
 import { cellsOf, FIGURE_HEAD, judged, type Figure } from './figures.js';
 import { benchForecast, renderForecast } from './forecast.js';
@@ -35,7 +38,7 @@ type RowName = keyof typeof rows;
 const rowNames = Object.keys(rows) as RowName[];
 
 /** Measured when asked for: figures without a goal. */
-const others = ['kernels', 'memory', 'forecast'] as const;
+const others = ['kernels', 'memory', 'forecast', 'compaction'] as const;
 type OtherName = (typeof others)[number];
 /** Takes longer than all the others together. */
 const ONLY_ALONE: readonly RowName[] = ['soak'];
@@ -45,6 +48,7 @@ const args = await yargs(hideBin(process.argv))
   .usage('$0\n\nMeasures what docs/performance.md has goals for, on this machine.')
   .option('only', { choices: [...rowNames, ...others], describe: 'Measure this alone' })
   .option('runs', { type: 'number', describe: 'Repetitions (default: its own for each)' })
+  .option('plot', { type: 'string', describe: 'Draw the contest of --only compaction into this file (SVG)' })
   .option('json', { type: 'boolean', default: false, describe: 'Print one JSON document, nothing else' })
   .check(({ runs }) => {
     if (runs === undefined || (Number.isInteger(runs) && runs >= 1)) return true;
@@ -81,6 +85,11 @@ async function measureOther(name: OtherName): Promise<void> {
     if (name === 'kernels') {
       const figures = benchKernels(args.runs);
       return [figures, renderKernels(figures)];
+    }
+    if (name === 'compaction') {
+      const figures = await benchCompaction(args.runs);
+      if (args.plot !== undefined) writeFileSync(args.plot, plotOf(figures));
+      return [figures, renderCompaction(figures)];
     }
     if (name === 'memory') {
       const figures = await benchMemory(args.runs);
