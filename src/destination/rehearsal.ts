@@ -9,8 +9,9 @@ import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import type { PageBitmap } from '../shared/memory/page-bitmap.js';
 import type { Regions } from '../shared/memory/regions.js';
 import { SafepointControl } from '../shared/memory/safepoint-control.js';
-import { spaceChunks } from '../shared/memory/space-bitmap.js';
-import { FrameReader } from '../shared/wire/frames.js';
+import { CLEAR_CHUNK, spaceChunks } from '../shared/memory/space-bitmap.js';
+import type { PlacedReads } from '../shared/wire/intake.js';
+import { PlacedFrameReader } from '../shared/wire/placed-frames.js';
 import {
   encodeAnnouncement,
   encodeChunk,
@@ -89,13 +90,29 @@ export class TakeOverRehearsal {
         throw error;
       },
     });
-    const reader = new FrameReader(['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK']);
-    for (const { header, body } of reader.consume(this.#frames[this.#turn++ % this.#frames.length]!)) {
-      if (header.name === 'ANNOUNCEMENT') takeOver.announce(body);
-      else if (header.name === 'REGIONS') takeOver.takeRegions(body);
-      else if (header.name === 'BITMAP_CHUNK') takeOver.takeChunk(body);
-      else takeOver.handOver(body);
-    }
+    const reader = new PlacedFrameReader({
+      expected: ['PAGE_SENT', 'ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK'],
+      bodyBytesMax: Infinity,
+      known: { name: 'BITMAP_CHUNK', body: CLEAR_CHUNK },
+      take: ({ header, body }) => {
+        if (header.name === 'ANNOUNCEMENT') takeOver.announce(body);
+        else if (header.name === 'REGIONS') takeOver.takeRegions(body);
+        else if (header.name === 'BITMAP_CHUNK') takeOver.takeChunk(body);
+        else takeOver.handOver(body);
+      },
+    });
+    feed(reader, this.#frames[this.#turn++ % this.#frames.length]!);
+  }
+}
+
+// As the kernel writes what came, in pieces of the reader's choice.
+function feed(reader: PlacedReads, bytes: Buffer): void {
+  for (let at = 0; at < bytes.length;) {
+    const { target } = reader;
+    const byteCount = Math.min(target.length, bytes.length - at);
+    target.set(bytes.subarray(at, at + byteCount));
+    reader.advance(byteCount);
+    at += byteCount;
   }
 }
 

@@ -221,7 +221,7 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   HAND_OVER: BITMAP_FRAME_BYTES_MAX,
   TAKEN_OVER: 64,
   REGIONS: 64 * 1024,
-  BITMAP_CHUNK: 1 << 20,
+  BITMAP_CHUNK: 1 << 16,
 };
 
 /** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */

@@ -11,10 +11,11 @@ import { PageState } from '../../shared/memory/pages.js';
 import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js';
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { CHUNK_BYTES } from '../../shared/memory/space-bitmap.js';
+import { CHUNK_BYTES, CLEAR_CHUNK } from '../../shared/memory/space-bitmap.js';
 import { Dialler } from '../../shared/wire/dialler.js';
-import { FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
+import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
+import { PlacedFrameReader } from '../../shared/wire/placed-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { HAND_OVER_BYTES_MAX } from '../../shared/wire/switch-over-frames.js';
 import { PlacementGate } from '../pages/placement-gate.js';
@@ -126,18 +127,18 @@ const dialler = new Dialler({
   to: own.source,
   dialMs: PAGES_DIAL_MS_MAX,
   greetingMs: WELCOME_MS_MAX,
-  isReadInPlace: false,
+  isReadInPlace: true,
   introduction: () => ({ role: 'faults', migrationId: own.migrationId }),
   welcomed: () => {
-    const reader = new FrameReader(FRAMES, bodyBytesMax);
     takeOver.connected();
     wanted.open();
     tell({ kind: 'connected' });
-    return {
-      take: (chunk) => {
-        for (const frame of reader.consume(chunk)) take(frame);
-      },
-    };
+    return new PlacedFrameReader({
+      expected: FRAMES,
+      bodyBytesMax,
+      known: { name: 'BITMAP_CHUNK', body: CLEAR_CHUNK },
+      take,
+    });
   },
   lost: ({ code, message }) => {
     wanted.close();

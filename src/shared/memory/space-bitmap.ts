@@ -4,8 +4,11 @@ import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from './pages.js';
 
-/** Bytes of a chunk: bits of 2^23 pages, 32 GiB of addresses. */
-export const CHUNK_BYTES = 1 << 20;
+/**
+ * Bytes of a chunk: bits of 2^19 pages, 2 GiB of addresses. With larger ones few chunks of a guest whose memory is scattered
+ * are clear, and all others are made, checked and sent within the stun; smaller ones fit into a processor's cache.
+ */
+export const CHUNK_BYTES = 1 << 16;
 
 const REGION_WORDS = REGION_PAGES / 32;
 /** Regions of a chunk. */

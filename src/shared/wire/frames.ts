@@ -126,6 +126,26 @@ export function decodeHeader(bytes: Buffer, offset = 0): FrameHeader {
   };
 }
 
+/**
+ * Reads a header at `offset` of a connection that carries `expected` alone, in bodies of at most `bodyBytesMax`.
+ * @throws ProtocolError as `decodeHeader` does, and for any other.
+ */
+export function decodeExpectedHeader(
+  bytes: Buffer,
+  offset: number,
+  expected: ReadonlySet<FrameName> | undefined,
+  bodyBytesMax: number,
+): FrameHeader {
+  const header = decodeHeader(bytes, offset);
+  if (expected?.has(header.name) === false)
+    throw new ProtocolError(`a ${header.name} frame does not belong on this connection`);
+  if (header.bodyBytes > bodyBytesMax)
+    throw new ProtocolError(
+      `a ${header.name} frame of ${header.bodyBytes} bytes is over the limit of ${bodyBytesMax} for this guest`,
+    );
+  return header;
+}
+
 /** A whole frame of a control connection. `body` is a view that stays valid. */
 export interface Frame {
   readonly header: FrameHeader;
@@ -162,15 +182,7 @@ export class FrameReader {
     const frames: Frame[] = [];
     this.#neededBytes = FRAME_HEADER_BYTES;
     while (bytes.length >= FRAME_HEADER_BYTES) {
-      const header = decodeHeader(bytes);
-      if (this.#expected?.has(header.name) === false) {
-        throw new ProtocolError(`a ${header.name} frame does not belong on this connection`);
-      }
-      if (header.bodyBytes > this.#bodyBytesMax) {
-        throw new ProtocolError(
-          `a ${header.name} frame of ${header.bodyBytes} bytes is over the limit of ${this.#bodyBytesMax} for this guest`,
-        );
-      }
+      const header = decodeExpectedHeader(bytes, 0, this.#expected, this.#bodyBytesMax);
       const end = FRAME_HEADER_BYTES + header.bodyBytes;
       if (bytes.length < end) {
         this.#neededBytes = end;
