@@ -220,7 +220,8 @@ describe('a hostile bitmap', () => {
   const two = 2 * BLOCK_PAGES;
   it.each([
     ['is for fewer pages', encodeRaw(bitmapOf(1024)), 1025],
-    ['is for fewer pages, which its blocks would allow', compact(bitmapOf(1024, 1)), 1025],
+    ['is for fewer pages, and has none', compact(bitmapOf(1024)), 1025],
+    ['is for fewer pages, and has all', encoded(PACKED, 1024, Kind.SET), 1025],
     ['is for more pages', compact(bitmapOf(1026)), 1025],
     ['is for the most pages there can be', encoded(PACKED, 2 ** 53), 1025],
     ['has format 0', encoded(0, 1000, 1), 1000],
@@ -232,7 +233,6 @@ describe('a hostile bitmap', () => {
     ['has more set blocks than pages', encoded(PACKED, two, 2 * 8 + Kind.SET), two],
     ['has more clear blocks than pages', encoded(PACKED, two, 2 * 8 + Kind.CLEAR, Kind.SET), two],
     ['has two sections for one', encoded(PACKED, two, Kind.SET, Kind.SET), two],
-    ['has a section that counts blocks of another kind', encoded(PACKED, two, 8 + Kind.SPLIT, 0), two],
     ['has a number that is too long', encoded(PACKED, two, 0x89, 0), two],
     ['has a number that never ends', encoded(PACKED, two, 0xff, 0xff, 0xff, 0xff, 1), two],
     ['ends within a number', encoded(PACKED, two, 0x89), two],
@@ -250,6 +250,13 @@ describe('a hostile bitmap', () => {
     ['sets the last spare bit', encoded(RAW, 9, 0, 0x80), 9],
   ])('is refused when it %s', (_, bytes, pageCount) => {
     expect(() => expand(bytes, pageCount)).toThrow(BitmapError);
+  });
+
+  it('is refused when it counts blocks where each has a body', () => {
+    const form = compact(bitmapOf(two, 5, 70_000));
+    expect(form[BITMAP_HEADER_BYTES]).toBe(Kind.POSITIONS);
+    form[BITMAP_HEADER_BYTES]! += 8;
+    expect(() => expand(form, two)).toThrow(/no known kind/);
   });
 
   it('may set every bit that is a page in its last byte, and none beside it', () => {
