@@ -1,10 +1,12 @@
 // The store path: loops over guest memory through its door, against the same loops over a bare typed array.
-// This file is also the process that measures: `node store.js [RUNS]`. Loops are functions of the module over constants of the module, in short slices, as V8 sees a guest's; each has one call
+// This file is also the process that measures: `node store.js RUNS [segments]`, with segments a guest of 24 TiB that lies in
+// them, far from its beginning. Loops are functions of the module over constants of the module, in short slices, as V8 sees a guest's; each has one call
 // site. (A loop that is entered a few dozen times stays in code that V8 made for the middle of it, which on Node 24 is twice
 // as slow; no guest's slice does.)
 import { fileURLToPath } from 'node:url';
 import { createGuestMemory } from '../src/shared/memory/guest-memory.js';
 import { allocateMemory, viewMemory } from '../src/shared/memory/layout.js';
+import { REGION_BYTES } from '../src/shared/memory/pages.js';
 import { median } from './statistics.js';
 
 const MEMORY_BYTES = 16 * 1024 ** 2;
@@ -13,18 +15,27 @@ const DOUBLES = MEMORY_BYTES / 8;
 const RUNS = 41;
 const WARM_UPS = 8;
 
-const views = viewMemory(allocateMemory(MEMORY_BYTES));
+const IS_IN_SEGMENTS = process.argv[3] === 'segments';
+const TIB = 1024 ** 4;
+/** Where the loops are in guest memory; a multiple of a region. */
+const BASE = IS_IN_SEGMENTS ? 12 * TIB : 0;
+
+const views = viewMemory(allocateMemory(IS_IN_SEGMENTS ? 24 * TIB : MEMORY_BYTES));
 const memory = createGuestMemory(views, {
   pageFires: 0,
   waitForPage: () => {
     throw new Error('every page is here');
   },
 });
-// The very same bytes: caches and page tables of the host are the same for both.
-const { buffer, pagesOffset } = views.segments[0]!;
+// The very same bytes: caches and page tables of the host are the same for both. Regions in segments lie in the order in
+// which they are touched, from the first slot on.
+for (let at = 0; at < MEMORY_BYTES; at += REGION_BYTES) memory.store32(BASE + at, 1);
+const { buffer } = views.segments[0]!;
+const pagesOffset = views.segments[0]!.pagesOffset + views.regions.first * REGION_BYTES;
 const words = new Int32Array(buffer, pagesOffset, WORDS);
 const doubles = new Float64Array(buffer, pagesOffset, DOUBLES);
 const order = shuffled(WORDS);
+if (words[REGION_BYTES / 4] !== 1) throw new Error('the bare array is not where the guest stores');
 
 /** Takes what loops compute, so that none of them is optimized away. */
 let sink = 0;
@@ -34,7 +45,7 @@ const SLICE = 4096;
 
 function storeWordsGuest(from: number): void {
   const first = from | 0;
-  for (let i = 0; i < SLICE; i++) memory.store32((first + i) << 2, i);
+  for (let i = 0; i < SLICE; i++) memory.store32(BASE + ((first + i) << 2), i);
 }
 function storeWordsBare(from: number): void {
   const first = from | 0;
@@ -43,7 +54,7 @@ function storeWordsBare(from: number): void {
 function loadWordsGuest(from: number): void {
   const first = from | 0;
   let sum = 0;
-  for (let i = 0; i < SLICE; i++) sum = (sum + memory.load32((first + i) << 2)) | 0;
+  for (let i = 0; i < SLICE; i++) sum = (sum + memory.load32(BASE + ((first + i) << 2))) | 0;
   sink ^= sum;
 }
 function loadWordsBare(from: number): void {
@@ -54,7 +65,7 @@ function loadWordsBare(from: number): void {
 }
 function storeDoublesGuest(from: number): void {
   const first = from | 0;
-  for (let i = 0; i < SLICE; i++) memory.storeF64((first + i) << 3, i);
+  for (let i = 0; i < SLICE; i++) memory.storeF64(BASE + ((first + i) << 3), i);
 }
 function storeDoublesBare(from: number): void {
   const first = from | 0;
@@ -62,7 +73,7 @@ function storeDoublesBare(from: number): void {
 }
 function storeRandomGuest(from: number): void {
   const first = from | 0;
-  for (let i = 0; i < SLICE; i++) memory.store32(order[first + i]! << 2, i);
+  for (let i = 0; i < SLICE; i++) memory.store32(BASE + (order[first + i]! << 2), i);
 }
 function storeRandomBare(from: number): void {
   const first = from | 0;
@@ -71,7 +82,7 @@ function storeRandomBare(from: number): void {
 function loadRandomGuest(from: number): void {
   const first = from | 0;
   let sum = 0;
-  for (let i = 0; i < SLICE; i++) sum = (sum + memory.load32(order[first + i]! << 2)) | 0;
+  for (let i = 0; i < SLICE; i++) sum = (sum + memory.load32(BASE + (order[first + i]! << 2))) | 0;
   sink ^= sum;
 }
 function loadRandomBare(from: number): void {
@@ -153,8 +164,8 @@ export function storeSink(): number {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [runs] = process.argv.slice(2).map(Number);
-  const figures = benchStore(runs);
+  const [runs = ''] = process.argv.slice(2);
+  const figures = benchStore(runs === '' ? undefined : Number(runs));
   // The sink keeps the loops honest.
   process.stdout.write(JSON.stringify({ node: process.version, figures, sink: storeSink() }));
 }

@@ -16,10 +16,20 @@ const LOOP = 'store32, sequential';
 
 export function storeRow(runs?: number): Figure[] {
   const own = measuredBy(process.execPath, runs);
+  const segmented = measuredBy(process.execPath, runs, ['segments']);
   const lts = existsSync(LTS) ? measuredBy(LTS, runs) : undefined;
   const ownRatio = ratioOf(own.figures);
   return [
     ...figuresOf(own),
+    ...segmented.figures.loops.map(({ name, guestNs }, at) =>
+      figureOf(
+        `${name}, in segments against in one piece`,
+        '×',
+        [guestNs / own.figures.loops[at]!.guestNs],
+        atMost(1.6),
+        `${guestNs.toFixed(2)} ns`,
+      ),
+    ),
     ...(lts === undefined ? [] : figuresOf(lts)),
     lts === undefined
       ? unknown('the newest LTS against this one', '×', atMost(1), HOW_TO)
@@ -32,10 +42,10 @@ interface Measured {
   readonly figures: StoreFigures;
 }
 
-function measuredBy(node: string, runs: number | undefined): Measured {
+function measuredBy(node: string, runs: number | undefined, how: readonly string[] = []): Measured {
   const { stdout, status, stderr } = spawnSync(
     node,
-    [storeFile, ...(runs === undefined ? [] : [`${runs}`])],
+    [storeFile, runs === undefined ? '' : `${runs}`, ...how],
     {
       encoding: 'utf8',
     },

@@ -34,6 +34,7 @@ describe('the flagship in the terminal', () => {
     expect(text).toMatch(/^bitmap alone .* 1\.75 s .* 32\.1 KiB +5\.50 ms /m);
     expect(text).toMatch(/^vSphere 7 .* 875 ms .* 32\.1 KiB +none /m);
     expect(text).toContain('24 TiB, 1 GiB of it resident');
+    expect(text).toContain('Every audit passed (15).');
     for (const { name, flags } of flagshipSettings)
       expect(text).toMatch(new RegExp(`^${name} +${flags.join(' ')} `, 'm'));
   });
@@ -51,9 +52,15 @@ describe('the flagship in the terminal', () => {
   });
 
   it('names runs that failed, and what is missing', () => {
+    const damaged = compareRuns(flagshipSettings, 1, [
+      [failedRun(0, 'damage', 'AUDIT_FAILED')],
+      [completedRun(1)],
+    ]);
+    expect(renderFlagship(damaged)).toContain('Audits that failed: 1 of 2.');
     const failed = compareRuns(flagshipSettings, 1, [[failedRun(0)]]);
     const text = renderFlagship(failed);
     expect(text).toContain('run 1 of "before 7", status 5: the guest stopped');
+    expect(text).not.toContain('udit');
     expect(text).toMatch(/^ours +– +– +– +– +– +–$/m);
     expect(text).not.toMatch(/NaN|undefined|null|Infinity/);
   });

@@ -43,8 +43,18 @@ export function renderFlagship(comparison: Comparison): string {
     ...(hasPublished ? [wrapLines(comparability, COLUMNS_MAX)] : []),
     legend.join('\n'),
     ...failures,
-    'Every figure, its quartiles and every run: --report FILE.html, --csv, --json.',
+    `${auditSentence(comparison)}Every figure, its quartiles and every run: --report, --csv, --json.`,
   ].join('\n\n');
+}
+
+function auditSentence({ settings }: Comparison): string {
+  const sum = (of: (audits: Comparison['settings'][number]['audits']) => number): number =>
+    settings.reduce((total, { audits }) => total + of(audits), 0);
+  const [passed, failed] = [sum((audits) => audits.passed), sum((audits) => audits.failed)];
+  if (passed + failed === 0) return '';
+  return failed === 0
+    ? `Every audit passed (${passed}).\n`
+    : `Audits that failed: ${failed} of ${passed + failed}.\n`;
 }
 
 function valueOf(comparison: Comparison, column: FlagshipColumn, at: number): string {
