@@ -41,6 +41,13 @@ export class FixtureWorker {
     return this.answer();
   }
 
+  /** Resolves when it has ended by itself; with its exit status, 0 unless it threw. */
+  async ended(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#worker.once('exit', resolve);
+    });
+  }
+
   async terminate(): Promise<void> {
     await this.#worker.terminate();
   }

@@ -23,8 +23,13 @@ const OWED_US_MAX = 20_000;
 
 /** A guest that touches memory waits while its host has less than this: what the kernel ends for want of memory is lost. */
 const HOST_BYTES_MIN = 128 << 20;
+/** And while less than this, when it is to end its slice, because it is to park or to be traced: the rest is for that. */
+const HOST_BYTES_LEAST = 32 << 20;
 /** How often it looks whether there is more. */
 const ROOM_LOOK_MS = 100;
+
+/** Ends the slice of a guest that was told to exit while it waited for memory of its host. */
+class LeftWaiting extends Error {}
 
 /** What a vCPU tells the world about; each is called on the vCPU's thread. */
 export interface VcpuEvents {
@@ -42,6 +47,8 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
   const safepoint = new VcpuSafepoint(machine.safepointWords, id);
   try {
     runUntilExit(safepoint, machine, id, program, events);
+  } catch (error) {
+    if (!(error instanceof LeftWaiting)) throw error;
   } finally {
     // Also when the program threw: nobody may wait for a vCPU that will never pass a safepoint again.
     safepoint.exit();
@@ -60,6 +67,10 @@ function runUntilExit(
   const views = viewMemory(machine.memory);
   const dirty = new PageBitmap(views.pageCount, views.dirtyWords);
   let haltUntilGuestUs = 0;
+  let isBooted = false;
+  // Nobody waits for the end of a boot, though the command is to park.
+  const keptBytes = (): number =>
+    isBooted && safepoint.command !== Command.RUN ? HOST_BYTES_LEAST : HOST_BYTES_MIN;
   // Sleep that the throttle asks for, in proportion to what this vCPU ran: fair, however long the slices are.
   let owedUs = 0;
 
@@ -92,7 +103,10 @@ function runUntilExit(
     },
     awaitRoom(bytes) {
       const from = monotonicUs();
-      while (process.availableMemory() < bytes + HOST_BYTES_MIN) safepoint.pause(ROOM_LOOK_MS);
+      while (process.availableMemory() < bytes + keptBytes()) {
+        if (safepoint.command === Command.EXIT) throw new LeftWaiting();
+        safepoint.pause(ROOM_LOOK_MS);
+      }
       noteStall(monotonicUs() - from);
     },
   };
@@ -110,6 +124,7 @@ function runUntilExit(
   };
 
   events.made(vcpu.memory);
+  isBooted = true;
   let command = safepoint.park();
   let isFirstSlice = true;
   let gapWatch = settings.gapWatch;

@@ -246,7 +246,8 @@ export class SafepointControl {
     if (woken !== 'timed-out') return waitedMs;
     if (waitedMs + this.#stepMs >= this.#sliceMsMax) {
       const isFaulting = vcpu !== undefined && this.state(vcpu) === VcpuState.FAULTING;
-      throw stuckError(vcpu, isFaulting, this.#sliceMsMax);
+      const awaited = !isFaulting ? undefined : this.faultOf(vcpu) === undefined ? 'room' : 'page';
+      throw stuckError(vcpu, awaited, this.#sliceMsMax);
     }
     return waitedMs + this.#stepMs;
   }

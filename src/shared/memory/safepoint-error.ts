@@ -30,18 +30,28 @@ export function interruptedError(): SafepointError {
   return new SafepointError('interrupted', 'trace work was ended by another command');
 }
 
+/** What a vCPU can wait for inside of a slice. */
+const AWAITED = {
+  page: 'waited for a page',
+  room: 'waited for memory of its host, which has none to spare,',
+} as const;
+
 /** A vCPU, or one of them, has come to no safepoint for `sliceMsMax`. */
 export function stuckError(
   vcpu: number | undefined,
-  isFaulting: boolean,
+  awaited: keyof typeof AWAITED | undefined,
   sliceMsMax: number,
 ): SafepointError {
   const who = vcpu === undefined ? 'the vCPUs have' : `vCPU ${vcpu} has`;
-  const where = isFaulting ? 'waited for a page' : 'been in one slice';
+  const where = awaited === undefined ? 'been in one slice' : AWAITED[awaited];
+  const remedy =
+    awaited === 'room'
+      ? 'free memory on this host, or end the guest'
+      : 'end the loop in its runSlice, or end the guest';
   return new SafepointError(
     'stuck',
     `${who} ${where} for ${sliceMsMax / 1000} s; the guest cannot be stopped or moved before its slice ` +
-      'returns: end the loop in its runSlice, or end the guest',
+      `returns: ${remedy}`,
     vcpu,
   );
 }

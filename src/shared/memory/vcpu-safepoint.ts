@@ -52,6 +52,11 @@ export class VcpuSafepoint {
     return Atomics.load(this.#words, COMMAND) as Command;
   }
 
+  /** The newest command; nothing is acknowledged. */
+  get command(): Command {
+    return Atomics.load(this.#words, COMMAND) as Command;
+  }
+
   /** How long this vCPU is to sleep for each microsecond that it runs. */
   get throttle(): number {
     return Atomics.load(this.#words, THROTTLE) / THROTTLE_UNIT;
