@@ -2,7 +2,7 @@
 // Knows words and regions; what becomes of the pages is take-over.ts.
 import { ProtocolError } from '../shared/errors.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { REGION_PAGES } from '../shared/memory/pages.js';
+import { REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
 import {
   CHUNK_BYTES,
   CHUNK_REGIONS,
@@ -16,6 +16,7 @@ const REGION_WORDS = REGION_PAGES / 32;
 /** Puts chunks together again, in their order, as they come: a set of pages that are numbered by slots. */
 export class ChunkReader {
   readonly #chunkCount: number;
+  readonly #memoryBytes: number;
   readonly #slotOf: (region: number) => number;
   readonly #aligned = new Int32Array(CHUNK_BYTES / 4);
   readonly #pages: PageBitmap;
@@ -24,6 +25,7 @@ export class ChunkReader {
   /** `slotOf`: the slot of a region, 0 when it has none. */
   constructor({ memoryBytes, pageCount }: SpaceViews, slotOf: (region: number) => number) {
     this.#chunkCount = chunksOf(memoryBytes);
+    this.#memoryBytes = memoryBytes;
     this.#slotOf = slotOf;
     this.#pages = new PageBitmap(pageCount);
   }
@@ -48,10 +50,15 @@ export class ChunkReader {
   }
 
   #takeRegion(region: number, from: number): void {
-    const slot = this.#slotOf(region);
+    const slot = region * REGION_BYTES < this.#memoryBytes ? this.#slotOf(region) : 0;
     if (slot === 0)
       throw new ProtocolError(`the bitmap names pages of region ${region}, of which the guest has none`);
     this.#pages.words.set(this.#aligned.subarray(from, from + REGION_WORDS), slot * REGION_WORDS);
+  }
+
+  /** Chunks that have come. */
+  get count(): number {
+    return this.#taken;
   }
 
   /** @throws ProtocolError when not all chunks have come. */

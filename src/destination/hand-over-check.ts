@@ -29,20 +29,26 @@ export function expandBitmap(bitmap: Uint8Array, views: CheckedViews): PageBitma
   }
 }
 
-// A page of no region, or past the guest's end, would be one that nobody brings.
-function checkRegions(pages: PageBitmap, { regions, pageTable }: CheckedViews): void {
+/**
+ * Of a guest in segments: a page of no region, or past the guest's end, would be one that nobody brings.
+ * @throws ProtocolError naming it.
+ */
+export function checkRegions(
+  pages: PageBitmap,
+  { regions, pageTable }: Omit<CheckedViews, 'pageCount'>,
+): void {
   for (let page = pages.nextSet(0); page < pages.pageCount;) {
     const slot = page >>> REGION_PAGE_SHIFT;
     const pastLast = (slot + 1) << REGION_PAGE_SHIFT;
     if (slot < regions.first || regions.regionAt(slot) === undefined)
-      throw new BitmapError(
+      throw new ProtocolError(
         `the bitmap names page ${page}, whose slot ${slot} is of no region that was told`,
       );
     // Only of a last region that the guest's end cuts short.
     if (pageTable[pastLast - 1] === PageState.OUTSIDE)
       for (let one = page; one < pastLast; one = pages.nextSet(one + 1, pastLast))
         if (pageTable[one] === PageState.OUTSIDE)
-          throw new BitmapError(`the bitmap names page ${one}, which lies past the guest's end`);
+          throw new ProtocolError(`the bitmap names page ${one}, which lies past the guest's end`);
     page = pages.nextSet(pastLast);
   }
 }

@@ -23,7 +23,7 @@ import {
 } from '../shared/wire/switch-over-frames.js';
 import { ChunkReader } from './chunk-reader.js';
 import { IncomingRegions } from './incoming-regions.js';
-import { checkLastRound, expandBitmap } from './hand-over-check.js';
+import { checkLastRound, checkRegions, expandBitmap } from './hand-over-check.js';
 import type { PlacementGate } from './pages/placement-gate.js';
 
 /** The guest is this side's. Instants are `monotonicUs`. */
@@ -199,10 +199,13 @@ export class TakeOver {
     if (regions !== told)
       throw new ProtocolError(`the hand-over is of ${regions} regions, and ${told} were told`);
     const late = expandBitmap(bitmap, this.#views);
-    if (chunks === 0) return late;
-    if (this.#chunks === undefined)
-      throw new ProtocolError('the hand-over builds on chunks that did not come');
-    return this.#chunks.pages;
+    const came = this.#chunks?.count ?? 0;
+    if (chunks !== came)
+      throw new ProtocolError(`the hand-over builds on ${chunks} chunks of a bitmap, and ${came} came`);
+    if (this.#chunks === undefined) return late;
+    const { pages } = this.#chunks;
+    checkRegions(pages, this.#views);
+    return pages;
   }
 
   // No page may be on its way when the guest is taken over: the last round before that is placed on every connection.

@@ -4,10 +4,15 @@
 import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
 import { TakeOver, type TakenOver } from '../../src/destination/take-over.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
-import { allocateMachine, MachineSettings, registersOf } from '../../src/shared/guest/shared-machine.js';
+import {
+  allocateMachine,
+  MachineSettings,
+  registersOf,
+  type SharedMachine,
+} from '../../src/shared/guest/shared-machine.js';
 import { encodeBitmap, type BitmapFormat } from '../../src/shared/memory/compacted-bitmap.js';
 import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
-import { viewMemory } from '../../src/shared/memory/layout.js';
+import { layOutSegments, viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState } from '../../src/shared/memory/pages.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
@@ -17,7 +22,9 @@ import { decodeMark } from '../../src/shared/wire/page-frames.js';
 import {
   encodeAnnouncement,
   encodeHandOver,
+  encodeRegions,
   type HandOver,
+  type RegionSlot,
 } from '../../src/shared/wire/switch-over-frames.js';
 
 export const INCOMING_PAGES = 1100;
@@ -60,7 +67,13 @@ export function handOver(told: Partial<HandOver> & { readonly pages?: readonly n
   );
 }
 
-function bodyOf(frame: readonly Uint8Array[]): Buffer {
+/** The body of a REGIONS: pairs of slot and region. */
+export function regions(...told: readonly RegionSlot[]): Buffer {
+  return bodyOf(encodeRegions(told));
+}
+
+/** The body of a frame. */
+export function bodyOf(frame: readonly Uint8Array[]): Buffer {
   return Buffer.concat(frame).subarray(FRAME_HEADER_BYTES);
 }
 
@@ -74,20 +87,20 @@ export interface Sight {
   readonly clockUs: number;
 }
 
+/** A guest in segments that comes: so much of an address space, and so many slots to put it in. */
+export interface IncomingSegments {
+  readonly memoryBytes: number;
+  readonly slots: number;
+}
+
 export class TakeOverSite {
   /** Bytes that a guest in segments took in all, each time that it took more. */
   readonly roomAsked: number[] = [];
-  readonly machine = allocateMachine({
-    program: 'replay',
-    memoryBytes: INCOMING_PAGES * PAGE_BYTES,
-    vcpus: VCPUS,
-    seed: 0,
-    writeRate: 0,
-    hotSetBytes: 0,
-    residentBytes: 0,
-  });
-  readonly views = viewMemory(this.machine.memory);
-  readonly safepoints = new SafepointControl(this.machine.safepointWords);
+  /** What is thrown when it takes more, if anything is. */
+  noRoom: Error | undefined;
+  readonly machine: SharedMachine;
+  readonly views: MemoryViews;
+  readonly safepoints: SafepointControl;
   readonly gate = new HandOverGate(allocateHandOverGate());
   readonly placement: PlacementGate;
   /** What happened, in order: answers with their numbers, the command to run, and what was told. */
@@ -99,12 +112,28 @@ export class TakeOverSite {
   facts: TakenOver | undefined;
   declined: unknown;
   readonly takeOver: TakeOver;
-  readonly #buffer = allocatePlacementGate(INCOMING_PAGES);
 
-  constructor() {
-    this.placement = new PlacementGate(this.#buffer, INCOMING_PAGES, RECEIVERS);
+  /** In one piece unless told; `isOpen`: the place is ready, and the guest may come. */
+  constructor(segments?: IncomingSegments, isOpen = true) {
+    const memoryBytes = segments?.memoryBytes ?? INCOMING_PAGES * PAGE_BYTES;
+    this.machine = allocateMachine(
+      {
+        program: 'replay',
+        memoryBytes,
+        vcpus: VCPUS,
+        seed: 0,
+        writeRate: 0,
+        hotSetBytes: 0,
+        residentBytes: 0,
+      },
+      segments === undefined ? undefined : layOutSegments(memoryBytes, segments.slots),
+    );
+    this.views = viewMemory(this.machine.memory);
+    this.safepoints = new SafepointControl(this.machine.safepointWords);
+    const { pageCount } = this.views;
+    this.placement = new PlacementGate(allocatePlacementGate(pageCount), pageCount, RECEIVERS);
     this.takeOver = this.#newTakeOver();
-    this.gate.open();
+    if (isOpen) this.gate.open();
   }
 
   /** Every receiver has placed `round`, which brought these pages with their check. */
@@ -127,6 +156,7 @@ export class TakeOverSite {
     return new TakeOver({
       checkRoom: (bytes) => {
         this.roomAsked.push(bytes);
+        if (this.noRoom !== undefined) throw this.noRoom;
       },
       machine: this.machine,
       safepoints: {
