@@ -156,7 +156,12 @@ export class Tracer {
    * copied yet, or with `everything` (post-copy) all pages.
    */
   announce(everything: boolean): Ahead {
-    if (everything) this.#callAllDirty();
+    if (everything) {
+      // Of a guest that nobody traced, every region that was ever touched is marked. A mark that is taken here was set after
+      // its region had its slot, and so all of that is announced; one that is not is of a region that comes late.
+      this.#takeSummary();
+      this.#callAllDirty();
+    }
     const { dirty } = this;
     // All of it: a region that gets a slot after this has late pages too.
     this.#allLate.clear();
