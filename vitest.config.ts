@@ -17,7 +17,11 @@ const long = [
   'test/e2e/there-and-back.test.ts',
 ];
 /** Of every day, but gone through more widely by the long tests. */
-const wider = ['test/unit/real-interleavings.test.ts', 'test/unit/simulation.test.ts'];
+const wider = [
+  'test/unit/real-interleavings.test.ts',
+  'test/unit/real-interleavings-segments.test.ts',
+  'test/unit/simulation.test.ts',
+];
 const isLong = process.env['MICROSTUN_TESTS'] === 'long';
 
 export default defineConfig({

@@ -116,10 +116,10 @@ export class SteppingMachine {
   /** Equal for two states from which the same may follow. */
   key(): string {
     let key = '';
-    for (const { buffer, only } of this.#memory) {
+    for (const { buffer, granuleBytes, only } of this.#memory) {
       if (only === undefined) key += Buffer.from(buffer).toString('latin1');
       else {
-        const words = new Int32Array(buffer);
+        const words = granuleBytes === 1 ? new Uint8Array(buffer) : new Int32Array(buffer);
         for (const granule of only) key += `${words[granule]},`;
       }
     }

@@ -7,7 +7,9 @@ import type { GuestMemory } from '../../../src/shared/memory/guest-memory.js';
 import { bitCount32 } from '../../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
 import { PAGES_BINARY } from '../../../src/shared/memory/kernels-binary.js';
+import type { RegionDirectory } from '../../../src/shared/memory/regions.js';
 import { steppingModules, type SteppingModules, type TextChange } from './modules.js';
+import { segmentedViews, type SegmentsScenarioSize } from './segmented-views.js';
 import { drain, RUNTIME, watch, type SilentSteps, type Steps, type Watched } from './steps.js';
 import { SteppingWebAssembly } from './webassembly.js';
 
@@ -55,15 +57,18 @@ export class SteppingProduct {
   readonly #words: Int32Array;
   readonly #layout: SteppingLayout;
 
-  constructor(vcpus: number, pages: number, changes: readonly TextChange[]) {
+  /** In one piece, of so many pages, or in segments. */
+  constructor(vcpus: number, guest: number | SegmentsScenarioSize, changes: readonly TextChange[]) {
     const { modules, layout } = modulesWith(changes);
     this.#modules = modules;
     this.#layout = layout;
-    this.views = layout.current = allocateViews(pages, changes);
+    const { views, memory } =
+      typeof guest === 'number' ? inOnePiece(guest, changes) : this.#inSegments(guest);
+    this.views = layout.current = views;
     const allocateMachine = this.#function('shared/guest/shared-machine.js', 'allocateMachine');
     const spec = {
       program: 'replay',
-      memoryBytes: pages * PAGE_BYTES,
+      memoryBytes: views.memoryBytes,
       vcpus,
       seed: 1,
       writeRate: Infinity,
@@ -75,21 +80,20 @@ export class SteppingProduct {
     this.guestWords = new Int32Array(this.views.segments[0]!.bytes.buffer);
     this.memory = [
       watch({ name: 'word', base: 0, buffer: this.#machine.safepointWords, granuleBytes: 4 }),
-      watch({ name: 'page', base: 10000, buffer: this.views.pageTable.buffer, granuleBytes: 1 }),
-      watch({ name: 'summary', base: 20000, buffer: this.views.summary.buffer, granuleBytes: 1 }),
-      watch({
-        name: 'guest',
-        base: 30000,
-        buffer: this.views.segments[0]!.bytes.buffer,
-        granuleBytes: 4,
-        only: Array.from({ length: pages }, (_, page) => page * WORDS_PER_PAGE),
-      }),
+      ...memory,
     ];
     this.control = this.#make(
       'shared/memory/safepoint-control.js',
       'SafepointControl',
       this.#machine.safepointWords,
     ) as SteppingControl;
+  }
+
+  #inSegments(guest: SegmentsScenarioSize): ReturnType<typeof segmentedViews> {
+    const Directory = this.#modules.load('shared/memory/regions.js')[
+      'RegionDirectory'
+    ] as typeof RegionDirectory;
+    return segmentedViews(guest, (words) => new Directory(words));
   }
 
   /** The product's tracer; `mode` as in the product. */
@@ -156,6 +160,24 @@ export class SteppingProduct {
     const Made = this.#modules.load(file)[name] as new (...args: unknown[]) => unknown;
     return new Made(...args);
   }
+}
+
+function inOnePiece(pages: number, changes: readonly TextChange[]): ReturnType<typeof segmentedViews> {
+  const views = allocateViews(pages, changes);
+  return {
+    views,
+    memory: [
+      watch({ name: 'page', base: 10000, buffer: views.pageTable.buffer, granuleBytes: 1 }),
+      watch({ name: 'summary', base: 20000, buffer: views.summary.buffer, granuleBytes: 1 }),
+      watch({
+        name: 'guest',
+        base: 30000,
+        buffer: views.segments[0]!.bytes.buffer,
+        granuleBytes: 4,
+        only: Array.from({ length: pages }, (_, page) => page * WORDS_PER_PAGE),
+      }),
+    ],
+  };
 }
 
 interface SteppingLayout {

@@ -2,7 +2,7 @@
 // Knows which buffers count; performs nothing (machine.ts does).
 import type { Runtime } from './modules.js';
 
-export type SharedArray = Int32Array | Uint8Array | Uint16Array;
+export type SharedArray = Int32Array | Uint8Array | Uint16Array | Uint32Array;
 
 export type Step =
   | { readonly kind: 'load'; readonly array: SharedArray; readonly index: number }
