@@ -2,17 +2,19 @@
 // that writes down what is said on it.
 // Knows what the frames hold; what must be said when is the tests'.
 import { allocateMachine, type SharedMachine } from '../../src/shared/guest/shared-machine.js';
-import { expand } from '../../src/shared/memory/compacted-bitmap.js';
+import { expand, statedPages } from '../../src/shared/memory/compacted-bitmap.js';
 import { allocateHandOverGate, HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
-import { viewMemory, type MemoryViews } from '../../src/shared/memory/layout.js';
+import { viewMemory, type MemoryHandle, type MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGE_SHIFT } from '../../src/shared/memory/pages.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { Command } from '../../src/shared/memory/safepoint-words.js';
+import { CHUNK_BYTES } from '../../src/shared/memory/space-bitmap.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import {
   decodeAnnouncement,
   decodeHandOver,
+  decodeRegions,
   type HandOver,
 } from '../../src/shared/wire/switch-over-frames.js';
 import { Departure, type Departed } from '../../src/source/tracer/departure.js';
@@ -28,22 +30,15 @@ export function pagesIn(bitmap: PageBitmap): number[] {
 }
 
 export class DepartureSite {
-  readonly machine: SharedMachine = allocateMachine({
-    program: 'replay',
-    memoryBytes: DEPARTING_PAGES * PAGE_BYTES,
-    vcpus: VCPUS,
-    seed: 0,
-    writeRate: 0,
-    hotSetBytes: 0,
-    residentBytes: 0,
-  });
-  readonly safepoints = new SafepointControl(this.machine.safepointWords);
-  readonly tracer = new Tracer(this.machine.memory, this.safepoints);
+  readonly machine: SharedMachine;
+  readonly safepoints: SafepointControl;
+  readonly tracer: Tracer;
   readonly gate = new HandOverGate(allocateHandOverGate());
   /** What happened, in order: frames that were said with their pages, the command to park, and how it ended. */
   readonly log: string[] = [];
   readonly written: Buffer[] = [];
   readonly bitmaps: Uint8Array[] = [];
+  readonly chunks: Buffer[] = [];
   readonly bitmapBytes: number[] = [];
   /** Whether pages could be asked for when a frame was said. */
   readonly servedAtWriting: boolean[] = [];
@@ -58,9 +53,25 @@ export class DepartureSite {
     write: (frame: readonly Uint8Array[], bitmapBytes: number): number => this.#write(frame, bitmapBytes),
   };
   readonly departure: Departure;
-  readonly #views: MemoryViews = viewMemory(this.machine.memory);
+  readonly #views: MemoryViews;
 
-  constructor() {
+  /** In one piece unless it is laid out already. */
+  constructor(memory?: MemoryHandle) {
+    this.machine = allocateMachine(
+      {
+        program: 'replay',
+        memoryBytes: memory?.memoryBytes ?? DEPARTING_PAGES * PAGE_BYTES,
+        vcpus: VCPUS,
+        seed: 0,
+        writeRate: 0,
+        hotSetBytes: 0,
+        residentBytes: 0,
+      },
+      memory,
+    );
+    this.#views = viewMemory(this.machine.memory);
+    this.safepoints = new SafepointControl(this.machine.safepointWords);
+    this.tracer = new Tracer(this.machine.memory, this.safepoints);
     this.departure = this.#newDeparture();
     this.tracer.installTraces();
     this.tracer.harvest();
@@ -109,7 +120,9 @@ export class DepartureSite {
           this.whileParked();
           return last;
         },
-        dirty: tracer.dirty,
+        get dirty() {
+          return tracer.dirty;
+        },
       },
       gate,
       line,
@@ -129,10 +142,23 @@ export class DepartureSite {
     this.written.push(bytes);
     this.bitmapBytes.push(bitmapBytes);
     this.servedAtWriting.push(this.line.areFaultsServed);
-    for (const { header, body } of new FrameReader(['ANNOUNCEMENT', 'HAND_OVER']).consume(bytes)) {
+    const said = ['ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK'] as const;
+    for (const { header, body } of new FrameReader(said, CHUNK_BYTES).consume(bytes)) {
+      if (header.name === 'BITMAP_CHUNK') {
+        this.chunks.push(body);
+        continue;
+      }
+      if (header.name === 'REGIONS') {
+        this.log.push(
+          `REGIONS ${decodeRegions(body)
+            .map((told) => told.join('='))
+            .join(' ')}`,
+        );
+        continue;
+      }
       if (header.name === 'HAND_OVER') this.handOver = decodeHandOver(body, VCPUS);
       const { bitmap } = this.handOver ?? decodeAnnouncement(body);
-      const pages = pagesIn(expand(bitmap, DEPARTING_PAGES)).join(' ');
+      const pages = pagesIn(expand(bitmap, statedPages(bitmap))).join(' ');
       const of = this.handOver?.announcement ?? decodeAnnouncement(body).number;
       this.bitmaps.push(bitmap);
       this.log.push(`${header.name}${this.handOver === undefined ? '' : ' of'} ${of}: ${pages}`);
