@@ -4,8 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { ChunkReader } from '../../src/destination/chunk-reader.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../../src/shared/memory/pages.js';
-import { CHUNK_BYTES, chunksOf, CLEAR_CHUNK, spaceChunks } from '../../src/shared/memory/space-bitmap.js';
+import {
+  CHUNK_BYTES,
+  CHUNK_REGIONS,
+  chunksOf,
+  CLEAR_CHUNK,
+  spaceChunks,
+} from '../../src/shared/memory/space-bitmap.js';
 import { REGIONS_PER_FRAME_MAX } from '../../src/shared/wire/switch-over-frames.js';
+import { dirtyRegionsOf } from '../../src/source/tracer/dirty-snapshot.js';
 import { ToldRegions } from '../../src/source/tracer/told-regions.js';
 import { DepartureSite, pagesIn } from '../support/departure-site.js';
 import { SegmentedGuest } from '../support/segmented-guest.js';
@@ -46,7 +53,7 @@ describe('regions of a guest that leaves', () => {
     ]);
     expect(site.handOver).toMatchObject({ regions: 4, chunks: 0 });
     // All of those that no harvest has taken yet, by their guest addresses.
-    expect(site.left?.dirtyRegions).toEqual([
+    expect(dirtyRegionsOf(site.left!.dirty)).toEqual([
       [5, REGION_PAGES],
       [6, REGION_PAGES],
     ]);
@@ -132,7 +139,15 @@ describe('the raw bitmap of a guest in segments', () => {
       const guest = new SegmentedGuest(MEMORY_BYTES, 12);
       const set = new Set<number>();
       for (let left = chance.between(0, 9); left > 0; left--) {
-        const region = chance.pick([0, 1, FAR, FAR - 1, 16_383, 16_384, chance.between(0, FAR)]);
+        const region = chance.pick([
+          0,
+          1,
+          FAR,
+          FAR - 1,
+          CHUNK_REGIONS - 1,
+          CHUNK_REGIONS,
+          chance.between(0, FAR),
+        ]);
         guest.memory.store8(region * REGION_BYTES, 1);
         for (let pages = chance.between(0, 40); pages > 0; pages--)
           set.add(guest.regions.slotOf(region) * REGION_PAGES + chance.between(0, region === FAR ? 2 : 511));
