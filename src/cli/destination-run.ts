@@ -102,7 +102,9 @@ class DestinationRun {
         });
         this.#report(result);
       },
-      hostHands(this.#reserve),
+      hostHands(this.#reserve, (text) => {
+        logger.warn(text);
+      }),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }

@@ -15,6 +15,7 @@ import { exitStatusOf } from './exit-status.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
 import { Progress } from './progress.js';
+import { shortOfMemoryText } from '../shared/guest/host-memory.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
@@ -57,6 +58,9 @@ async function migrateFromHere(
       guestFailure = error;
       migration?.failWith(error);
       interrupted.abort(error);
+    },
+    shortOfMemory: (vcpu) => {
+      logger.warn(shortOfMemoryText(vcpu));
     },
   });
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.

@@ -71,6 +71,37 @@ describe('a migration between two processes', () => {
     expect(report.bytes.firstCopy).toBeLessThanOrEqual(RESIDENT_PAGES * 4096 * 1.01);
   });
 
+  it.each([
+    { guest: 'uniform', mode: 'hybrid', more: ['--write-rate', 'max'] },
+    { guest: 'hot-set', mode: 'pre-copy', more: ['--connections', '2'] },
+    { guest: 'replay', mode: 'post-copy', more: [] },
+    { guest: 'zipf', mode: 'hybrid', more: ['--bitmap', 'raw', '--trace', 'all-vcpus'] },
+  ])('moves what $guest has touched of 24 TiB by $mode ($more)', async ({ guest, mode, more }) => {
+    const shape = [
+      '--guest',
+      guest,
+      '--mode',
+      mode,
+      '--memory',
+      '24TiB',
+      '--resident',
+      '16MiB',
+      '--vcpus',
+      '3',
+    ];
+    const report = reportOf(
+      await runCli('demo', '--json', '--migrate-after', '50ms', '--audit-after', '50ms', ...shape, ...more),
+    );
+    expect(report).toMatchObject({
+      outcome: 'completed',
+      guest: { memoryBytes: 24 * 2 ** 40, residentBytes: 16 << 20 },
+      audit: { passed: true, failed: 0, findings: [] },
+      cuts: 0,
+    });
+    expect(report.bitmap.rawBytes).toBeGreaterThanOrEqual(768 << 20);
+    expect(report.bytes.firstCopy).toBeLessThan(17 << 20);
+  });
+
   it('moves a guest of one page', async () => {
     const report = reportOf(await runCli('demo', '--json', '--vcpus', '1', ...small(1)));
     expect(report.audit).toMatchObject({ passed: true, checked: 1 });

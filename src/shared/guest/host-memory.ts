@@ -17,3 +17,8 @@ export function checkHostMemory(spec: GuestSpec, availableBytes = process.availa
       `of which ${formatBytes(ASIDE_BYTES)} are not for a guest; choose a smaller --memory or --resident, or free memory here`,
   );
 }
+
+/** Said of a vCPU that touches memory for the first time where the host has none to spare. */
+export function shortOfMemoryText(vcpu: number): string {
+  return `vCPU ${vcpu} waits: the guest touches memory for the first time, and this host has none to spare; free some, and it goes on`;
+}

@@ -29,6 +29,8 @@ import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
 export interface MachineEvents {
   /** A worker failed, or the guest program threw. Called at most once a worker. */
   failed(error: MicrostunError): void;
+  /** A vCPU waits for memory that the host does not have to spare; it goes on by itself once there is some. */
+  shortOfMemory?(vcpu: number): void;
 }
 
 /** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
@@ -117,7 +119,11 @@ export class GuestMachine {
       const { port1, port2 } = new MessageChannel();
       this.#faultPorts.push(port1);
       const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
-      const onReady = (): void => {
+      const onMessage = ({ kind }: VcpuMessage): void => {
+        if (kind === 'short-of-memory') {
+          this.#events.shortOfMemory?.(vcpu);
+          return;
+        }
         this.#starting.delete(reject);
         resolve();
       };
@@ -137,7 +143,7 @@ export class GuestMachine {
         this.#events.failed(ours);
       };
       const entry = new URL('./vcpu-worker.js', import.meta.url);
-      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onReady, onFailure, [port2]));
+      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure, [port2]));
     });
   }
 

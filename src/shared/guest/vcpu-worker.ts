@@ -19,7 +19,7 @@ export interface VcpuWorkerData {
 
 /** What a vCPU's worker tells machine.ts. */
 export interface VcpuMessage {
-  readonly kind: 'ready';
+  readonly kind: 'ready' | 'short-of-memory';
 }
 
 const port = parentPort;
@@ -39,5 +39,8 @@ runVcpu(machine, vcpu, program, {
   },
   pageFault: (page) => {
     faults.postMessage(page);
+  },
+  shortOfMemory: () => {
+    tell({ kind: 'short-of-memory' });
   },
 });

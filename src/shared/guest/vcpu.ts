@@ -40,6 +40,8 @@ export interface VcpuEvents {
   made(memory: GuestMemory): void;
   /** The guest touched a page that is still on the source. */
   pageFault(page: number): void;
+  /** The guest touched memory for the first time, and the host has none to spare: it waits until there is some. */
+  shortOfMemory(): void;
 }
 
 /** Runs `program` on vCPU `id` of `machine`; starts parked and returns at EXIT. Throws what the program throws. */
@@ -103,7 +105,9 @@ function runUntilExit(
     },
     awaitRoom(bytes) {
       const from = monotonicUs();
-      while (process.availableMemory() < bytes + keptBytes()) {
+      const isShort = (): boolean => process.availableMemory() < bytes + keptBytes();
+      if (isShort()) events.shortOfMemory();
+      while (isShort()) {
         if (safepoint.command === Command.EXIT) throw new LeftWaiting();
         safepoint.pause(ROOM_LOOK_MS);
       }

@@ -126,6 +126,7 @@ export class SteppingProduct {
     yield* runVcpu(this.#machine, id, program, {
       made: () => undefined,
       pageFault: () => undefined,
+      shortOfMemory: () => undefined,
     }) as Steps;
   }
 
