@@ -6,7 +6,7 @@ import { PHASE_LIMITS } from '../destination/states/limits.js';
 import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
-import { createLogger } from './logger.js';
+import { createLogger, warnOfShortMemory } from './logger.js';
 import { sleepUnless } from '../shared/timers.js';
 import type { FailureReport, MigrationReport } from '../report/document.js';
 import { releaseUnusedMemory } from './unused-memory.js';
@@ -102,9 +102,7 @@ class DestinationRun {
         });
         this.#report(result);
       },
-      hostHands(this.#reserve, (text) => {
-        logger.warn(text);
-      }),
+      hostHands(this.#reserve, warnOfShortMemory(this.#logger)),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }

@@ -2,6 +2,7 @@
 // Knows neither stream: whoever owns standard error takes the lines.
 import { pino, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { shortOfMemoryText } from '../shared/guest/host-memory.js';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -20,4 +21,11 @@ export function createLogger(name: string, level: LogLevel, lines: LogLines): Lo
     lines.say((lines.isTerminal ? pretty(line) : line).trimEnd());
   };
   return pino({ name, level }, { write });
+}
+
+/** Warns of each vCPU that waits for memory of the host. */
+export function warnOfShortMemory(logger: Logger): (vcpu: number) => void {
+  return (vcpu) => {
+    logger.warn(shortOfMemoryText(vcpu));
+  };
 }

@@ -4,7 +4,7 @@ import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { Logger } from 'pino';
-import { createLogger } from './logger.js';
+import { createLogger, warnOfShortMemory } from './logger.js';
 import { sleep, sleepUnless } from '../shared/timers.js';
 import { formatMemory } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
@@ -15,7 +15,6 @@ import { exitStatusOf } from './exit-status.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
 import { Progress } from './progress.js';
-import { shortOfMemoryText } from '../shared/guest/host-memory.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
@@ -59,9 +58,7 @@ async function migrateFromHere(
       migration?.failWith(error);
       interrupted.abort(error);
     },
-    shortOfMemory: (vcpu) => {
-      logger.warn(shortOfMemoryText(vcpu));
-    },
+    shortOfMemory: warnOfShortMemory(logger),
   });
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.
   const unlisten = onInterrupt((signal) => {

@@ -2,7 +2,6 @@
 // Narrow interfaces, and the host's own; a simulation and tests give others.
 import type { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
-import { shortOfMemoryText } from '../shared/guest/host-memory.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';
@@ -75,18 +74,20 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   ): IncomingFetcher;
 }
 
-/** This host's; a guest gets its memory from `reserve` where that has it. `warn`: of a guest that waits for memory. */
+/** This host's; a guest gets its memory from `reserve` where that has it. `shortOfMemory`: a vCPU waits for some. */
 export const hostHands = (
   reserve?: MemoryReserve,
-  warn?: (text: string) => void,
+  shortOfMemory?: (vcpu: number) => void,
 ): IncomingHands<GuestMachine> => ({
   time: hostTime,
   step: stepIncoming,
   memoryReady: () => reserve?.settled() ?? Promise.resolve(),
-  machine: (spec, failed) => {
-    const shortOfMemory = (vcpu: number): void => warn?.(shortOfMemoryText(vcpu));
-    return new GuestMachine(spec, { failed, shortOfMemory }, reserve?.take(spec.memoryBytes));
-  },
+  machine: (spec, failed) =>
+    new GuestMachine(
+      spec,
+      { failed, ...(shortOfMemory && { shortOfMemory }) },
+      reserve?.take(spec.memoryBytes),
+    ),
   release: ({ shared }) => reserve?.giveBack(shared.memory),
   toucher: ({ shared }, touchedBytes) =>
     reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory, touchedBytes),
