@@ -134,7 +134,7 @@ export function decodeExpectedHeader(
   bytes: Buffer,
   offset: number,
   expected: ReadonlySet<FrameName> | undefined,
-  bodyBytesMax: number,
+  bodyBytesMax = Infinity,
 ): FrameHeader {
   const header = decodeHeader(bytes, offset);
   if (expected?.has(header.name) === false)
@@ -158,19 +158,14 @@ export interface Frame {
  */
 export class FrameReader {
   readonly #expected: ReadonlySet<FrameName> | undefined;
-  readonly #bodyBytesMax: number;
   #chunks: Buffer[] = [];
   #pendingBytes = 0;
   /** Bytes that must be there before anything can be done: a header, then a whole frame. */
   #neededBytes = FRAME_HEADER_BYTES;
 
-  /**
-   * `expected`: the frames that belong on this connection; others are refused by their headers. `bodyBytesMax`: what is
-   * known of this guest, where that is less than a frame of any may have.
-   */
-  constructor(expected?: readonly FrameName[], bodyBytesMax = Infinity) {
+  /** `expected`: the frames that belong on this connection; others are refused by their headers. */
+  constructor(expected?: readonly FrameName[]) {
     this.#expected = expected === undefined ? undefined : new Set(expected);
-    this.#bodyBytesMax = bodyBytesMax;
   }
 
   /** Takes the next bytes of the stream; answers the frames that are whole now. Throws as `decodeHeader` does. */
@@ -182,7 +177,7 @@ export class FrameReader {
     const frames: Frame[] = [];
     this.#neededBytes = FRAME_HEADER_BYTES;
     while (bytes.length >= FRAME_HEADER_BYTES) {
-      const header = decodeExpectedHeader(bytes, 0, this.#expected, this.#bodyBytesMax);
+      const header = decodeExpectedHeader(bytes, 0, this.#expected);
       const end = FRAME_HEADER_BYTES + header.bodyBytes;
       if (bytes.length < end) {
         this.#neededBytes = end;
