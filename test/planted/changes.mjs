@@ -61,19 +61,19 @@ export const changes = [
     ['packBlock(pages).slice()', 'packBlock(pages)', 'hands out a piece that does not last'],
   ),
   ...planted(
-    'shared/memory/guest-memory.js',
+    'shared/memory/page-door.js',
     doors,
     ['pageTable[page] = PageState.PRESENT;', '', 'a fire that leaves no dirty page'],
     ['summary[page >>> REGION_PAGE_SHIFT] = 1;', '', 'a fire that does not mark its region'],
     ['events.pageFires++;', '', 'a fire that is not counted'],
     ['if (gpa % width !== 0)', 'if (false)', 'a misaligned word goes ahead'],
     ['gpa + byteCount <= memoryBytes', 'gpa < memoryBytes', 'a block past the end goes ahead'],
-    [
-      '(gpa + byteCount - 1) >>> PAGE_SHIFT',
-      '(gpa + byteCount - 2) >>> PAGE_SHIFT',
-      'a block does not check its last page',
-    ],
   ),
+  ...planted('shared/memory/guest-memory.js', doors, [
+    '(gpa + byteCount - 1) >>> PAGE_SHIFT',
+    '(gpa + byteCount - 2) >>> PAGE_SHIFT',
+    'a block does not check its last page',
+  ]),
   ...planted(
     'shared/memory/tracing.js',
     [...unit('kernels'), ...explored],
@@ -140,7 +140,7 @@ export const changes = [
     ["if (control.name === 'waiting')", 'if (false)', 'a connection that waits is lost again'],
   ),
   ...planted('destination/hand-over-check.js', unit('take-over', 'incoming-round'), [
-    'one !== checked.words[index]',
+    'one !== (lacking.words[index] ?? 0)',
     'false',
     'does not compare the last round',
   ]),
@@ -220,7 +220,7 @@ export const changes = [
     frames,
     ['crc32(checked, header.ownCheck) !== header.check', 'false', 'takes damaged frames'],
     ['bytes.readUInt16BE(offset + 2) !== 0', 'false', 'takes reserved bits'],
-    ['this.#expected?.has(header.name) === false', 'false', 'takes frames of other connections'],
+    ['expected?.has(header.name) === false', 'false', 'takes frames of other connections'],
     ['if (name === undefined)', 'if (type > 200)', 'takes unknown types'],
     ['this.#neededBytes = end;', 'this.#neededBytes = end + 1;', 'waits for a byte too many'],
   ),
@@ -253,7 +253,7 @@ export const changes = [
     ['stated !== vcpus', 'false', 'takes registers of other vCPUs'],
     ['guestClockUs >= 0', 'true', 'takes a clock before its beginning'],
     ['guestClockUs <= INSTANT_US_MAX', 'true', 'takes a clock that no clock can have measured'],
-    ['body.readUInt32BE(20) !== 0', 'false', 'takes reserved bits'],
+    ['body.readUInt32BE(RESERVED_OFFSET) !== 0', 'false', 'takes reserved bits'],
     ['if (follow > 1)', 'if (false)', 'takes an answer that is neither yes nor no'],
     ['if (number === 0)', 'if (false)', 'takes an announcement without a number'],
   ),
@@ -303,8 +303,8 @@ export const changes = [
     'does not see that the destination was restarted',
   ]),
   ...planted('source/states/rounds.js', machines, [
-    "function stopOf(plan, why, forecast, roundTripMs) {\n    const pagesFollow = plan.mode !== 'pre-copy';",
-    "function stopOf(plan, why, forecast, roundTripMs) {\n    const pagesFollow = plan.mode === 'post-copy';",
+    "function stopOf(plan, why, forecast) {\n    const pagesFollow = plan.mode !== 'pre-copy';",
+    "function stopOf(plan, why, forecast) {\n    const pagesFollow = plan.mode === 'post-copy';",
     'a hybrid copies its rest within the stun',
   ]),
 ];
