@@ -9,7 +9,6 @@ import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGE_SHIFT } from '../../src/shared/memory/pages.js';
 import { SafepointControl } from '../../src/shared/memory/safepoint-control.js';
 import { Command } from '../../src/shared/memory/safepoint-words.js';
-import { CHUNK_BYTES } from '../../src/shared/memory/space-bitmap.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import {
   decodeAnnouncement,
@@ -143,7 +142,7 @@ export class DepartureSite {
     this.bitmapBytes.push(bitmapBytes);
     this.servedAtWriting.push(this.line.areFaultsServed);
     const said = ['ANNOUNCEMENT', 'HAND_OVER', 'REGIONS', 'BITMAP_CHUNK'] as const;
-    for (const { header, body } of new FrameReader(said, CHUNK_BYTES).consume(bytes)) {
+    for (const { header, body } of new FrameReader(said).consume(bytes)) {
       if (header.name === 'BITMAP_CHUNK') {
         this.chunks.push(body);
         continue;

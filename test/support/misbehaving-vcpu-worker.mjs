@@ -26,5 +26,5 @@ runVcpu(
       }
     },
   },
-  { made: () => undefined, pageFault: () => undefined },
+  { made: () => undefined, pageFault: () => undefined, shortOfMemory: () => undefined },
 );

@@ -26,5 +26,6 @@ runVcpu(
       while (boots && region < 20) touch(memory);
     },
     pageFault: () => undefined,
+    shortOfMemory: () => undefined,
   },
 );
