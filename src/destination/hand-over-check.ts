@@ -58,10 +58,13 @@ export function checkRegions(
  * @throws ProtocolError naming a page that came and was not lacking, or lacks still.
  */
 export function checkLastRound(lacking: PageBitmap, checked: PageBitmap): void {
-  // Of a guest in segments the pages that are lacking may end before the tables do.
-  const word = checked.words.findIndex((one, index) => one !== (lacking.words[index] ?? 0));
+  // Of a guest in segments the pages that are lacking end where the slots in use do, long before the tables may. That
+  // nothing came for what lies past them is quickly counted, and only looked for where it is wrong.
+  const isWhole = checked.pageCount === lacking.pageCount || checked.count() === lacking.count();
+  const words = isWhole ? checked.upTo(lacking.pageCount).words : checked.words;
+  const word = words.findIndex((one, index) => one !== (lacking.words[index] ?? 0));
   if (word === -1) return;
-  const differing = (lacking.words[word] ?? 0) ^ checked.words[word]!;
+  const differing = (lacking.words[word] ?? 0) ^ words[word]!;
   const page = word * 32 + (31 - Math.clz32(differing & -differing));
   throw new ProtocolError(
     ((lacking.words[word] ?? 0) & differing & -differing) !== 0

@@ -16,7 +16,7 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
   refuseResidentSet(guest);
-  if (touchedBytes > guest.memoryBytes + REGION_BYTES)
+  if (touchedBytes > guest.memoryBytes)
     throw new ProtocolError(
       `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,
     );

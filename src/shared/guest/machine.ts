@@ -94,7 +94,9 @@ export class GuestMachine {
   /** What the guest has of the host: all of its memory, or the regions that it has touched. */
   get touchedBytes(): number {
     const { first, count } = this.#regions;
-    return first === 0 ? this.spec.memoryBytes : (count - first) * REGION_BYTES;
+    const { memoryBytes } = this.spec;
+    // A slot that a vCPU keeps spare is none of it.
+    return first === 0 ? memoryBytes : Math.min(memoryBytes, (count - first) * REGION_BYTES);
   }
 
   /**
