@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
-import { memorySize, once, wholeNumber } from './flag-values.js';
+import { once, parseReserve, wholeNumber } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions, patienceOptions } from './options.js';
@@ -129,7 +129,7 @@ function reserveOption<T>(yargs: Argv<T>) {
     type: 'string',
     describe:
       'Keep so much memory at the destination, touched before a guest comes: one of no more than that is prepared at once, and so is the next (default: none)',
-    coerce: once(memorySize('--reserve')),
+    coerce: once(parseReserve),
   });
 }
 

@@ -2,7 +2,7 @@
 // Knows text and numbers; which flag takes which value is said in the files of options.
 import type { ScriptedCut } from '../lab/emulated-link.js';
 import { MicrostunError } from '../shared/errors.js';
-import { MEMORY_BYTES_MAX } from '../shared/memory/layout.js';
+import { MEMORY_BYTES_MAX, PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import { parseDurationMs, parseSize } from '../shared/units.js';
 
@@ -60,17 +60,26 @@ export function parseCuts(text: string): CutScript {
   return { cuts };
 }
 
-/** A parser of a guest's memory. */
-export function memorySize(name: string): (text: string) => number {
-  return (text) => parseMemory(name, text);
-}
-
-function parseMemory(name: string, text: string): number {
-  const bytes = parsePages(name, text);
+/** `--memory`: an address space. */
+export function parseMemory(text: string): number {
+  const bytes = parsePages('--memory', text);
   if (bytes > MEMORY_BYTES_MAX) {
     throw new MicrostunError(
       'USAGE',
-      `${name} ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 40}TiB`,
+      `--memory ${text} is too much: a guest has at most ${MEMORY_BYTES_MAX / 2 ** 40}TiB`,
+    );
+  }
+  return bytes;
+}
+
+/** `--reserve`: memory for a guest in one piece. */
+export function parseReserve(text: string): number {
+  const bytes = parsePages('--reserve', text);
+  if (bytes > PIECE_BYTES_MAX) {
+    throw new MicrostunError(
+      'USAGE',
+      `--reserve ${text} is too much: it is for one guest in one piece, which has at most ${PIECE_BYTES_MAX / 2 ** 20}MiB ` +
+        '(4 GiB less 2 MiB); a larger guest takes its memory as it touches it',
     );
   }
   return bytes;

@@ -6,7 +6,7 @@ import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
 import { REGION_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { parseWriteRate } from '../shared/units.js';
-import { memorySize, once, parseHotSet, parseResident, wholeNumber } from './flag-values.js';
+import { once, parseHotSet, parseMemory, parseResident, wholeNumber } from './flag-values.js';
 
 /** Flags that shape the guest. */
 export function guestOptions<T>(yargs: Argv<T>) {
@@ -21,7 +21,7 @@ export function guestOptions<T>(yargs: Argv<T>) {
       type: 'string',
       default: '256MiB',
       describe: 'Guest memory, a whole number of 4 KiB pages',
-      coerce: once(memorySize('--memory')),
+      coerce: once(parseMemory),
     })
     .option('vcpus', {
       type: 'string',

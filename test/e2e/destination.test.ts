@@ -151,10 +151,12 @@ describe('a destination with a reserve', () => {
     });
   });
 
-  it('refuses to begin with one that is larger than the host', async () => {
+  it('refuses to begin with one that no guest in one piece is as large as', async () => {
     const { status, stderr } = await runCli('destination', '--listen', '127.0.0.1:0', '--reserve', '5000GiB');
     expect(status).toBe(2);
-    expect(stderr).toMatch(/--reserve 5000GiB is too much: a guest has at most 4094MiB/);
+    expect(stderr).toMatch(
+      /--reserve 5000GiB is too much: it is for one guest in one piece, which has at most 4094MiB/,
+    );
   });
 });
 

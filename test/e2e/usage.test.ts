@@ -25,8 +25,8 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
     ['"0"', '256MiB'],
   ],
   [
-    ['demo', '--memory', '8GiB'],
-    ['8GiB', '4292870144'],
+    ['demo', '--memory', '5000TiB'],
+    ['5000TiB', '4096TiB'],
   ],
   [
     ['demo', '--migrate-after', 'soon'],
