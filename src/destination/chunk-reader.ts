@@ -2,7 +2,7 @@
 // Knows words and regions; what becomes of the pages is take-over.ts.
 import { ProtocolError } from '../shared/errors.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { REGION_BYTES, REGION_PAGES } from '../shared/memory/pages.js';
+import { REGION_BYTES, REGION_WORDS } from '../shared/memory/pages.js';
 import {
   CHUNK_BYTES,
   CHUNK_REGIONS,
@@ -10,8 +10,6 @@ import {
   CLEAR_CHUNK,
   type SpaceViews,
 } from '../shared/memory/space-bitmap.js';
-
-const REGION_WORDS = REGION_PAGES / 32;
 
 /** Puts chunks together again, in their order, as they come: a set of pages that are numbered by slots. */
 export class ChunkReader {

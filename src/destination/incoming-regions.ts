@@ -2,21 +2,20 @@
 // Knows slots only; how they are told is take-over.ts, and what a slot is regions.ts.
 import { MicrostunError, ProtocolError } from '../shared/errors.js';
 import { REGION_BYTES } from '../shared/memory/pages.js';
-import { SlotError, type RegionDirectory } from '../shared/memory/regions.js';
+import { SlotError, slotsOf, type RegionDirectory } from '../shared/memory/regions.js';
 import { formatBytes } from '../shared/units.js';
 import type { RegionSlot } from '../shared/wire/switch-over-frames.js';
 
 export class IncomingRegions {
   readonly #directory: RegionDirectory;
   readonly #checkRoom: (bytes: number) => void;
-  #count = 0;
+  #count: number;
 
   /** `checkRoom` throws when so many bytes in all are not to be had. */
   constructor(directory: RegionDirectory, checkRoom: (bytes: number) => void) {
     this.#directory = directory;
     this.#checkRoom = checkRoom;
-    for (let slot = directory.first; slot < directory.count; slot++)
-      if (directory.regionAt(slot) !== undefined) this.#count++;
+    this.#count = slotsOf(directory).length;
   }
 
   /** Regions that have a slot. */

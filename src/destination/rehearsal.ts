@@ -7,7 +7,7 @@ import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
 import { allocateHandOverGate, HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import type { PageBitmap } from '../shared/memory/page-bitmap.js';
-import type { Regions } from '../shared/memory/regions.js';
+import { slotsOf } from '../shared/memory/regions.js';
 import { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { CLEAR_CHUNK, spaceChunks } from '../shared/memory/space-bitmap.js';
 import type { PlacedReads } from '../shared/wire/intake.js';
@@ -18,7 +18,6 @@ import {
   encodeHandOver,
   encodeRegions,
   type HandOver,
-  type RegionSlot,
 } from '../shared/wire/switch-over-frames.js';
 import { allocatePlacementGate, PlacementGate } from './pages/placement-gate.js';
 import { TakeOver } from './take-over.js';
@@ -41,7 +40,8 @@ export class TakeOverRehearsal {
     // Its vCPUs do not exist, so none runs.
     this.#safepoints = new SafepointControl(this.#machine.safepointWords);
     const views = viewMemory(machine.memory);
-    const told = toldRegions(views.regions);
+    // Of a guest in one piece nothing is told.
+    const told = views.regions.first === 0 ? [] : slotsOf(views.regions);
     const handOver = {
       pagesFollow: true,
       finalRound: 0,
@@ -114,12 +114,6 @@ function feed(reader: PlacedReads, bytes: Buffer): void {
     reader.advance(byteCount);
     at += byteCount;
   }
-}
-
-function toldRegions(regions: Regions): RegionSlot[] {
-  if (regions.first === 0) return [];
-  const slots = Array.from({ length: regions.count - regions.first }, (_, index) => regions.first + index);
-  return slots.map((slot) => [slot, regions.regionAt(slot)!]);
 }
 
 // Of a guest in segments a raw bitmap is chunks, and the bitmap itself is empty.

@@ -32,9 +32,9 @@ export function checkRoom(
   { guestBytesMax, availableBytes, reserved }: Room,
 ): void {
   const { vcpus } = guest;
+  const isInOnePiece = guest.memoryBytes <= PIECE_BYTES_MAX;
   // Of a guest in segments all that it says it will ever touch, and has touched.
-  const memoryBytes =
-    guest.memoryBytes <= PIECE_BYTES_MAX ? guest.memoryBytes : Math.max(touchedBytes, residentBytesOf(guest));
+  const memoryBytes = isInOnePiece ? guest.memoryBytes : Math.max(touchedBytes, residentBytesOf(guest));
   if (guestBytesMax !== undefined && memoryBytes > guestBytesMax) {
     const [has, takes] = tellApart(memoryBytes, guestBytesMax);
     throw new MicrostunError(
@@ -43,8 +43,7 @@ export function checkRoom(
         'raise its --max-memory, or choose a smaller --memory',
     );
   }
-  const isReserved =
-    reserved !== undefined && guest.memoryBytes <= PIECE_BYTES_MAX && memoryBytes <= reserved.bytes;
+  const isReserved = reserved !== undefined && isInOnePiece && memoryBytes <= reserved.bytes;
   const newBytes = isReserved ? Math.min(memoryBytes, reserved.untouchedBytes) : memoryBytes;
   const ownBytes = Math.ceil(
     newBytes + memoryBytes * TABLE_SHARE + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,

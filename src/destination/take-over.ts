@@ -9,9 +9,8 @@ import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { REGION_PAGES } from '../shared/memory/pages.js';
 import { markAbsent, unmarkAbsent } from '../shared/memory/placement.js';
-import { RegionDirectory } from '../shared/memory/regions.js';
+import { pagesInUse, RegionDirectory } from '../shared/memory/regions.js';
 import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { Command } from '../shared/memory/safepoint-words.js';
 import { looksFor } from '../shared/spare-cores.js';
@@ -233,9 +232,7 @@ export class TakeOver {
   // What the last round of a pre-copy brought is what was announced and what was dirtied since.
   #checkLast({ handOver, late }: Waiting): void {
     const { bitmap } = this.#announced;
-    // Of a guest in segments none lies past the slots in use, and its tables may go on for long.
-    const { pageCount, regions } = this.#views;
-    const lacking = new PageBitmap(Math.min(pageCount, regions.count * REGION_PAGES));
+    const lacking = new PageBitmap(pagesInUse(this.#views));
     lacking.words.set(late.words.subarray(0, lacking.words.length));
     if (handOver.announcement !== 0 && bitmap !== undefined)
       bitmap.words.forEach((word, index) => (lacking.words[index]! |= word));

@@ -3,6 +3,7 @@
 import type { GuestMachine } from '../../shared/guest/machine.js';
 import { viewMemory, type MemoryViews } from '../../shared/memory/layout.js';
 import { PageState, REGION_PAGES } from '../../shared/memory/pages.js';
+import { slotsOf } from '../../shared/memory/regions.js';
 
 /** Pages that have not come: how many, and in which runs of the guest's address space, each [first, pastLast). */
 export interface MissingPages {
@@ -34,7 +35,8 @@ export class ArrivingPages {
   missing(): MissingPages {
     const runs: [number, number][] = [];
     let count = 0;
-    for (const [region, slot] of this.#slotsByRegion()) {
+    const slots = slotsOf(this.#views.regions).sort(([, one], [, other]) => one - other);
+    for (const [slot, region] of slots) {
       for (let index = 0; index < REGION_PAGES; index++) {
         if (!this.#isMissing(slot * REGION_PAGES + index)) continue;
         count++;
@@ -50,15 +52,5 @@ export class ArrivingPages {
   #isMissing(page: number): boolean {
     const state = page < this.#views.pageCount ? Atomics.load(this.#views.pageTable, page) : undefined;
     return state === PageState.ABSENT || state === PageState.PLACING;
-  }
-
-  #slotsByRegion(): [region: number, slot: number][] {
-    const { regions } = this.#views;
-    const slots: [number, number][] = [];
-    for (let slot = regions.first; slot < regions.count; slot++) {
-      const region = regions.regionAt(slot);
-      if (region !== undefined) slots.push([region, slot]);
-    }
-    return slots.sort(([one], [other]) => one - other);
   }
 }

@@ -1,11 +1,9 @@
 // One connection's part of the bitmap of pages that came CHECKED in the newest round: what a hand-over is compared with.
 // Regions belong to one connection each, so no two connections write the same word.
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { REGION_PAGES } from '../../shared/memory/pages.js';
+import { REGION_WORDS } from '../../shared/memory/pages.js';
 import type { RegionHead } from '../../shared/wire/page-frames.js';
 import type { ConnectionShare } from './incoming-round.js';
-
-const REGION_WORDS = REGION_PAGES / 32;
 
 export class CheckedPages {
   readonly #bitmap: PageBitmap;

@@ -104,13 +104,14 @@ function runUntilExit(
       noteStall(waitedUs);
     },
     awaitRoom(bytes) {
-      const from = monotonicUs();
       const isShort = (): boolean => process.availableMemory() < bytes + keptBytes();
-      if (isShort()) events.shortOfMemory();
-      while (isShort()) {
+      if (!isShort()) return;
+      const from = monotonicUs();
+      events.shortOfMemory();
+      do {
         if (safepoint.command === Command.EXIT) throw new LeftWaiting();
         safepoint.pause(ROOM_LOOK_MS);
-      }
+      } while (isShort());
       noteStall(monotonicUs() - from);
     },
   };

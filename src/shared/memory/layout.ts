@@ -5,6 +5,7 @@ import { FAULT_WORDS } from './fault-words.js';
 import { pageKernelsOf, type PageKernels } from './page-kernels.js';
 import { PAGE_BYTES, PageState, REGION_BYTES, REGION_PAGES } from './pages.js';
 import { RegionDirectory, regionsInOnePiece, type Regions } from './regions.js';
+import { VCPUS_MAX } from './safepoint-words.js';
 import { reserveSegments, viewSegment, type Segment, type Segmented } from './segments.js';
 
 /** The page table of a guest in one piece has an entry for each page of 4 GiB: a gpa needs no bounds check of its own. */
@@ -24,7 +25,7 @@ export const MEMORY_BYTES_MAX = 2 ** 52;
 const SLOTS_MAX = 1 << 22;
 
 /** Slots beyond what fits: that of nobody, and one that each vCPU may keep spare. */
-const SLOTS_ASIDE = 1 + 64;
+const SLOTS_ASIDE = 1 + VCPUS_MAX;
 
 /** A guest's shared memory as it is handed from thread to thread. */
 export interface MemoryHandle {

@@ -1,7 +1,7 @@
 // A set of pages, one bit each, over words that threads may share.
 // Plain operations: whoever writes a bitmap owns it until a message hands it on (docs/memory-model.md).
 import { countBits, countEdges } from './bitmap-kernels.js';
-import { REGION_PAGES, type PageNumber } from './pages.js';
+import { REGION_PAGES, REGION_WORDS, type PageNumber } from './pages.js';
 
 /** Bits that the kernels tell apart, and the words that Node 20 has views for. */
 export const PAGES_MAX = 2 ** 31;
@@ -60,9 +60,8 @@ export class PageBitmap {
 
   /** The set pages of each region, in their order. */
   countPerRegion(): number[] {
-    const perRegion = REGION_PAGES / 32;
     return Array.from({ length: Math.ceil(this.pageCount / REGION_PAGES) }, (_, region) => {
-      const ofRegion = this.words.subarray(region * perRegion, (region + 1) * perRegion);
+      const ofRegion = this.words.subarray(region * REGION_WORDS, (region + 1) * REGION_WORDS);
       return ofRegion.reduce((total, word) => total + bitCount32(word), 0);
     });
   }

@@ -14,6 +14,8 @@ export const PAGE_BYTES = 1 << PAGE_SHIFT;
 export const REGION_PAGE_SHIFT = 9;
 export const REGION_PAGES = 1 << REGION_PAGE_SHIFT;
 export const REGION_BYTES = REGION_PAGES * PAGE_BYTES;
+/** Words of 32 bits that a bitmap has for a region. */
+export const REGION_WORDS = REGION_PAGES / 32;
 
 /** A page table entry, one byte. What each state means to a load and a store: docs/memory-model.md. */
 export const PageState = {

@@ -2,7 +2,8 @@
 // Typed arrays and Atomics only; the argument is in docs/memory-model.md.
 import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
-import { PageState, REGION_PAGE_SHIFT, type PageNumber } from './pages.js';
+import { PageState, type PageNumber } from './pages.js';
+import { pagesInUse } from './regions.js';
 import { pageBytes } from './segments.js';
 
 /** What marking needs of the guest. */
@@ -53,12 +54,9 @@ export function placeAbsentPage(
  * Lets the fast path have the pages that arrived: PRESENT, once every vCPU has passed a safepoint since they did. Call
  * when no page is absent any more; nobody else writes the page table then.
  */
-export function settleArrived(
-  { pageTable, pageCount, regions, kernels }: MemoryViews,
-  waitForGracePeriod: () => void,
-): void {
+export function settleArrived(views: MemoryViews, waitForGracePeriod: () => void): void {
+  const { pageTable, kernels } = views;
   waitForGracePeriod();
   const first = pageTable.byteOffset;
-  const end = first + Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
-  kernels.replaceState(first, end, PageState.ARRIVED, PageState.PRESENT);
+  kernels.replaceState(first, first + pagesInUse(views), PageState.ARRIVED, PageState.PRESENT);
 }

@@ -17,6 +17,27 @@ export function regionsInOnePiece(pageCount: number): Regions {
   return { first: 0, count: regionCountOf(pageCount), regionAt: (slot) => slot };
 }
 
+/** Pages of the tables up to the last slot in use: of a guest in segments there may be gigabytes behind them. */
+export function pagesInUse({
+  pageCount,
+  regions,
+}: {
+  readonly pageCount: number;
+  readonly regions: Regions;
+}): number {
+  return Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
+}
+
+/** The slots that are a region's, in their order, each with its region. */
+export function slotsOf(regions: Regions): [slot: number, region: number][] {
+  const slots: [number, number][] = [];
+  for (let slot = regions.first; slot < regions.count; slot++) {
+    const region = regions.regionAt(slot);
+    if (region !== undefined) slots.push([slot, region]);
+  }
+  return slots;
+}
+
 /**
  * Slot 0 is nobody's: a region that was never touched is looked up as 0, and the pages of slot 0 are OUTSIDE and zero.
  */

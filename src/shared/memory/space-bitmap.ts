@@ -2,7 +2,7 @@
 // little of it has a slot. Knows words and regions; who sends the chunks, and when, is not its business.
 import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
-import { PAGE_BYTES, REGION_PAGES } from './pages.js';
+import { PAGE_BYTES, REGION_PAGES, REGION_WORDS } from './pages.js';
 
 /**
  * Bytes of a chunk: bits of 2^19 pages, 2 GiB of addresses. With larger ones few chunks of a guest whose memory is scattered
@@ -10,7 +10,6 @@ import { PAGE_BYTES, REGION_PAGES } from './pages.js';
  */
 export const CHUNK_BYTES = 1 << 16;
 
-const REGION_WORDS = REGION_PAGES / 32;
 /** Regions of a chunk. */
 export const CHUNK_REGIONS = (CHUNK_BYTES * 8) / REGION_PAGES;
 

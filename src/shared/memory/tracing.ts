@@ -3,6 +3,7 @@
 import type { MemoryViews } from './layout.js';
 import type { PageBitmap } from './page-bitmap.js';
 import { PageState, REGION_PAGE_SHIFT, REGION_PAGES } from './pages.js';
+import { pagesInUse } from './regions.js';
 
 /** Work that is done while every vCPU stands still, each doing its share. */
 export const TraceWork = { INSTALL: 1, HARVEST: 2 } as const;
@@ -83,10 +84,10 @@ export function traceRegion(views: MemoryViews, slot: number): void {
  * Removes every trace, while vCPUs run or not: no store fires any more, and fires that are under way store the same byte.
  * A page that never got the fast path (ARRIVED) does not get it here.
  */
-export function removeTraces({ pageTable, pageCount, regions, summary, kernels }: MemoryViews): void {
+export function removeTraces(views: MemoryViews): void {
+  const { pageTable, summary, kernels } = views;
   const first = pageTable.byteOffset;
-  const end = first + Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
-  kernels.replaceState(first, end, PageState.TRACED, PageState.PRESENT);
+  kernels.replaceState(first, first + pagesInUse(views), PageState.TRACED, PageState.PRESENT);
   summary.fill(0);
 }
 

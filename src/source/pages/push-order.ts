@@ -2,10 +2,8 @@
 // most recently, then the rest. Knows bitmaps and places only; what is asked for meanwhile leaves the dirty bitmap.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { REGION_PAGES, type PageNumber } from '../../shared/memory/pages.js';
+import { REGION_PAGES, REGION_WORDS, type PageNumber } from '../../shared/memory/pages.js';
 import type { CopierRegions, FrameOrder, Place } from './frame-order.js';
-
-const REGION_WORDS = REGION_PAGES / 32;
 
 /** Pages of a frame that was written: a bit each of its region's words. */
 interface Written {

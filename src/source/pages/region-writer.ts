@@ -2,13 +2,12 @@
 // Pure but for reading memory; the copier owns the socket.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_PAGES, REGION_WORDS } from '../../shared/memory/pages.js';
 import { addressOf, SEGMENT_PAGE_SHIFT, type Segment } from '../../shared/memory/segments.js';
 import {
   CHECKED,
   encodePagesCheck,
   encodeRegionHead,
-  REGION_MAP_BYTES,
   runsOf,
   type RegionHead,
 } from '../../shared/wire/page-frames.js';
@@ -29,8 +28,6 @@ export interface RegionFrame {
   /** The region's page from which on nothing was looked at: REGION_PAGES when the frame brings all the rest of it. */
   readonly pastLast: number;
 }
-
-const REGION_WORDS = REGION_MAP_BYTES / 4;
 
 /** A segment as this side reads it. */
 interface ReadSegment extends Segment {

@@ -4,7 +4,7 @@ import { monotonicUs } from '../../shared/clock.js';
 import { compact, encodeBitmap, type BitmapFormat } from '../../shared/memory/compacted-bitmap.js';
 import { viewMemory, type MemoryHandle, type MemoryViews } from '../../shared/memory/layout.js';
 import { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import { REGION_PAGE_SHIFT } from '../../shared/memory/pages.js';
+import { pagesInUse } from '../../shared/memory/regions.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { spaceChunks } from '../../shared/memory/space-bitmap.js';
 import {
@@ -71,20 +71,14 @@ export class Tracer {
     this.#allLate = new PageBitmap(this.#views.pageCount, this.#views.lateWords);
   }
 
-  // Of a guest in segments no page past the slots in use was ever dirty, and there may be gigabytes of them.
-  get #pagesInUse(): number {
-    const { pageCount, regions } = this.#views;
-    return Math.min(pageCount, regions.count << REGION_PAGE_SHIFT);
-  }
-
   /** What the last harvest took; the copiers read it until the next one. */
   get dirty(): PageBitmap {
-    return this.#allDirty.upTo(this.#pagesInUse);
+    return this.#allDirty.upTo(pagesInUse(this.#views));
   }
 
   /** Of those the ones that were dirtied after the bitmap went ahead: the guest is the likeliest to need them at once. */
   get #late(): PageBitmap {
-    return this.#allLate.upTo(this.#pagesInUse);
+    return this.#allLate.upTo(pagesInUse(this.#views));
   }
 
   /** Every page that there is becomes dirty; answers how many there are. */

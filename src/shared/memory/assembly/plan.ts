@@ -13,6 +13,7 @@ import {
   LEAF_BYTES,
   LEAF_PAGES,
   LEAF_SHIFT,
+  LEAVES,
   pagesOfChild,
   POSITIONS,
   RAW,
@@ -68,7 +69,7 @@ export function planBlock(pages: u32): u32 {
 function countLeaves(pages: u32): void {
   const leaves = (pages + LEAF_PAGES - 1) >>> LEAF_SHIFT;
   let before: u64 = 0;
-  for (let leaf: u32 = 0; leaf < FAN * FAN; leaf++) {
+  for (let leaf: u32 = 0; leaf < LEAVES; leaf++) {
     const node = FIRST_LEAF + leaf;
     const at = BITS + <usize>leaf * LEAF_BYTES;
     if (leaf >= leaves || isClear(at)) {

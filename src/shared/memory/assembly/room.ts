@@ -5,14 +5,13 @@
 export const BLOCK_SHIFT: u32 = 20;
 export const FAN_SHIFT: u32 = 4;
 export const FAN: u32 = 1 << FAN_SHIFT;
-export const LEVELS: u32 = 3;
 export const LEAF_SHIFT: u32 = BLOCK_SHIFT - 2 * FAN_SHIFT;
 export const LEAF_PAGES: u32 = 1 << LEAF_SHIFT;
 export const LEAF_BYTES: u32 = LEAF_PAGES / 8;
 export const LEAVES: u32 = FAN * FAN;
 
 /** Nodes are numbered as in a heap: the root is 0, the children of `n` are 16 n + 1 to 16 n + 16. */
-export const NODES: u32 = 1 + FAN + FAN * FAN;
+export const NODES: u32 = 1 + FAN + LEAVES;
 export const FIRST_LEAF: u32 = 1 + FAN;
 
 /** The bits of a block. */
@@ -38,7 +37,7 @@ export const SPLIT: u32 = 6;
 /** Bytes of the kinds of a node's children, three bits each. */
 export const KINDS_BYTES: u32 = (3 * FAN) / 8;
 
-/** How many of `pages` pages are left from the `nth` child of `size` pages on, up to one child's worth. */
+/** How many of `pages` pages are left from the `nth` child of 2^`shift` pages on, up to one child's worth. */
 export function pagesOfChild(pages: u32, nth: u32, shift: u32): u32 {
   const from = nth << shift;
   if (from >= pages) return 0;
