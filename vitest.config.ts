@@ -18,6 +18,8 @@ const long = [
 ];
 /** Of every day, but gone through more widely by the long tests. */
 const wider = [
+  'test/fuzz/grammar.test.ts',
+  'test/fuzz/streams.test.ts',
   'test/unit/real-interleavings.test.ts',
   'test/unit/real-interleavings-segments.test.ts',
   'test/unit/simulation.test.ts',
