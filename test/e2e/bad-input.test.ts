@@ -1,6 +1,7 @@
 // What comes from outside and is wrong: addresses, peers, other programs, signals. The guest stays unharmed throughout.
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
 import { endAll, failureOf, reportOf, runCli, small, startDestination, startSource } from '../support/cli.js';
@@ -100,7 +101,7 @@ describe('a destination', () => {
 
   it('that speaks another version is refused by the source, which names both', async () => {
     const identity = { version: OTHER_VERSION, instanceId: randomUUID(), pid: 1, host: 'beta' };
-    const to = await fakeDestination({ name: 'WELCOME', ...identity });
+    const to = await fakeDestination({ name: 'WELCOME', ...identity, ...NOTHING_ARRIVED });
     const ended = await startSource(to, '--connect-timeout', '2s').ended;
     const { error, owner } = failureOf(ended);
     expect(error.code).toBe('VERSION_MISMATCH');

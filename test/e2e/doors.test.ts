@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type MessageOf } from '../../src/shared/wire/messages.js';
 import { endAll, failureOf, reportOf, startDestination, startSource } from '../support/cli.js';
@@ -63,7 +64,7 @@ describe('a source', () => {
       socket.once('data', () => {
         const identity = { version: PROTOCOL_VERSION, instanceId: randomUUID(), pid: 1, host: 'there' };
         const refusal = { version: PROTOCOL_VERSION, code: 'BUSY', reason: 'full' } as const;
-        socket.write(Buffer.concat(encodeMessage({ name: 'WELCOME', ...identity })));
+        socket.write(Buffer.concat(encodeMessage({ name: 'WELCOME', ...identity, ...NOTHING_ARRIVED })));
         socket.write(Buffer.concat(encodeMessage({ name: 'REFUSAL', ...refusal })));
       });
     });

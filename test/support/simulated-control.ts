@@ -11,6 +11,7 @@ const SILENCE_MS_MAX = 300;
 export function unclaimedEnd(end: End): UnclaimedConnection {
   return {
     peerHost: end.peer.process.name,
+    localHost: end.process.name,
     claim: (events) => controlOf(end, events),
     drop: () => {
       end.close();

@@ -10,6 +10,7 @@ import type { IncomingEvent, IncomingStep } from '../../src/destination/states/e
 import type { IncomingLimits } from '../../src/destination/states/limits.js';
 import type { Outcome } from '../../src/destination/states/states.js';
 import { messageOf } from '../../src/shared/errors.js';
+import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MessageOf, RefusalCode } from '../../src/shared/wire/messages.js';
 import { unclaimedEnd } from './simulated-control.js';
@@ -141,7 +142,14 @@ export class SimulatedDestination {
       if (process.isAlive) end.send(message);
     };
     const welcome = (): void => {
-      say({ name: 'WELCOME', version: PROTOCOL_VERSION, instanceId: this.instanceId, pid: 1, host: 'beta' });
+      say({
+        name: 'WELCOME',
+        version: PROTOCOL_VERSION,
+        instanceId: this.instanceId,
+        pid: 1,
+        host: 'beta',
+        ...NOTHING_ARRIVED,
+      });
     };
     const refuse = (code: RefusalCode, reason: string): void => {
       say({ name: 'REFUSAL', version: PROTOCOL_VERSION, code, reason });

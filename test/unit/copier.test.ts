@@ -12,7 +12,6 @@ import { Connection } from '../../src/shared/wire/connection.js';
 import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
 import { Copier, type FaultsBeside, type RoundProgress } from '../../src/source/pages/copier.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
-import { examples } from './message-examples.js';
 
 const PAGES = 2 * REGION_PAGES;
 const KIB = 1024;
@@ -59,7 +58,7 @@ function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside 
   const stuck = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, () => undefined, faults);
+  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, faults);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {
       fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
@@ -75,11 +74,14 @@ function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside 
     };
     const link = new FakeLink(receiver, bytesMax(), answer);
     link.on('close', dial);
-    const [hello] = examples.HELLO;
-    copier.attach(new Connection(link as unknown as Socket), {
-      ...hello,
-      round: order.round,
-      regions: order.regions,
+    const connection = new Connection(link as unknown as Socket);
+    const { round, regions } = order;
+    connection.own({
+      names: { own: 'a page connection', peer: 'the destination' },
+      reads: copier.attach(connection, { round, regions }),
+      lost: (error) => {
+        copier.lose(error);
+      },
     });
   };
   const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };

@@ -52,7 +52,6 @@ function fakes() {
   let introductions = 0;
   const dialler = new Dialler({
     names: { own: 'a page connection', peer: 'the source' },
-    to: { host: '127.0.0.1', port: 1 },
     dialMs: DIAL_MS,
     greetingMs: GREETING_MS,
     isReadInPlace: false,
@@ -93,6 +92,8 @@ function fakes() {
       lost.push(error);
     },
   });
+  // The first of the dials.
+  void dialler.open({ host: '127.0.0.1', port: 1 });
   return { dialler, dials, welcomed, read, lost };
 }
 
@@ -108,8 +109,7 @@ afterEach(() => {
 describe('a dial that is superseded', () => {
   it('is destroyed when it comes up after the newer one, which stays', async () => {
     const { dialler, dials, welcomed, lost } = fakes();
-    dialler.dial();
-    dialler.dial();
+    dialler.renew();
     const healthy = await dials[1]!.isWelcomed();
     const stale = await dials[0]!.comesUp();
     expect([stale.destroyed, healthy.destroyed]).toEqual([true, false]);
@@ -119,8 +119,7 @@ describe('a dial that is superseded', () => {
 
   it('is destroyed when it comes up before the newer one, and says nothing', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
-    dialler.dial();
+    dialler.renew();
     const stale = await dials[0]!.comesUp();
     expect([stale.destroyed, stale.said]).toEqual([true, []]);
     expect(dialler.connection).toBeUndefined();
@@ -131,8 +130,7 @@ describe('a dial that is superseded', () => {
 
   it('does not destroy the healthy connection, nor count as a loss, when it fails', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
-    dialler.dial();
+    dialler.renew();
     const healthy = await dials[1]!.isWelcomed();
     await dials[0]!.fails();
     expect(healthy.destroyed).toBe(false);
@@ -142,8 +140,7 @@ describe('a dial that is superseded', () => {
 
   it('leaves no error of its socket without an owner', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
-    dialler.dial();
+    dialler.renew();
     const stale = await dials[0]!.comesUp();
     stale.emit('error', new Error('reset'));
     await dials[1]!.isWelcomed();
@@ -152,9 +149,8 @@ describe('a dial that is superseded', () => {
 
   it('has no say any more: neither its bytes nor its time for the greeting count', async () => {
     const { dialler, dials, read, lost } = fakes();
-    dialler.dial();
     const old = await dials[0]!.comesUp();
-    dialler.dial();
+    dialler.renew();
     expect(old.destroyed).toBe(true);
     await old.hears(...encodeMessage(WELCOME), Buffer.from('what it read makes no sense'));
     vi.advanceTimersByTime(GREETING_MS);
@@ -167,7 +163,6 @@ describe('a dial that is superseded', () => {
 describe('a dialled connection', () => {
   it('says who it is when it is up, and has whatever follows the welcome read', async () => {
     const { dialler, dials, read } = fakes();
-    dialler.dial();
     const socket = await dials[0]!.comesUp();
     expect(messageIn(Buffer.concat(socket.said))).toMatchObject({ name: 'HELLO', role: 'pages', round: 1 });
     const welcome = Buffer.concat(encodeMessage(WELCOME));
@@ -180,7 +175,6 @@ describe('a dialled connection', () => {
 
   it('is lost once, with what ended it', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
     const socket = await dials[0]!.isWelcomed();
     socket.destroy(new Error('reset by the peer'));
     await settled();
@@ -189,8 +183,7 @@ describe('a dialled connection', () => {
   });
 
   it('is lost when the source hangs up', async () => {
-    const { dialler, dials, lost } = fakes();
-    dialler.dial();
+    const { dials, lost } = fakes();
     const socket = await dials[0]!.isWelcomed();
     socket.destroy();
     await settled();
@@ -199,11 +192,10 @@ describe('a dialled connection', () => {
 
   it('is lost when the source does not welcome it in time, and not when it does', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
     await dials[0]!.isWelcomed();
     vi.advanceTimersByTime(GREETING_MS);
     expect(lost).toEqual([]);
-    dialler.dial();
+    dialler.renew();
     const unwelcome = await dials[1]!.comesUp();
     vi.advanceTimersByTime(GREETING_MS);
     expect(lost.map(({ code }) => code)).toEqual(['CONNECTION_LOST']);
@@ -215,8 +207,7 @@ describe('a dialled connection', () => {
     ['another message than an answer', encodeMessage({ name: 'FAREWELL' })],
     ['noise', [Buffer.alloc(100, 0xa5)]],
   ])('is lost by %s', async (_, said) => {
-    const { dialler, dials, lost } = fakes();
-    dialler.dial();
+    const { dials, lost } = fakes();
     const socket = await dials[0]!.comesUp();
     await socket.hears(...said);
     expect(lost).toHaveLength(1);
@@ -226,7 +217,6 @@ describe('a dialled connection', () => {
 
   it('that is given up is closed and told, once', async () => {
     const { dialler, dials, lost } = fakes();
-    dialler.dial();
     const socket = await dials[0]!.isWelcomed();
     const still = new MicrostunError('CONNECTION_LOST', 'nothing came');
     dialler.giveUp(still);
@@ -238,7 +228,6 @@ describe('a dialled connection', () => {
 
   it('that comes up after the end is closed', async () => {
     const { dialler, dials, welcomed, lost } = fakes();
-    dialler.dial();
     dialler.close();
     const late = await dials[0]!.comesUp();
     expect(late.destroyed).toBe(true);

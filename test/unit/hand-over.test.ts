@@ -231,6 +231,8 @@ describe('the source', () => {
       instanceId: 'first',
       pid: 1,
       host: 'beta',
+      round: 0,
+      regions: 0,
     });
     const again = stepFrom(failed.state.phase, greeting, welcome);
     expect(again.effects.find(({ kind }) => kind === 'send')).toMatchObject(cancel);

@@ -45,6 +45,7 @@ async function prepared() {
   const heard: { events?: ControlEvents } = {};
   const control: UnclaimedConnection = {
     peerHost: 'alpha',
+    localHost: 'beta',
     claim: (events) => {
       heard.events = events;
       return {

@@ -60,8 +60,16 @@ export const examples: Examples = {
     },
   ],
   WELCOME: [
-    { name: 'WELCOME', version: 1, instanceId: ID, pid: 4711, host: 'alpha' },
-    { name: 'WELCOME', version: 0xffff_ffff, instanceId: OTHER_ID, pid: 0, host: 'é'.repeat(64) },
+    { name: 'WELCOME', version: 1, instanceId: ID, pid: 4711, host: 'alpha', round: 0, regions: 0 },
+    {
+      name: 'WELCOME',
+      version: 0xffff_ffff,
+      instanceId: OTHER_ID,
+      pid: 0,
+      host: 'é'.repeat(64),
+      round: 9,
+      regions: 7,
+    },
   ],
   REFUSAL: [
     { name: 'REFUSAL', version: 1, code: 'BUSY', reason: 'another guest is coming in' },

@@ -230,6 +230,8 @@ describe('a source in doubt', () => {
       instanceId: 'second',
       pid: 2,
       host: 'beta',
+      round: 0,
+      regions: 0,
     });
     const { state, effects } = step(stateOf(handingOver, greeting), welcome);
     expect(state.phase).toMatchObject({ name: 'handing-over', isInDoubt: true });

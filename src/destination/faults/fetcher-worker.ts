@@ -12,7 +12,8 @@ import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { CHUNK_BYTES, CLEAR_CHUNK } from '../../shared/memory/space-bitmap.js';
-import { Dialler } from '../../shared/wire/dialler.js';
+import { connectionEnd } from '../../shared/wire/connection-end.js';
+import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import { PlacedFrameReader } from '../../shared/wire/placed-frames.js';
@@ -23,7 +24,7 @@ import { TakeOverRehearsal } from '../rehearsal.js';
 import { checkGrowth, type GuestSize } from '../room.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
-import { HANDED_OVER_QUIET_MS, PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../../shared/limits.js';
+import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
 import { rehearse } from '../../shared/rehearse.js';
 import { sleep } from '../../shared/timers.js';
 
@@ -67,7 +68,7 @@ const { machine } = own;
 const views = viewMemory(machine.memory);
 const safepoints = new SafepointControl(machine.safepointWords);
 const wanted = new WantedPages(isAbsent, (page) => {
-  dialler.connection?.write([encodeMark('PAGE_WANTED', page, 0)]);
+  end.connection?.write([encodeMark('PAGE_WANTED', page, 0)]);
 });
 let fetchedPages = 0;
 
@@ -91,7 +92,7 @@ const takeOver = new TakeOver({
     checkGrowth(bytes, own.size, process.availableMemory());
   },
   answer: (frame) => {
-    dialler.connection?.write([frame]);
+    end.connection?.write([frame]);
   },
   placing: () => {
     tell({ kind: 'placing' });
@@ -122,14 +123,15 @@ void rehearse(
   () => isComing,
 );
 
-const dialler = new Dialler({
+const end = connectionEnd('dialled', {
   names: { own: 'the fault connection', peer: 'the source' },
-  to: own.source,
-  dialMs: PAGES_DIAL_MS_MAX,
-  greetingMs: WELCOME_MS_MAX,
+  role: 'faults',
+  migrationId: own.migrationId,
+  index: 0,
   isReadInPlace: true,
-  introduction: () => ({ role: 'faults', migrationId: own.migrationId }),
-  welcomed: () => {
+  listenFlag: '--page-listen',
+  arrived: () => NOTHING_ARRIVED,
+  up: () => {
     takeOver.connected();
     wanted.open();
     tell({ kind: 'connected' });
@@ -166,16 +168,16 @@ port.on('message', (request: FetcherRequest) => {
       return;
     case 'dial':
       wanted.close();
-      dialler.dial();
+      end.renew();
       return;
     case 'exit':
-      dialler.close();
+      end.close();
       for (const faults of own.faults) faults.close();
       port.close();
   }
 });
 
-dialler.dial();
+await end.open(own.source);
 
 function take({ header, body }: Frame): void {
   refuseFlags(header);

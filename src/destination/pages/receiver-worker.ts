@@ -6,7 +6,7 @@ import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, PageState } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { Dialler } from '../../shared/wire/dialler.js';
+import { connectionEnd } from '../../shared/wire/connection-end.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { PlacedReads } from '../../shared/wire/intake.js';
@@ -17,7 +17,7 @@ import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
 import { PlacementGate } from './placement-gate.js';
 import { StallWatch } from './stall-watch.js';
-import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX, STALL_MS_MAX } from '../../shared/limits.js';
+import { STALL_MS_MAX } from '../../shared/limits.js';
 
 export interface ReceiverWorkerData {
   readonly memory: MemoryHandle;
@@ -77,24 +77,19 @@ const receiver = new PageReceiver(views, round, gate, checkedPages, {
   },
 });
 
-const dialler = new Dialler({
+const end = connectionEnd('dialled', {
   names: { own: 'a page connection', peer: 'the source' },
-  to: own.source,
-  dialMs: PAGES_DIAL_MS_MAX,
-  greetingMs: WELCOME_MS_MAX,
+  role: 'pages',
+  migrationId: own.migrationId,
+  index: own.index,
   isReadInPlace: true,
-  introduction: () => {
+  listenFlag: '--page-listen',
+  arrived: () => {
     // Not before: until now the connection before this one may have been read.
     receiver.reset();
-    return {
-      role: 'pages',
-      migrationId: own.migrationId,
-      index: own.index,
-      round: round.round,
-      regions: round.regions,
-    };
+    return { round: round.round, regions: round.regions };
   },
-  welcomed: () => {
+  up: () => {
     tell({ kind: 'connected' });
     return reads;
   },
@@ -120,12 +115,12 @@ const reads: PlacedReads = {
 
 port.on('message', (request: ReceiverRequest) => {
   if (request.kind === 'dial') {
-    dialler.dial();
+    end.renew();
     return;
   }
   clearInterval(stallWatch);
   clearInterval(lifeWatch);
-  dialler.close();
+  end.close();
   port.close();
 });
 
@@ -134,10 +129,10 @@ port.on('message', (request: ReceiverRequest) => {
 const stallWatch = setInterval(() => {
   // Before the hand-over the source always copies something: when all connections are silent, what was last said on one
   // of them may be lost, the end of a round or its acknowledgement, and only we can dial. Dialling an idle one costs little.
-  const isExpecting = dialler.connection !== undefined && !safepoints.isHandedOver;
+  const isExpecting = end.connection !== undefined && !safepoints.isHandedOver;
   const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
   if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
-    dialler.giveUp(
+    end.giveUp(
       new MicrostunError('CONNECTION_LOST', `nothing came on the page connections for ${STALL_MS_MAX} ms`),
     );
 }, STALL_MS_MAX / 8);
@@ -150,7 +145,7 @@ const lifeWatch = setInterval(() => {
   tell({ kind: 'moved' });
 }, LIFE_MS);
 
-dialler.dial();
+await end.open(own.source);
 
 function onFrame(frame: Frame): void {
   if (frame.header.name !== 'ROUND_END')
@@ -161,5 +156,5 @@ function onFrame(frame: Frame): void {
   gate.notePlaced(own.index, ended);
   // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
   tell({ kind: 'round-placed', round: ended, pages });
-  dialler.connection?.write([encodeMark('ROUND_PLACED', ended, pages)]);
+  end.connection?.write([encodeMark('ROUND_PLACED', ended, pages)]);
 }

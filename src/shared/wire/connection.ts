@@ -4,7 +4,7 @@ import type { OnReadOpts, Socket } from 'node:net';
 import { asMicrostunError, MicrostunError, messageOf } from '../errors.js';
 import type { ConnectionCounts } from './connection-watch.js';
 import { Intake, type Reads } from './intake.js';
-import { dial, endSocket, peerHostOf, type Address } from './sockets.js';
+import { dial, endSocket, localHostOf, peerHostOf, type Address } from './sockets.js';
 import { unacknowledgedBytes } from './unacknowledged-bytes.js';
 import type { WaterMarks } from '../limits.js';
 
@@ -66,6 +66,11 @@ export class Connection {
   /** The peer's address, without its port. */
   get peerHost(): string {
     return peerHostOf(this.#socket);
+  }
+
+  /** The address of this host that it goes to, or comes from. */
+  get localHost(): string {
+    return localHostOf(this.#socket);
   }
 
   /** Whether it takes what is written: it was not lost, nor ended by either side. */

@@ -43,6 +43,8 @@ export interface ControlConnection {
 export interface UnclaimedConnection {
   /** The peer's address, without its port. */
   readonly peerHost: string;
+  /** The address of this host at which it came in, or from which it was dialled. */
+  readonly localHost: string;
   claim(events: ControlEvents): ControlConnection;
   drop(): void;
 }

@@ -1,13 +1,13 @@
 // One greeted connection to a peer, which may be dialled again at any time: of all dials only the newest counts.
 // Knows no frames beyond the greeting; what the connection carries is its owner's.
-import { asMicrostunError, type MicrostunError } from '../errors.js';
+import { assert, asMicrostunError, type MicrostunError } from '../errors.js';
 import { dialConnection, type Connection, type ConnectionNames, type ConnectionOwner } from './connection.js';
-import { greet, type Introduction } from './greeting.js';
+import type { ConnectionEnd } from './connection-end.js';
+import { greet, type ArrivedSoFar, type Introduction } from './greeting.js';
 import type { Address } from './sockets.js';
 
 export interface DiallerOptions {
   readonly names: ConnectionNames;
-  readonly to: Address;
   /** Dials are given up after this. */
   readonly dialMs: number;
   /** A peer that takes the connection and does not welcome us for so long counts as lost. */
@@ -16,8 +16,8 @@ export interface DiallerOptions {
   readonly isReadInPlace: boolean;
   /** What we say of ourselves; asked once the newest dial is up, and nothing of the connection before it is read. */
   introduction(): Introduction;
-  /** The newest dial is welcome: answers what reads what follows. */
-  welcomed(connection: Connection): ConnectionOwner['reads'];
+  /** The newest dial is welcome, and the peer has said what arrived there: answers what reads what follows. */
+  welcomed(connection: Connection, peer: ArrivedSoFar): ConnectionOwner['reads'];
   /** The newest dial failed, or its connection is lost. Told once a dial; nothing more comes of it. */
   lost(error: MicrostunError): void;
   /** Instead of `dialConnection`, for tests. */
@@ -30,8 +30,9 @@ interface Generation {
   isWelcome: boolean;
 }
 
-export class Dialler {
+export class Dialler implements ConnectionEnd {
   readonly #options: DiallerOptions;
+  #to: Address | undefined;
   #current: Generation | undefined;
 
   constructor(options: DiallerOptions) {
@@ -43,10 +44,18 @@ export class Dialler {
     return this.#current?.isWelcome === true ? this.#current.connection : undefined;
   }
 
+  open(to: Address): Promise<Address> {
+    this.#to = to;
+    this.renew();
+    return Promise.resolve(to);
+  }
+
   /** Dials. Whatever there was before, a connection or a dial under way, is superseded and no loss. */
-  dial(): void {
+  renew(): void {
     this.close();
-    const { to, dialMs, isReadInPlace } = this.#options;
+    const to = this.#to;
+    assert(to !== undefined, 'where to dial is known before it is dialled');
+    const { dialMs, isReadInPlace } = this.#options;
     const generation: Generation = { connection: undefined, isWelcome: false };
     this.#current = generation;
     const dial = this.#options.dial ?? dialConnection;
@@ -72,6 +81,14 @@ export class Dialler {
     dropped?.connection?.destroy();
   }
 
+  /** The same, but what is up ends in order. */
+  leave(): void {
+    const last = this.#current;
+    this.#current = undefined;
+    if (last?.isWelcome === true) last.connection?.end();
+    else last?.connection?.destroy();
+  }
+
   #onDialled(generation: Generation, connection: Connection): void {
     if (this.#current !== generation) {
       connection.destroy();
@@ -87,9 +104,9 @@ export class Dialler {
       this.#options.introduction(),
       names,
       greetingMs,
-      () => {
+      (welcome) => {
         generation.isWelcome = true;
-        return { names, reads: this.#options.welcomed(connection), lost };
+        return { names, reads: this.#options.welcomed(connection, welcome), lost };
       },
       lost,
     );

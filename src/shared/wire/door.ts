@@ -1,10 +1,10 @@
 // Where peers come in: listens, hears each caller's HELLO, and hands the caller to its owner, who welcomes or refuses it.
 // Knows no migration. Whoever is not welcomed is a stranger: it holds a few KiB, for a few seconds, and harms nobody.
-import type { Server } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { asMicrostunError, MicrostunError } from '../errors.js';
 import { after } from '../timers.js';
 import { Connection } from './connection.js';
-import { readHello, refuse, welcome } from './greeting.js';
+import { readHello, refuse, welcome, type ArrivedSoFar } from './greeting.js';
 import { MessageConnection } from './message-connection.js';
 import type { Message, MessageOf, RefusalCode } from './messages.js';
 import { listen, type Address } from './sockets.js';
@@ -34,10 +34,10 @@ export class Caller {
     return this.#connection.isDestroyed;
   }
 
-  /** Takes it in: nothing more of it is read until it has its owner in whoever asked. */
-  welcome(): Connection {
+  /** Takes it in: nothing more of it is read until it has its owner in whoever asked, of whom it is told what `arrived`. */
+  welcome(arrived?: ArrivedSoFar): Connection {
     this.#takeIn();
-    welcome(this.#connection);
+    welcome(this.#connection, arrived);
     return this.#connection;
   }
 
@@ -80,11 +80,11 @@ export class Door {
   }
 
   /**
-   * Begins to listen; answers where.
+   * Begins to listen; answers where. `flag` names the place on the command line.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async open(where: Address): Promise<Address> {
-    const { server, address } = await listen(where, (socket) => {
+  async open(where: Address, flag?: string): Promise<Address> {
+    const onConnection = (socket: Socket): void => {
       const connection = new Connection(socket);
       const from = connection.peerHost;
       this.#hear(connection).catch((error: unknown) => {
@@ -92,7 +92,8 @@ export class Door {
         if (connection.isOpen) connection.destroy();
         this.#events.dropped?.(asMicrostunError(error, 'PROTOCOL'), from);
       });
-    });
+    };
+    const { server, address } = await listen(where, onConnection, { flag });
     this.#server = server;
     return address;
   }

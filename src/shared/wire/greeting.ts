@@ -4,7 +4,7 @@ import { MicrostunError, ProtocolError } from '../errors.js';
 import { after } from '../timers.js';
 import type { Connection, ConnectionNames, ConnectionOwner } from './connection.js';
 import { FirstFrame } from './first-frame.js';
-import { FrameReader, PROTOCOL_VERSION } from './frames.js';
+import { FRAME_HEADER_BYTES, FrameReader, PROTOCOL_VERSION } from './frames.js';
 import {
   hostName,
   clipReason,
@@ -19,6 +19,12 @@ import { GREETING_MS_MAX } from '../limits.js';
 /** Which process this is; a restarted one has another. */
 export const instanceId = crypto.randomUUID();
 
+/** How much of which round arrived: what whoever takes pages says when a page connection is greeted, by either side. */
+export type ArrivedSoFar = Pick<MessageOf<'HELLO'>, 'round' | 'regions'>;
+
+/** Of whoever takes none. */
+export const NOTHING_ARRIVED: ArrivedSoFar = { round: 0, regions: 0 };
+
 /** What a caller says of itself: what its role has nothing to say about is left out. */
 export type Introduction = Pick<MessageOf<'HELLO'>, 'role' | 'migrationId'> &
   Partial<Pick<MessageOf<'HELLO'>, 'welcomedBy' | 'index' | 'round' | 'regions'>>;
@@ -29,8 +35,8 @@ export function helloOf({
   migrationId,
   welcomedBy = '',
   index = 0,
-  round = 0,
-  regions = 0,
+  round = NOTHING_ARRIVED.round,
+  regions = NOTHING_ARRIVED.regions,
 }: Introduction): MessageOf<'HELLO'> {
   return { name: 'HELLO', version: PROTOCOL_VERSION, role, migrationId, welcomedBy, index, round, regions };
 }
@@ -54,7 +60,7 @@ export async function readHello(connection: Connection): Promise<MessageOf<'HELL
 }
 
 /** Accepts a greeted connection. */
-export function welcome(connection: Connection): void {
+export function welcome(connection: Connection, { round, regions }: ArrivedSoFar = NOTHING_ARRIVED): void {
   connection.greetingBytes += connection.write(
     encodeMessage({
       name: 'WELCOME',
@@ -62,6 +68,8 @@ export function welcome(connection: Connection): void {
       instanceId,
       pid: process.pid,
       host: hostName(),
+      round,
+      regions,
     }),
   );
 }
@@ -125,17 +133,19 @@ export function greet(
     const why = `${names.peer} did not welcome ${names.own} within ${greetingMs} ms`;
     connection.giveUp(new MicrostunError('CONNECTION_LOST', why));
   });
+  let helloBytes = 0;
   const answer = new FirstFrame(['WELCOME', 'REFUSAL'], (frame) => {
     const message = decodeMessage(frame);
     if (message.name === 'REFUSAL') throw refusalError(message);
     if (message.name !== 'WELCOME') throw new ProtocolError(`${message.name} is no answer to HELLO`);
     timer.cancel();
-    connection.greetingBytes = connection.carriedBytes;
+    // What came behind it is none of the greeting.
+    connection.greetingBytes = helloBytes + FRAME_HEADER_BYTES + frame.body.length;
     connection.own(welcomed(message));
   });
   connection.onClosed(() => {
     timer.cancel();
   });
   connection.own({ names, reads: answer, lost });
-  connection.write(encodeMessage(helloOf(introduction)));
+  helloBytes = connection.write(encodeMessage(helloOf(introduction)));
 }

@@ -180,6 +180,7 @@ export class MessageConnection implements ControlConnection {
 export function unclaimed(connection: Connection): UnclaimedConnection {
   return {
     peerHost: connection.peerHost,
+    localHost: connection.localHost,
     claim: (events) => new MessageConnection(connection, events),
     drop: () => {
       connection.destroy();

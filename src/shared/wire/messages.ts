@@ -88,12 +88,20 @@ const bodies = {
     /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
     welcomedBy: uuidOrEmpty,
     index: integer(0, CONNECTIONS_MAX - 1),
-    /** Pages: the round and how many of its regions this connection placed before it was cut; else 0. */
+    /** Pages, from the side that takes them: the round, and how many of its regions were placed before a cut; else 0. */
     round: integer(0, ROUNDS_MAX),
     regions: u32,
   }),
   /** `instanceId` names the process that answers, so that a restarted one is told apart. */
-  WELCOME: record({ version: u32, instanceId: uuid, pid: u32, host: label(HOST_CHARACTERS_MAX) }),
+  WELCOME: record({
+    version: u32,
+    instanceId: uuid,
+    pid: u32,
+    host: label(HOST_CHARACTERS_MAX),
+    /** Pages, from the side that takes them: as in HELLO, which says it where that side dials; else 0. */
+    round: integer(0, ROUNDS_MAX),
+    regions: u32,
+  }),
   REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,

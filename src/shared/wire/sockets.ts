@@ -14,14 +14,28 @@ export interface SocketUse {
   readonly isRelay?: boolean;
 }
 
+export interface ListenUse extends SocketUse {
+  /** That names the address on the command line. */
+  readonly flag?: string | undefined;
+}
+
 /** All addresses of this host, by IPv6 and IPv4 alike; by IPv4 only where the host has no IPv6. */
 export const ANY_HOST = '::';
 const ANY_IPV4_HOST = '0.0.0.0';
 
 /** The address of the peer; one that came by IPv4 to a socket for both is an IPv4 address. */
 export function peerHostOf({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(remoteAddress);
-  return mapped?.[1] ?? remoteAddress;
+  return unmapped(remoteAddress);
+}
+
+/** The address of this host at which the peer came in, or from which it was dialled. */
+export function localHostOf({ localAddress = '' }: Pick<Socket, 'localAddress'>): string {
+  return unmapped(localAddress);
+}
+
+function unmapped(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  return mapped?.[1] ?? address;
 }
 
 /** "host:port", with brackets where IPv6 needs them. */
@@ -36,15 +50,15 @@ export function formatAddress({ host, port }: Address): string {
 export async function listen(
   address: Address,
   onConnection: (socket: Socket) => void,
-  { isRelay = false }: SocketUse = {},
+  { isRelay = false, flag }: ListenUse = {},
 ): Promise<{ server: Server; address: Address }> {
   const server = makeServer(onConnection, isRelay);
   try {
-    await bind(server, address);
+    await bind(server, address, flag);
   } catch (error) {
     const code = error instanceof MicrostunError && (error.cause as NodeJS.ErrnoException).code;
     if (address.host !== ANY_HOST || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error;
-    await bind(server, { ...address, host: ANY_IPV4_HOST });
+    await bind(server, { ...address, host: ANY_IPV4_HOST }, flag);
   }
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has no address');
@@ -64,10 +78,10 @@ function makeServer(onConnection: (socket: Socket) => void, isRelay: boolean): S
   return server;
 }
 
-function bind(server: Server, address: Address): Promise<void> {
+function bind(server: Server, address: Address, flag?: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
-      reject(new MicrostunError('LISTEN_FAILED', listenComplaint(address, error), { cause: error }));
+      reject(new MicrostunError('LISTEN_FAILED', listenComplaint(address, error, flag), { cause: error }));
     };
     server.once('error', fail);
     server.listen(address.port, address.host, () => {

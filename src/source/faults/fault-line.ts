@@ -3,8 +3,9 @@
 // Knows frames; what a hand-over is, and when, is tracer/departure.ts.
 import type { MicrostunError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
-import { Door, type Caller } from '../../shared/wire/door.js';
+import { connectionEnd, type ConnectionEnd } from '../../shared/wire/connection-end.js';
+import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
+import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodeMark } from '../../shared/wire/page-frames.js';
 import type { Address } from '../../shared/wire/sockets.js';
@@ -33,17 +34,15 @@ interface Line {
   readonly connection: Connection;
   readonly answers: PageAnswers;
   readonly switchOver: SwitchOverBytes;
+  readonly reader: FrameReader;
 }
-
-const NAMES: ConnectionNames = { own: 'the fault connection', peer: 'the destination' };
 
 export class FaultLine {
   readonly #views: MemoryViews;
   readonly #events: FaultLineEvents;
   readonly #progress: Float64Array;
   readonly #ledger = new FaultLedger();
-  readonly #door: Door;
-  #options: FaultLineOptions | undefined;
+  #end: ConnectionEnd | undefined;
   #pacer: Pacer | undefined;
   #line: Line | undefined;
   #connections = 0;
@@ -57,11 +56,6 @@ export class FaultLine {
     this.#views = views;
     this.#progress = progress;
     this.#events = events;
-    this.#door = new Door({
-      called: (caller) => {
-        this.#admit(caller);
-      },
-    });
   }
 
   /**
@@ -69,9 +63,22 @@ export class FaultLine {
    * @throws MicrostunError LISTEN_FAILED.
    */
   async open(options: FaultLineOptions): Promise<number> {
-    this.#options = options;
-    this.#pacer = options.bytesPerSecond === undefined ? undefined : new Pacer(options.bytesPerSecond);
-    return (await this.#door.open(options.listen)).port;
+    const { listen, migrationId, bytesPerSecond } = options;
+    this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
+    this.#end = connectionEnd('awaited', {
+      names: { own: 'the fault connection', peer: 'the destination' },
+      role: 'faults',
+      migrationId,
+      index: 0,
+      isReadInPlace: false,
+      listenFlag: '--listen',
+      arrived: () => NOTHING_ARRIVED,
+      up: (connection) => this.#up(connection),
+      lost: (error) => {
+        this.#lose(error);
+      },
+    });
+    return (await this.#end.open(listen)).port;
   }
 
   get isUp(): boolean {
@@ -97,51 +104,37 @@ export class FaultLine {
 
   /** Says no more; the connection ends in order, and nobody comes in. */
   close(): void {
-    const last = this.#line;
     this.#drop();
-    last?.connection.end();
-    this.#door.close();
+    this.#end?.leave();
   }
 
-  #admit(caller: Caller): void {
-    const { hello } = caller;
-    if (hello.role !== 'faults' || hello.migrationId !== this.#options?.migrationId) {
-      caller.refuse(
-        'UNKNOWN_MIGRATION',
-        `no fault connection of migration ${hello.migrationId} is expected here`,
-      );
-      return;
-    }
-    // A destination that comes again has lost its old connection, whether or not that is known here.
+  #up(connection: Connection): ConnectionOwner['reads'] {
     this.#connections++;
     this.#wasCutShort = false;
     const before = this.#line;
     this.#drop();
     before?.connection.destroy();
-    this.#own(caller.welcome());
+    const answers = new PageAnswers(this.#views, connection, () => this.areFaultsServed, this.#pacer);
+    const reader = new FrameReader(['PAGE_WANTED', 'ANNOUNCED', 'TAKEN_OVER']);
+    const line: Line = { connection, answers, switchOver: new SwitchOverBytes(), reader };
+    this.#line = line;
     this.#events.connected();
+    return {
+      take: (chunk) => {
+        this.#progress[0]! += chunk.length;
+        for (const frame of reader.consume(chunk)) this.#take(line, frame);
+      },
+    };
   }
 
-  #own(connection: Connection): void {
-    const answers = new PageAnswers(this.#views, connection, () => this.areFaultsServed, this.#pacer);
-    const line: Line = { connection, answers, switchOver: new SwitchOverBytes() };
-    this.#line = line;
-    const reader = new FrameReader(['PAGE_WANTED', 'ANNOUNCED', 'TAKEN_OVER']);
-    connection.own({
-      names: NAMES,
-      reads: {
-        take: (chunk) => {
-          this.#progress[0]! += chunk.length;
-          for (const frame of reader.consume(chunk)) this.#take(line, frame);
-        },
-      },
-      lost: (error) => {
-        const isHalfSaid = connection.queuedBytes > 0 || reader.pendingBytes > 0;
-        this.#wasCutShort = error.code === 'PROTOCOL' || isHalfSaid;
-        if (this.#line === line) this.#drop();
-        this.#events.lost(error);
-      },
-    });
+  #lose(error: MicrostunError): void {
+    const line = this.#line;
+    if (line !== undefined) {
+      const isHalfSaid = line.connection.queuedBytes > 0 || line.reader.pendingBytes > 0;
+      this.#wasCutShort = error.code === 'PROTOCOL' || isHalfSaid;
+    }
+    this.#drop();
+    this.#events.lost(error);
   }
 
   #take({ answers, switchOver }: Line, frame: Frame): void {

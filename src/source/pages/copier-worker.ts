@@ -3,7 +3,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert, asMicrostunError, type MicrostunError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
-import { Door, type Caller } from '../../shared/wire/door.js';
+import { connectionEnd } from '../../shared/wire/connection-end.js';
+import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
 import { Copier, type RoundShare } from './copier.js';
@@ -53,23 +54,39 @@ const progress = new CopierWords(words);
 const tell = (message: CopierMessage): void => {
   port.postMessage(message);
 };
-const lose = (error: MicrostunError): void => {
+const tellLost = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, { first: index, stride: copiers }, bytesPerSecond, lose);
+const copier = new Copier(views, { first: index, stride: copiers }, bytesPerSecond);
 setInterval(() => {
   progress.movedBytes = copier.movedBytes;
 }, LOOK_MS).unref();
 
-const door = new Door({ called: admit });
-const address = await door.open(where);
+const end = connectionEnd('awaited', {
+  names: { own: 'a page connection', peer: 'the destination' },
+  role: 'pages',
+  migrationId,
+  index,
+  isReadInPlace: false,
+  listenFlag: '--listen',
+  arrived: () => NOTHING_ARRIVED,
+  up: (connection, arrived) => {
+    tell({ kind: 'connected' });
+    return copier.attach(connection, arrived);
+  },
+  lost: (error) => {
+    copier.lose(error);
+    tellLost(error);
+  },
+});
+const address = await end.open(where);
 tell({ kind: 'listening', port: address.port });
 
 port.on('message', (request: CopierRequest) => {
   if (request.kind === 'exit') {
     copier.end();
-    door.close();
+    end.leave();
     port.close();
     return;
   }
@@ -78,20 +95,7 @@ port.on('message', (request: CopierRequest) => {
       tell({ kind: 'round-placed', share, bytes: copier.bytes });
     },
     (error: unknown) => {
-      lose(asMicrostunError(error, 'PROTOCOL'));
+      tellLost(asMicrostunError(error, 'PROTOCOL'));
     },
   );
 });
-
-function admit(caller: Caller): void {
-  const { hello } = caller;
-  if (hello.role !== 'pages' || hello.migrationId !== migrationId || hello.index !== index) {
-    caller.refuse(
-      'UNKNOWN_MIGRATION',
-      `no page connection ${hello.index} of migration ${hello.migrationId} is expected here`,
-    );
-    return;
-  }
-  copier.attach(caller.welcome(), hello);
-  tell({ kind: 'connected' });
-}

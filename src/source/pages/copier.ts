@@ -6,12 +6,13 @@ import { PAGES_QUEUED, PUSH_QUEUED, PUSHED_PAGES_MAX, type WaterMarks } from '..
 import { FaultWatch } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
-import type { Connection } from '../../shared/wire/connection.js';
+import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import type { Frame } from '../../shared/wire/frames.js';
+import type { ArrivedSoFar } from '../../shared/wire/greeting.js';
 import { decodeMark, encodeMark, PUSHED } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
 import { CopyOrder, type CopierRegions, type FrameOrder } from './frame-order.js';
-import { PageLine, type ArrivedSoFar, type ConnectionBytes, type Line } from './page-line.js';
+import { PageLine, type ConnectionBytes, type Line } from './page-line.js';
 import { PieceSize } from './piece-size.js';
 import { PushOrder } from './push-order.js';
 import { RegionWriter } from './region-writer.js';
@@ -63,24 +64,25 @@ export class Copier {
     views: MemoryViews,
     regions: CopierRegions,
     bytesPerSecond: number | undefined,
-    onLost: (error: MicrostunError) => void,
     faults: FaultsBeside = new FaultWatch(views),
   ) {
     this.#views = views;
     this.#regions = regions;
     this.#writer = new RegionWriter(views);
     this.#faults = faults;
-    this.#line = new PageLine(bytesPerSecond, {
-      received: (frame) => {
-        this.#receive(frame);
-      },
-      lost: onLost,
+    this.#line = new PageLine(bytesPerSecond, (frame) => {
+      this.#receive(frame);
     });
   }
 
-  /** Takes a greeted connection, the first or the next. */
-  attach(connection: Connection, hello: ArrivedSoFar): void {
-    this.#line.attach(connection, hello);
+  /** Takes a greeted connection, the first or the next; answers what reads it. */
+  attach(connection: Connection, arrived: ArrivedSoFar): ConnectionOwner['reads'] {
+    return this.#line.attach(connection, arrived);
+  }
+
+  /** The connection is lost, if there is one. */
+  lose(error: MicrostunError): void {
+    this.#line.lose(error);
   }
 
   get bytes(): ConnectionBytes {
@@ -91,7 +93,7 @@ export class Copier {
     return this.#line.movedBytes;
   }
 
-  /** Says no more; the connection ends in order. */
+  /** Says no more: the connection is left to who made it. */
   end(): void {
     this.#line.end();
   }
@@ -150,9 +152,9 @@ export class Copier {
       } catch (error) {
         if (!(error instanceof MicrostunError) || error.code !== 'CONNECTION_LOST') throw error;
         await this.#line.connected();
-        const hello = this.#line.hello;
-        if (hello.round > round) return share(sentAgainFramingBytes);
-        const arrived = hello.round === round ? hello.regions : 0;
+        const said = this.#line.arrived;
+        if (said.round > round) return share(sentAgainFramingBytes);
+        const arrived = said.round === round ? said.regions : 0;
         if (arrived > sent.length)
           throw new ProtocolError(`${arrived} regions arrived, but ${sent.length} were sent`, {
             cause: error,

@@ -4,9 +4,9 @@ import { monotonicUs } from '../../shared/clock.js';
 import { MicrostunError } from '../../shared/errors.js';
 import type { WaterMarks } from '../../shared/limits.js';
 import { ConnectionWatch } from '../../shared/wire/connection-watch.js';
-import type { Connection, ConnectionNames } from '../../shared/wire/connection.js';
+import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, type Frame } from '../../shared/wire/frames.js';
-import type { MessageOf } from '../../shared/wire/messages.js';
+import type { ArrivedSoFar } from '../../shared/wire/greeting.js';
 import { Pacer, piecesOf } from './pacer.js';
 
 /** What a connection's bytes were besides regions, and what its sockets counted in all. */
@@ -17,8 +17,6 @@ export interface ConnectionBytes {
   readonly cuts: number;
 }
 
-const NAMES: ConnectionNames = { own: 'a page connection', peer: 'the destination' };
-
 /** How often a connection is looked at while a round is under way. */
 const LOOK_MS = 1000;
 
@@ -28,16 +26,8 @@ export interface Line {
   readonly lost: Promise<never>;
 }
 
-/** What a destination said when it dialled: how much of which round had arrived. */
-export type ArrivedSoFar = Pick<MessageOf<'HELLO'>, 'round' | 'regions'>;
-
-export interface PageLineEvents {
-  received(frame: Frame): void;
-  lost(error: MicrostunError): void;
-}
-
 export class PageLine {
-  readonly #events: PageLineEvents;
+  readonly #received: (frame: Frame) => void;
   readonly #pacer: Pacer | undefined;
   #line: Line | undefined;
   /** Fails what waits for the line in use. */
@@ -46,22 +36,21 @@ export class PageLine {
   #controlBytes = 0;
   #closedSocketBytes = 0;
   #connections = 0;
-  /** Of the connection that came last. */
-  hello: ArrivedSoFar = { round: 0, regions: 0 };
+  /** What the destination said of the connection that came last. */
+  arrived: ArrivedSoFar = { round: 0, regions: 0 };
 
   /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
-  constructor(bytesPerSecond: number | undefined, events: PageLineEvents) {
+  constructor(bytesPerSecond: number | undefined, received: (frame: Frame) => void) {
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
-    this.#events = events;
+    this.#received = received;
   }
 
-  /** Takes a greeted connection, the first or the next. */
-  attach(connection: Connection, hello: ArrivedSoFar): void {
-    // A destination that comes again has lost its old connection, whether or not that is known here.
-    this.#drop(new MicrostunError('CONNECTION_LOST', 'the destination dialled again'), false);
+  /** Takes a greeted connection, the first or the next; answers what reads it. */
+  attach(connection: Connection, arrived: ArrivedSoFar): ConnectionOwner['reads'] {
+    this.lose(new MicrostunError('CONNECTION_LOST', 'there is a new connection'));
     this.#connections++;
     this.#controlBytes += connection.greetingBytes;
-    this.hello = hello;
+    this.arrived = arrived;
     let fail: (error: MicrostunError) => void = () => undefined;
     const lost = new Promise<never>((_resolve, reject) => {
       fail = reject;
@@ -70,31 +59,25 @@ export class PageLine {
     this.#line = { connection, lost };
     this.#failLine = fail;
     const reader = new FrameReader(['ROUND_PLACED']);
-    connection.own({
-      names: NAMES,
-      reads: {
-        take: (chunk) => {
-          for (const frame of reader.consume(chunk)) {
-            this.#controlBytes += FRAME_HEADER_BYTES + frame.body.length;
-            this.#events.received(frame);
-          }
-        },
-      },
-      lost: (error) => {
-        this.#drop(asConnectionLost(error), true);
-      },
-    });
     this.#attached?.();
+    return {
+      take: (chunk) => {
+        for (const frame of reader.consume(chunk)) {
+          this.#controlBytes += FRAME_HEADER_BYTES + frame.body.length;
+          this.#received(frame);
+        }
+      },
+    };
   }
 
-  #drop(error: MicrostunError, tells: boolean): void {
+  /** The connection is lost by `error`, if there is one. */
+  lose(error: MicrostunError): void {
     const line = this.#line;
     if (line === undefined) return;
     this.#line = undefined;
     this.#closedSocketBytes += line.connection.carriedBytes;
     line.connection.destroy();
-    this.#failLine(error);
-    if (tells) this.#events.lost(error);
+    this.#failLine(asConnectionLost(error));
   }
 
   /** Gives up connections on which nothing moves, until what it answers is called. */
@@ -132,11 +115,9 @@ export class PageLine {
     return this.#closedSocketBytes + open;
   }
 
-  /** Says no more; the connection ends in order. */
+  /** Says no more: the connection is left to who made it. */
   end(): void {
-    const line = this.#line;
     this.#line = undefined;
-    line?.connection.end();
   }
 
   /** The line in use, or the next. */
