@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
+import { GUESTS_MAX } from '../shared/limits.js';
 import { once, parseReserve, wholeNumber } from './flag-values.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
@@ -92,21 +93,29 @@ export function destinationFlags(y: Argv) {
       describe: 'Where the source dials, host:port; port 0 takes any',
       coerce: once((text: string) => parseAddress(text, ANY_HOST)),
     })
+    .option('max-guests', {
+      type: 'string',
+      default: '1',
+      describe:
+        'Guests that are here at once; with more than one it takes others as long as it runs, whatever becomes of each',
+      coerce: once(wholeNumber('--max-guests', 1, GUESTS_MAX)),
+    })
     .option('max-memory', {
       type: 'string',
-      describe: 'The largest guest to take (default: what is available)',
+      describe: 'The largest guest to take (default: what is available); a limit of each',
       coerce: once(parseSize),
     })
     .option('run-for', {
       type: 'string',
-      describe: 'End this long after the migration (default: run the guest until interrupted)',
+      describe:
+        'End this long after the migration (default: run the guest until interrupted); with several places only the guest ends',
       coerce: once(parseDurationMs),
     })
     .option('once', {
       type: 'boolean',
       default: false,
       describe:
-        'End when a migration was refused or cancelled, instead of waiting for the next, and give up pages whose source stays away',
+        'End when a migration was refused or cancelled, instead of waiting for the next, and give up pages whose source stays away; with several places, end after as many migrations',
     })
     .option('forward-to', {
       type: 'string',

@@ -7,8 +7,24 @@ export const howToTryNow = process.stdin.isTTY
   ? `${KEY} and Enter, or SIGUSR2 to process ${process.pid}, tries now`
   : `SIGUSR2 to process ${process.pid} tries now`;
 
+/** Whoever waits for a call. */
+const waiting = new Set<() => void>();
+let stopListening = (): void => undefined;
+
 /** Calls `onCall` at each SIGUSR2, and at each line with the key. Answers how to stop listening. */
 export function onWakeCall(onCall: () => void): () => void {
+  waiting.add(onCall);
+  if (waiting.size === 1)
+    stopListening = listen(() => {
+      for (const call of [...waiting]) call();
+    });
+  return () => {
+    waiting.delete(onCall);
+    if (waiting.size === 0) stopListening();
+  };
+}
+
+function listen(onCall: () => void): () => void {
   process.on('SIGUSR2', onCall);
   const stopKeys = process.stdin.isTTY ? onKey(onCall) : undefined;
   return () => {

@@ -5,18 +5,21 @@
 export interface DoorState {
   /** The caller's migration has ended here, and what was answered is remembered. */
   readonly isAnswered: boolean;
-  /** The migration that has the place. */
-  readonly current: { readonly isCallers: boolean; readonly isAbandoned: boolean } | undefined;
+  /** The caller's migration has a place. */
+  readonly isHere: boolean;
+  readonly freePlaces: number;
+  /** One that has a place lost its source, and its guest never came. */
+  readonly isOneAbandoned: boolean;
 }
 
 export type Admission =
   /** Its answers are said again. */
   | 'repeat'
-  /** It leads to the migration that has the place, and is the caller's. */
+  /** It leads to the caller's migration, which has a place. */
   | 'attach'
-  /** The place is free: its migration begins. */
+  /** A place is free: its migration begins. */
   | 'begin'
-  /** The one in the place lost its source: it is refused for good, and then the caller is looked at again. */
+  /** All places are taken, and one of them by one that is abandoned: it is refused for good, and the caller looked at again. */
   | 'make-way'
   /** Somebody was here and welcomed it, and nothing of that is known any more. */
   | 'forgotten'
@@ -26,10 +29,13 @@ export type Admission =
  * `welcomedBy` is the caller's word for having been here before: such a migration may have been handed over, so what
  * is not remembered of it is neither refused nor begun anew. docs/decisions/0018-forgotten-migrations.md.
  */
-export function admit({ isAnswered, current }: DoorState, welcomedBy: string): Admission {
+export function admit(
+  { isAnswered, isHere, freePlaces, isOneAbandoned }: DoorState,
+  welcomedBy: string,
+): Admission {
   if (isAnswered) return 'repeat';
-  if (current?.isCallers === true) return 'attach';
+  if (isHere) return 'attach';
   if (welcomedBy !== '') return 'forgotten';
-  if (current === undefined) return 'begin';
-  return current.isAbandoned ? 'make-way' : 'busy';
+  if (freePlaces > 0) return 'begin';
+  return isOneAbandoned ? 'make-way' : 'busy';
 }

@@ -9,15 +9,18 @@ import { Destination, type DestinationParts, type Greeted } from './node.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { AnswerBook } from './states/answer-book.js';
 
-/** A destination of this host; `ended` hears of each migration's end. */
+/** How many guests it has at once, and who hears how their migrations end. */
+export type NodeOptions = Pick<DestinationParts<GuestMachine>, 'places' | 'ended' | 'broke'>;
+
+/** A destination of this host. */
 export function destinationHere(
   options: IncomingOptions,
-  ended: DestinationParts<GuestMachine>['ended'],
+  node: NodeOptions,
   hands = hostHands(),
 ): Destination {
   return new Destination({
+    ...node,
     begin: (id) => new IncomingMigration(id, options, hands),
-    ended,
     answers: new AnswerBook(),
     admit,
     logger: options.logger,

@@ -1,7 +1,7 @@
 // The destination node: leads each control connection to its migration, and remembers what was answered.
-// Takes one guest at a time; a refused or cancelled migration frees the place for the next. Knows no socket.
+// Has so many places, one a guest; a refused or cancelled migration frees its place for the next. Knows no socket.
 import type { Logger } from 'pino';
-import { unreachable } from '../shared/errors.js';
+import { assert, unreachable } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
@@ -28,10 +28,14 @@ export interface Greeted {
 }
 
 export interface DestinationParts<Machine extends IncomingMachine> {
-  /** Makes the migration that takes the place. */
+  /** How many guests it has at once. */
+  readonly places: number;
+  /** Makes the migration that takes a place. */
   begin(migrationId: string): IncomingMigration<Machine>;
-  /** Hears of each migration's end; after one whose guest runs here, all others are refused. */
+  /** Hears of each migration's end; one whose guest came keeps its place until it is released. */
   ended(result: IncomingResult<Machine>, migration: IncomingMigration<Machine>): void;
+  /** Hears of a mistake of ours that ended a migration: nobody knows whose its guest is, and its place stays taken. */
+  broke(error: unknown, migration: IncomingMigration<Machine>): void;
   /** What is remembered of migrations that have ended: it is said again to a source that asks. */
   readonly answers: Pick<AnswerBook, 'remember' | 'find'>;
   /** What decides. */
@@ -39,30 +43,38 @@ export interface DestinationParts<Machine extends IncomingMachine> {
   readonly logger: Logger;
 }
 
+interface TakenPlace<Machine extends IncomingMachine> {
+  readonly migration: IncomingMigration<Machine>;
+  /** Settles when the migration has ended. */
+  readonly ended: Promise<void>;
+  isBroken: boolean;
+}
+
 export class Destination<Machine extends IncomingMachine = GuestMachine> {
   readonly #parts: DestinationParts<Machine>;
-  #current: IncomingMigration<Machine> | undefined;
-  /** Settles when the current migration has ended. */
-  #ended: Promise<void> = Promise.resolve();
+  /** By their migrations' ids, the longest taken first. */
+  readonly #places = new Map<string, TakenPlace<Machine>>();
 
   constructor(parts: DestinationParts<Machine>) {
+    assert(parts.places > 0, 'a destination has a place for a guest');
     this.#parts = parts;
   }
 
-  get migration(): IncomingMigration<Machine> | undefined {
-    return this.#current;
+  /** Those that have a place: under way, or ended with their guest here. */
+  get migrations(): readonly IncomingMigration<Machine>[] {
+    return Array.from(this.#places.values(), ({ migration }) => migration);
   }
 
-  /** The guest has left this node, or ended: the place is free for the next. */
-  release(): void {
-    this.#current = undefined;
+  /** The guest of that migration has left this node, or ended: its place is free for the next. */
+  release(migrationId: string): void {
+    this.#places.delete(migrationId);
   }
 
   cancel(reason: string): void {
-    this.#current?.cancel(reason);
+    for (const { migration } of this.#places.values()) migration.cancel(reason);
   }
 
-  /** Somebody has greeted: is led to its migration, refused, or told; perhaps once the one before it has ended. */
+  /** Somebody has greeted: is led to its migration, refused, or told; perhaps once another one has ended. */
   async hear(caller: Greeted): Promise<void> {
     const { role, migrationId, welcomedBy } = caller.hello;
     if (role !== 'control') {
@@ -71,9 +83,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
     }
     let admission = this.#admit(migrationId, welcomedBy);
     while (admission === 'make-way') {
-      const current = this.#current;
-      await current?.makeWay();
-      if (current?.isHandedOver !== true) await this.#ended;
+      await this.#makeWay();
       if (caller.isGone) return;
       admission = this.#admit(migrationId, welcomedBy);
     }
@@ -86,7 +96,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
         this.#begin(migrationId).attach(caller.welcome());
         return;
       case 'attach':
-        this.#current?.attach(caller.welcome());
+        this.#places.get(migrationId)?.migration.attach(caller.welcome());
         return;
       case 'forgotten':
         caller.welcomeAndRefuse(
@@ -95,10 +105,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
         );
         return;
       case 'busy':
-        caller.welcomeAndRefuse(
-          'BUSY',
-          'this destination has a guest already; choose another destination, or end that one',
-        );
+        caller.welcomeAndRefuse('BUSY', busyText(this.#parts.places));
         return;
       default:
         unreachable(admission);
@@ -106,40 +113,60 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
   }
 
   #admit(migrationId: string, welcomedBy: string): Admission {
-    const current = this.#current;
     return this.#parts.admit(
       {
         isAnswered: this.#answersTo(migrationId) !== undefined,
-        current: current && {
-          isCallers: current.id === migrationId,
-          isAbandoned: current.isAbandoned,
-        },
+        isHere: this.#places.has(migrationId),
+        freePlaces: this.#parts.places - this.#places.size,
+        isOneAbandoned: this.#abandoned() !== undefined,
       },
       welcomedBy,
     );
   }
 
+  #abandoned(): TakenPlace<Machine> | undefined {
+    for (const place of this.#places.values())
+      if (place.migration.isAbandoned && !place.isBroken) return place;
+    return undefined;
+  }
+
+  /** Until it is free, or its guest has come all the same. */
+  async #makeWay(): Promise<void> {
+    const place = this.#abandoned();
+    await place?.migration.makeWay();
+    if (place?.migration.isHandedOver !== true) await place?.ended;
+  }
+
   // One that has ended hears nobody any more; it is remembered once all that it had is closed, which takes seconds.
   #answersTo(migrationId: string): readonly Message[] | undefined {
-    const current = this.#current;
-    const hasEnded = current?.id === migrationId && current.phase === 'ended';
-    return this.#parts.answers.find(migrationId) ?? (hasEnded ? current.lastMessages : undefined);
+    const current = this.#places.get(migrationId)?.migration;
+    return (
+      this.#parts.answers.find(migrationId) ?? (current?.phase === 'ended' ? current.lastMessages : undefined)
+    );
   }
 
   #begin(migrationId: string): IncomingMigration<Machine> {
     const migration = this.#parts.begin(migrationId);
-    this.#current = migration;
-    this.#ended = migration.run().then(
+    const ended = migration.run().then(
       (result) => {
         this.#parts.answers.remember(migrationId, migration.lastMessages);
-        if (result.kind === 'refused') this.#current = undefined;
+        if (result.kind === 'refused') this.release(migrationId);
         this.#parts.ended(result, migration);
       },
       (error: unknown) => {
-        this.#parts.logger.fatal({ error }, 'the migration failed');
-        throw error;
+        this.#parts.logger.fatal({ error, migration: migrationId }, 'the migration failed');
+        place.isBroken = true;
+        this.#parts.broke(error, migration);
       },
     );
+    const place: TakenPlace<Machine> = { migration, ended, isBroken: false };
+    this.#places.set(migrationId, place);
     return migration;
   }
+}
+
+function busyText(places: number): string {
+  return places === 1
+    ? 'this destination has a guest already; choose another destination, or end that one'
+    : `this destination has ${places} guests already, which is all that it takes; choose another destination, end one of them, or raise its --max-guests`;
 }

@@ -33,6 +33,8 @@ export type BeginIncoming = (
 
 export interface DestinationOptions {
   readonly limits: IncomingLimits;
+  /** How many guests it has at once. */
+  readonly places: number;
   /** How likely each piece of work fails. */
   readonly failureShare: number;
   /** Started anew as another version of the program: it refuses whoever asks, without a welcome. */
@@ -59,11 +61,12 @@ export class SimulatedDestination {
   readonly #options: DestinationOptions;
   readonly #destination: Destination<SimulatedMachine>;
   #answers = new AnswerBook();
-  /** Of the current migration. */
-  #place: SimulatedPlace | undefined;
-  #isFinished = false;
-  /** The control connection that was taken in last. */
-  #control: End | undefined;
+  /** Of the migrations that have a place, by id. */
+  readonly #places = new Map<string, SimulatedPlace>();
+  /** Those of them that have ended, with their guest here. */
+  readonly #finished = new Set<string>();
+  /** Each migration's control connection that was taken in last. */
+  readonly #controls = new Map<string, End>();
   /** Migrations that their user has ended, with or without their pages. */
   readonly #cancelled = new Set<string>();
 
@@ -74,10 +77,12 @@ export class SimulatedDestination {
     this.#network = network;
     this.#options = options;
     this.#destination = new Destination({
+      places: options.places,
       begin: (id) => this.#begin(id),
-      ended: ({ kind }) => {
-        this.#onEnded(kind);
+      ended: ({ kind }, { id }) => {
+        this.#onEnded(kind, id);
       },
+      broke: () => undefined,
       answers: {
         find: (id) => this.#answers.find(id),
         remember: (id, answers) => {
@@ -90,12 +95,14 @@ export class SimulatedDestination {
     network.listener = this;
   }
 
-  get current(): SimulatedIncoming | undefined {
-    return this.#destination.migration;
+  /** Those that have a place. */
+  get migrations(): readonly SimulatedIncoming[] {
+    return this.#destination.migrations;
   }
 
-  get hasEnded(): boolean {
-    return this.current === undefined || this.current.phase === 'ended';
+  /** Those of them that are not over. */
+  get underWay(): readonly SimulatedIncoming[] {
+    return this.migrations.filter(({ phase }) => phase !== 'ended');
   }
 
   accept(end: End): void {
@@ -111,24 +118,21 @@ export class SimulatedDestination {
   }
 
   cancel(): void {
-    if (this.current !== undefined) this.#cancelled.add(this.current.id);
+    for (const { id } of this.migrations) this.#cancelled.add(id);
     this.#destination.cancel('the user cancels');
   }
 
-  /** The guest's code throws, wherever its migration stands: it cannot go on here. */
-  fail(): void {
-    const { current } = this;
-    if (current === undefined) return;
-    const record = this.#witness.recordOf(current.id);
+  /** That guest's code throws, wherever its migration stands: it cannot go on here. */
+  fail({ id, phase }: SimulatedIncoming): void {
+    const record = this.#witness.recordOf(id);
     // After its migration, the process that runs it says so.
-    if (current.phase === 'ended' && record.resumedBy === this.instanceId)
-      this.#witness.stops(record, 'failed');
-    this.#place?.machine?.fail();
+    if (phase === 'ended' && record.resumedBy === this.instanceId) this.#witness.stops(record, 'failed');
+    this.#places.get(id)?.machine?.fail();
   }
 
   die(): void {
     this.process.isAlive = false;
-    this.#place?.leave();
+    for (const place of this.#places.values()) place.leave();
     this.#witness.destinationDies(this.instanceId);
   }
 
@@ -162,7 +166,7 @@ export class SimulatedDestination {
       },
       welcome: () => {
         welcome();
-        this.#control = end;
+        this.#controls.set(hello.migrationId, end);
         return unclaimedEnd(end);
       },
       refuse,
@@ -186,8 +190,9 @@ export class SimulatedDestination {
     const record = this.#witness.recordOf(id);
     const site = { process, record, witness: this.#witness, failureShare: this.#options.failureShare };
     const place = new SimulatedPlace(site, this.#network.lines.get(id)!, this.#options.takeOver);
-    this.#place = place;
-    this.#isFinished = false;
+    this.#places.set(id, place);
+    if (this.#places.size > this.#options.places)
+      process.world.violate(`${id}: it has a place, and there is none for it`);
     const step: StepIncoming = (limits, state, event) => {
       // Nothing happens in a process that is dead.
       if (!process.isAlive) return { state, effects: [] };
@@ -209,7 +214,7 @@ export class SimulatedDestination {
         effects.map((effect) => ` · ${labelOf(effect)}`).join(''),
     );
     const isGivenUp = state.name === 'ended' && state.outcome.kind === 'pages-lost';
-    if (isGivenUp && event.kind === 'timer' && this.#control?.isOpen === true)
+    if (isGivenUp && event.kind === 'timer' && this.#controls.get(record.id)?.isOpen === true)
       world.violate(`${record.id}: the destination gave up its source while that was connected`);
     for (const effect of effects) {
       if (effect.kind === 'send' && effect.message.name === 'REFUSAL')
@@ -247,16 +252,16 @@ export class SimulatedDestination {
   // The user looks at the source, and ends what waits for one that is gone for good.
   #awaitSource(record: MigrationRecord): void {
     this.process.after(USER_MS_MAX, () => {
-      const { current } = this;
-      if (current?.id !== record.id || !current.isSourceMissed) return;
+      const current = this.migrations.find(({ id }) => id === record.id);
+      if (current?.isSourceMissed !== true) return;
       if (isSourceGone(record)) this.cancel();
       else this.#awaitSource(record);
     });
   }
 
-  #onEnded(kind: Outcome['kind']): void {
-    this.#isFinished = true;
-    if (kind === 'refused') this.#place = undefined;
+  #onEnded(kind: Outcome['kind'], id: string): void {
+    if (kind === 'refused') this.#leave(id);
+    else this.#finished.add(id);
     if (!this.#options.isForgetful) return;
     this.process.after(this.process.world.chance.delay(500), () => {
       this.#forget();
@@ -267,7 +272,16 @@ export class SimulatedDestination {
   #forget(): void {
     this.#answers = new AnswerBook();
     this.#witness.forgets(this.instanceId);
-    if (this.#isFinished) this.#destination.release();
+    for (const id of this.#finished) {
+      this.#destination.release(id);
+      this.#leave(id);
+    }
+  }
+
+  #leave(id: string): void {
+    this.#places.delete(id);
+    this.#controls.delete(id);
+    this.#finished.delete(id);
   }
 
   // Nobody reads it; what can only be a mistake of ours is a violation.

@@ -112,6 +112,7 @@ class Scenario {
   readonly #sources: Source[] = [];
   readonly #plan: MigrationPlan;
   readonly #failureShare: number;
+  readonly #places: number;
   readonly #newDestination: () => SimulatedDestination;
   #destination: SimulatedDestination | undefined;
   #restarts = 0;
@@ -126,6 +127,7 @@ class Scenario {
     const { chance } = this.world;
     this.#plan = this.#makePlan();
     this.#failureShare = chance.isTrue(0.2) ? 0.03 : 0;
+    this.#places = chance.isTrue(0.2) ? 2 : 1;
     const limits = {
       controlLostMs: chance.between(300, 3000),
       pagesLostMs: chance.between(200, 2000),
@@ -148,6 +150,7 @@ class Scenario {
         this.#network,
         {
           limits,
+          places: this.#places,
           failureShare: this.#failureShare,
           isForgetful: chance.isTrue(0.2),
           isOfAnotherVersion: this.#restarts > 1 && chance.isTrue(0.1),
@@ -172,7 +175,7 @@ class Scenario {
       this.#destination = this.#newDestination();
     });
     this.#addSource('A', 0);
-    if (chance.isTrue(0.1)) this.#addSource('B', chance.between(0, CHAOS_MS));
+    if (chance.isTrue(this.#places > 1 ? 0.7 : 0.1)) this.#addSource('B', chance.between(0, CHAOS_MS));
     clock.at(DECISION_MS, () => {
       this.#decide();
     });
@@ -344,7 +347,7 @@ class Scenario {
         if (source.process.isAlive) source.migration?.fail();
         return;
       case 'worker fails at destination':
-        if (destination?.process.isAlive === true) destination.fail();
+        if (destination?.process.isAlive === true) this.#failOne(destination);
         return;
       case 'guest throws at source':
         if (!source.process.isAlive || !source.guest.runsAtSource) return;
@@ -353,15 +356,26 @@ class Scenario {
         if (source.migration !== undefined) this.#thrown.add(`source: ${source.migration.state.phase.name}`);
         source.migration?.throwInGuest();
         return;
-      case 'guest throws at destination':
-        if (destination?.process.isAlive !== true || destination.current === undefined) return;
-        this.#thrown.add(`destination: ${destination.current.phase}`);
-        destination.fail();
+      case 'guest throws at destination': {
+        if (destination?.process.isAlive !== true) return;
+        const phase = this.#failOne(destination);
+        if (phase !== undefined) this.#thrown.add(`destination: ${phase}`);
         return;
+      }
       case 'a stranger comes':
         this.#admitStranger();
         return;
     }
+  }
+
+  // One of its guests; answers where its migration stood.
+  #failOne(destination: SimulatedDestination): string | undefined {
+    const { migrations } = destination;
+    if (migrations.length === 0) return undefined;
+    const migration = this.world.chance.pick(migrations);
+    const { phase } = migration;
+    destination.fail(migration);
+    return phase;
   }
 
   // A source asks for as long as its user lets it. It is in doubt, or keeps its pages, only where nobody can answer.
@@ -383,7 +397,7 @@ class Scenario {
     if (this.world.clock.now <= CHAOS_MS + 500) return false;
     const destination = this.#destination;
     const isDestinationDead = destination?.process.isAlive !== true;
-    if (!isDestinationDead && !destination.hasEnded) return false;
+    if (!isDestinationDead && destination.underWay.length > 0) return false;
     return this.#sources.every(
       ({ process, migration }) =>
         !process.isAlive ||
@@ -404,8 +418,8 @@ class Scenario {
       if (!migration.goesOnAsking || living !== undefined)
         world.violate(`${id}: the source hangs while ${state.phase.name}`);
     }
-    if (living?.current !== undefined && !living.hasEnded)
-      world.violate(`${living.current.id}: the destination hangs while ${living.current.phase}`);
+    for (const { id, phase } of living?.underWay ?? [])
+      world.violate(`${id}: the destination hangs while ${phase}`);
     this.witness.checkEnd();
   }
 }

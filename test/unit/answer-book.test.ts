@@ -34,16 +34,25 @@ describe('the answers that are remembered', () => {
 
 describe('whoever was welcomed before and is not remembered', () => {
   it.each([
-    ['the place is free', undefined],
-    ['another has it', { isCallers: false, isAbandoned: false }],
-    ['another that lost its source has it', { isCallers: false, isAbandoned: true }],
-  ])('is told so, and neither refused nor begun anew, when %s', (_, current) => {
-    expect(admit({ isAnswered: false, current }, 'some instance')).toBe('forgotten');
+    ['a place is free', { freePlaces: 1, isOneAbandoned: false }],
+    ['others have them all', { freePlaces: 0, isOneAbandoned: false }],
+    ['one that lost its source has the last', { freePlaces: 0, isOneAbandoned: true }],
+  ])('is told so, and neither refused nor begun anew, when %s', (_, places) => {
+    expect(admit({ isAnswered: false, isHere: false, ...places }, 'some instance')).toBe('forgotten');
   });
 
   it('is told its answers when those are remembered, and led to it while that lasts', () => {
-    expect(admit({ isAnswered: true, current: undefined }, 'some instance')).toBe('repeat');
-    const current = { isCallers: true, isAbandoned: true };
-    expect(admit({ isAnswered: false, current }, 'some instance')).toBe('attach');
+    const places = { freePlaces: 0, isOneAbandoned: true };
+    expect(admit({ isAnswered: true, isHere: false, ...places }, 'some instance')).toBe('repeat');
+    expect(admit({ isAnswered: false, isHere: true, ...places }, 'some instance')).toBe('attach');
+  });
+});
+
+describe('a new migration', () => {
+  it('makes nobody go while a place is free, and is sent away only when all are taken and none is abandoned', () => {
+    const asked = { isAnswered: false, isHere: false };
+    expect(admit({ ...asked, freePlaces: 1, isOneAbandoned: true }, '')).toBe('begin');
+    expect(admit({ ...asked, freePlaces: 0, isOneAbandoned: true }, '')).toBe('make-way');
+    expect(admit({ ...asked, freePlaces: 0, isOneAbandoned: false }, '')).toBe('busy');
   });
 });

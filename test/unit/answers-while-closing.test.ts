@@ -78,8 +78,12 @@ describe('a source whose migration was refused', () => {
           room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
           logger,
         },
-        () => {
-          resolve();
+        {
+          places: 1,
+          ended: () => {
+            resolve();
+          },
+          broke: reject,
         },
         hands,
       );
