@@ -100,6 +100,12 @@ export function destinationFlags(y: Argv) {
         'Guests that are here at once; with more than one it takes others as long as it runs, whatever becomes of each',
       coerce: once(wholeNumber('--max-guests', 1, GUESTS_MAX)),
     })
+    .option('page-listen', {
+      type: 'string',
+      describe:
+        'Where a source finds its page connections that dials them (--dial source): host:port, the first of its --connections + 1 ports in a row; port 0 takes any (default: any ports, where the source came in)',
+      coerce: once((text: string) => parseAddress(text, ANY_HOST)),
+    })
     .option('max-memory', {
       type: 'string',
       describe: 'The largest guest to take (default: what is available); a limit of each',

@@ -24,6 +24,8 @@ export interface DestinationArguments extends MigrationArguments {
   /** How many guests are here at once. */
   readonly maxGuests: number;
   readonly maxMemory: number | undefined;
+  /** Where a source that dials finds its page connections. */
+  readonly pageListen: Address | undefined;
   /** Memory that is kept for guests. */
   readonly reserve: number | undefined;
   /** How long a guest runs on after its source took its leave; undefined: until interrupted. */
@@ -106,7 +108,7 @@ class DestinationRun {
           this.#note(error, id);
         },
       },
-      hostHands(this.#reserve, warnOfShortMemory(this.#logger)),
+      hostHands(this.#reserve, warnOfShortMemory(this.#logger), args.pageListen),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }

@@ -90,6 +90,7 @@ export function networkOptions<T>(yargs: Argv<T>) {
   return yargs
     .requiresArg([
       'connections',
+      'dial',
       'bandwidth',
       'fault-bandwidth',
       'delay',
@@ -103,6 +104,12 @@ export function networkOptions<T>(yargs: Argv<T>) {
       default: '2',
       describe: `Page connections, 1 to ${CONNECTIONS_MAX}`,
       coerce: once(wholeNumber('--connections', 1, CONNECTIONS_MAX)),
+    })
+    .option('dial', {
+      choices: ['destination', 'source'] as const,
+      default: 'destination' as const,
+      describe:
+        'Who dials the page and fault connections: the destination, which reads them into the guest in place, or the source, where the destination cannot reach it',
     })
     .option('bandwidth', {
       type: 'string',

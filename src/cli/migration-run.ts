@@ -11,6 +11,7 @@ import { renderFailure, renderReport } from '../report/text-report.js';
 import type { Emulation } from '../lab/emulated-link.js';
 import { hostName } from '../shared/wire/messages.js';
 import { formatCount } from '../shared/units.js';
+import type { Dials } from '../shared/wire/connection-end.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { hostHands } from '../source/hands.js';
@@ -35,6 +36,7 @@ export interface MigrationArguments {
   readonly trace: TraceMode;
   readonly bitmap: BitmapLogic;
   readonly connections: number;
+  readonly dial: Dials;
   readonly bandwidth: number | undefined;
   readonly faultBandwidth: number | undefined;
   readonly delay: number | undefined;
@@ -86,6 +88,7 @@ export function planMigration(
     logger,
     plan: {
       mode,
+      dials: args.dial,
       roundsMax: args.maxRounds,
       timeLimitMs: args.timeLimit,
       onTimeout: args.onTimeout,

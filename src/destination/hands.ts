@@ -6,7 +6,10 @@ import { GuestMachine } from '../shared/guest/machine.js';
 import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
+import type { MessageOf } from '../shared/wire/messages.js';
+import type { Address } from '../shared/wire/sockets.js';
 import { Fetcher, type FetcherEvents, type GuestPlace } from './faults/fetcher.js';
+import { pageWays, type ControlPath, type PageWays } from './page-ways.js';
 import { ArrivingPages } from './pages/arriving-pages.js';
 import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
 import type { MemoryReserve } from './memory/reserve.js';
@@ -41,10 +44,10 @@ export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | '
 
 export type IncomingReceivers = Pick<
   ReceiverPool,
-  'start' | 'count' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'redial' | 'close'
+  'start' | 'count' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'renew' | 'close'
 >;
 
-export type IncomingFetcher = Pick<Fetcher, 'roundPlaced' | 'settle' | 'reconnect' | 'redial' | 'close'>;
+export type IncomingFetcher = Pick<Fetcher, 'roundPlaced' | 'settle' | 'reconnect' | 'renew' | 'close'>;
 
 export interface IncomingHands<Machine extends IncomingMachine> {
   readonly time: Time;
@@ -58,26 +61,25 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   /** `touchedBytes`: what the guest has touched so far. */
   toucher(machine: Machine, touchedBytes: number): IncomingToucher;
   pages(machine: Machine): IncomingPages;
-  receivers(
-    machine: Machine,
-    host: string,
-    ports: readonly number[],
-    id: string,
-    events: ReceiverEvents,
-  ): IncomingReceivers;
+  /** How a guest's page and fault connections come about. */
+  ways(prepare: MessageOf<'PREPARE'>, control: ControlPath): PageWays;
+  receivers(machine: Machine, ways: PageWays, id: string, events: ReceiverEvents): IncomingReceivers;
   fetcher(
     place: Omit<GuestPlace, 'machine'> & { readonly machine: Machine },
-    host: string,
-    port: number,
+    ways: PageWays,
     id: string,
     events: FetcherEvents,
   ): IncomingFetcher;
 }
 
-/** This host's; a guest gets its memory from `reserve` where that has it. `shortOfMemory`: a vCPU waits for some. */
+/**
+ * This host's; a guest gets its memory from `reserve` where that has it. `shortOfMemory`: a vCPU waits for some.
+ * `pageListen`: where a source finds its page connections that dials them; by default where it came in.
+ */
 export const hostHands = (
   reserve?: MemoryReserve,
   shortOfMemory?: (vcpu: number) => void,
+  pageListen?: Address,
 ): IncomingHands<GuestMachine> => ({
   time: hostTime,
   step: stepIncoming,
@@ -92,8 +94,9 @@ export const hostHands = (
   toucher: ({ shared }, touchedBytes) =>
     reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory, touchedBytes),
   pages: (machine) => new ArrivingPages(machine),
-  receivers: (machine, host, ports, id, events) => new ReceiverPool(machine.shared, host, ports, id, events),
-  fetcher: (place, host, port, id, events) => new Fetcher(place, { host, port }, id, events),
+  ways: (prepare, control) => pageWays(prepare, control, pageListen),
+  receivers: (machine, ways, id, events) => new ReceiverPool(machine.shared, ways, id, events),
+  fetcher: (place, ways, id, events) => new Fetcher(place, ways, id, events),
 });
 
 /** What is reserved is touched. */

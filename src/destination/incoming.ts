@@ -189,7 +189,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
         this.#start(resumed(this.#placeOfGuest(), effect.facts));
         return;
       case 'redial-faults':
-        this.#placeOfGuest().fetcher.redial();
+        this.#placeOfGuest().fetcher.renew();
         return;
       case 'watch':
         this.#watch(effect.arePagesLacking);
@@ -245,7 +245,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
     const { guestBytesMax } = checkPrepare(prepare, this.#options.room());
-    this.#place = await this.#preparation.run(prepare, this.#source.host, this.id, guestBytesMax);
+    this.#place = await this.#preparation.run(prepare, this.#source, this.id, guestBytesMax);
     return { kind: 'prepared' };
   }
 
@@ -281,7 +281,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
     place.machine.startSampling();
     if (!arePagesLacking) return;
     this.#stallWatch = watchPush(place, this.#hands.time, this.#source, () => {
-      this.#logger.warn('nothing has come for long; dialling the page and fault connections again');
+      this.#logger.warn('nothing has come for long; giving up the page and fault connections for new ones');
     });
   }
 

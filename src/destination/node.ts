@@ -78,7 +78,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
   async hear(caller: Greeted): Promise<void> {
     const { role, migrationId, welcomedBy } = caller.hello;
     if (role !== 'control') {
-      caller.refuse('PROTOCOL', `a ${role} connection is dialled by the destination, not to it`);
+      caller.refuse('PROTOCOL', `a ${role} connection has a port of its own, and this is not one`);
       return;
     }
     let admission = this.#admit(migrationId, welcomedBy);

@@ -12,75 +12,106 @@ export interface PageNewsEvents {
   failed(error: MicrostunError, who: 'receivers' | 'fetcher'): void;
 }
 
+/** What is known of both, as far as one has to do with the other. */
+interface Connections {
+  /** Whether the source was ever connected for pages, and for faults. */
+  wereReceiversUp: boolean;
+  wasFetcherUp: boolean;
+  areReceiversLost: boolean;
+  isFetcherLost: boolean;
+  /** Where a source that dials may do so. */
+  pagePorts: readonly number[] | undefined;
+  faultPort: number | undefined;
+}
+
 /** The events of both, one set a migration. */
 export function pageNews(events: PageNewsEvents): {
   readonly receivers: ReceiverEvents;
   readonly fetcher: FetcherEvents;
 } {
-  /** Whether the source was ever reached for pages, and for faults. */
-  let wereReceiversUp = false;
-  let wasFetcherUp = false;
-  let isFetcherLost = false;
-  let areReceiversLost = false;
-  const happened = (event: IncomingEvent): void => {
-    events.happened(event);
+  const connections: Connections = {
+    wereReceiversUp: false,
+    wasFetcherUp: false,
+    areReceiversLost: false,
+    isFetcherLost: false,
+    pagePorts: undefined,
+    faultPort: undefined,
   };
-  const allArrived = (): void => {
-    happened({ kind: 'all-arrived' });
-  };
+  return { receivers: receiverNews(events, connections), fetcher: fetcherNews(events, connections) };
+}
+
+function receiverNews(events: PageNewsEvents, connections: Connections): ReceiverEvents {
   return {
-    receivers: {
-      roundPlaced: (round, pages) => {
-        happened({ kind: 'round-placed', round, pages });
-      },
-      allArrived,
-      connected: (isWhole) => {
-        wereReceiversUp ||= isWhole;
-        areReceiversLost = !isWhole;
-        if (isWhole && !isFetcherLost) happened({ kind: 'pages-connected' });
-      },
-      moved: () => {
-        happened({ kind: 'pages-moved' });
-      },
-      lost: (error) => {
-        areReceiversLost = true;
-        happened(pagesLost(error, wereReceiversUp));
-      },
-      failed: (error) => {
-        events.failed(error, 'receivers');
-      },
-      outOfTurn: (error) => {
-        happened({ kind: 'out-of-turn', error });
-      },
+    roundPlaced: (round, pages) => {
+      events.happened({ kind: 'round-placed', round, pages });
     },
-    fetcher: {
-      placing: () => {
-        happened({ kind: 'placing' });
-      },
-      takenOver: (facts) => {
-        happened({ kind: 'taken-over', facts });
-      },
-      declined: (error) => {
-        happened({ kind: 'declined', code: declinedAs(error), error });
-      },
-      allArrived,
-      settled: (fetchedPages) => {
-        events.settled(fetchedPages);
-      },
-      connected: () => {
-        isFetcherLost = false;
-        wasFetcherUp = true;
-        if (!areReceiversLost) happened({ kind: 'pages-connected' });
-      },
-      lost: (error) => {
-        isFetcherLost = true;
-        happened(pagesLost(error, wasFetcherUp));
-      },
-      failed: (error) => {
-        events.failed(error, 'fetcher');
-      },
+    allArrived: () => {
+      events.happened({ kind: 'all-arrived' });
+    },
+    listening: (ports) => {
+      connections.pagePorts = ports;
+      tellListening(events, connections);
+    },
+    connected: (isWhole) => {
+      connections.wereReceiversUp ||= isWhole;
+      connections.areReceiversLost = !isWhole;
+      if (isWhole && !connections.isFetcherLost) events.happened({ kind: 'pages-connected' });
+    },
+    moved: () => {
+      events.happened({ kind: 'pages-moved' });
+    },
+    lost: (error) => {
+      connections.areReceiversLost = true;
+      events.happened(pagesLost(error, connections.wereReceiversUp));
+    },
+    failed: (error) => {
+      events.failed(error, 'receivers');
+    },
+    outOfTurn: (error) => {
+      events.happened({ kind: 'out-of-turn', error });
     },
   };
+}
+
+function fetcherNews(events: PageNewsEvents, connections: Connections): FetcherEvents {
+  return {
+    placing: () => {
+      events.happened({ kind: 'placing' });
+    },
+    takenOver: (facts) => {
+      events.happened({ kind: 'taken-over', facts });
+    },
+    declined: (error) => {
+      events.happened({ kind: 'declined', code: declinedAs(error), error });
+    },
+    allArrived: () => {
+      events.happened({ kind: 'all-arrived' });
+    },
+    settled: (fetchedPages) => {
+      events.settled(fetchedPages);
+    },
+    listening: (port) => {
+      connections.faultPort = port;
+      tellListening(events, connections);
+    },
+    connected: () => {
+      connections.isFetcherLost = false;
+      connections.wasFetcherUp = true;
+      if (!connections.areReceiversLost) events.happened({ kind: 'pages-connected' });
+    },
+    lost: (error) => {
+      connections.isFetcherLost = true;
+      events.happened(pagesLost(error, connections.wasFetcherUp));
+    },
+    failed: (error) => {
+      events.failed(error, 'fetcher');
+    },
+  };
+}
+
+function tellListening(events: PageNewsEvents, { pagePorts, faultPort }: Connections): void {
+  if (pagePorts !== undefined && faultPort !== undefined)
+    events.happened({ kind: 'listening', pagePorts: [...pagePorts], faultPort });
 }
 
 // A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.

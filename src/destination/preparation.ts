@@ -13,6 +13,7 @@ import type {
   IncomingPages,
   IncomingReceivers,
 } from './hands.js';
+import type { ControlPath, PageWays } from './page-ways.js';
 import type { ReceiverEvents } from './pages/receivers.js';
 
 export interface PreparationEvents {
@@ -28,7 +29,7 @@ export interface PreparationEvents {
 /** Whoever makes what a place consists of. */
 export type PlaceMakers<Machine extends IncomingMachine> = Pick<
   IncomingHands<Machine>,
-  'memoryReady' | 'machine' | 'release' | 'toucher' | 'pages' | 'receivers' | 'fetcher'
+  'memoryReady' | 'machine' | 'release' | 'toucher' | 'pages' | 'ways' | 'receivers' | 'fetcher'
 >;
 
 /** A place for a guest: its vCPUs are parked, its source is being connected for pages, and is connected for faults. */
@@ -58,17 +59,17 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   /**
-   * Makes the machine, starts its vCPUs parked, and has the receivers dial meanwhile. Nobody waits for its memory to be
+   * Makes the machine, starts its vCPUs parked, and has the receivers dial meanwhile, or be dialled. Nobody waits for its memory to be
    * touched: a guest may well come before all of it is. One in segments may grow up to `guestBytesMax` meanwhile.
    * @throws MicrostunError what failed, or CANCELLED when the end came meanwhile.
    */
   run(
     prepare: MessageOf<'PREPARE'>,
-    sourceHost: string,
+    control: ControlPath,
     id: string,
     guestBytesMax?: number,
   ): Promise<Place<Machine>> {
-    const setUp = this.#prepare(prepare, sourceHost, id, guestBytesMax);
+    const setUp = this.#prepare(prepare, this.#makers.ways(prepare, control), id, guestBytesMax);
     this.#setUp = setUp;
     return setUp;
   }
@@ -80,8 +81,8 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   async #prepare(
-    { guest, touchedBytes, pagePorts, faultPort }: MessageOf<'PREPARE'>,
-    sourceHost: string,
+    { guest, touchedBytes }: MessageOf<'PREPARE'>,
+    ways: PageWays,
     id: string,
     guestBytesMax: number | undefined,
   ): Promise<Place<Machine>> {
@@ -94,7 +95,7 @@ export class Preparation<Machine extends IncomingMachine> {
       this.#makers.release(one);
     });
     // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
-    const receivers = this.#makeReceivers(machine, sourceHost, pagePorts, id);
+    const receivers = this.#makeReceivers(machine, ways, id);
     this.#makeToucher(machine, touchedBytes);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
@@ -110,15 +111,14 @@ export class Preparation<Machine extends IncomingMachine> {
     this.#helpers.own(machine, (one) => one.stopSampling());
     const fetcher = await this.#makeFetcher(
       { machine, gate: this.#gate, receivers, size: { touchedBytes, guestBytesMax } },
-      sourceHost,
-      faultPort,
+      ways,
       id,
     );
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
-  #makeReceivers(machine: Machine, host: string, ports: readonly number[], id: string): IncomingReceivers {
-    const made = this.#makers.receivers(machine, host, ports, id, this.#events.receivers);
+  #makeReceivers(machine: Machine, ways: PageWays, id: string): IncomingReceivers {
+    const made = this.#makers.receivers(machine, ways, id, this.#events.receivers);
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();
@@ -142,8 +142,7 @@ export class Preparation<Machine extends IncomingMachine> {
       readonly receivers: IncomingReceivers;
       readonly size: GuestSize;
     },
-    host: string,
-    port: number,
+    ways: PageWays,
     id: string,
   ): Promise<IncomingFetcher> {
     const { fetcher: events } = this.#events;
@@ -151,7 +150,7 @@ export class Preparation<Machine extends IncomingMachine> {
     const isReady = new Promise<void>((resolve) => {
       connected = resolve;
     });
-    const made = this.#makers.fetcher(place, host, port, id, {
+    const made = this.#makers.fetcher(place, ways, id, {
       ...events,
       connected: () => {
         events.connected();

@@ -12,7 +12,7 @@ import { checkRoom, type Room } from './room.js';
  */
 export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
   checkRoom(prepare, room);
-  const { guest, touchedBytes, pagePorts } = prepare;
+  const { guest, touchedBytes } = prepare;
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
   refuseResidentSet(guest);
@@ -20,8 +20,17 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
     throw new ProtocolError(
       `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,
     );
-  if (pagePorts.length === 0) throw new ProtocolError('a migration needs a page connection');
+  refusePorts(prepare);
   return room;
+}
+
+// Whoever dials is told where.
+function refusePorts({ connections, dials, pagePorts, faultPort }: MessageOf<'PREPARE'>): void {
+  const isTold = dials === 'destination';
+  if (pagePorts.length !== (isTold ? connections : 0) || isTold !== faultPort > 0)
+    throw new ProtocolError(
+      `${pagePorts.length} page ports and fault port ${faultPort} are not those of ${connections} connections that the ${dials} dials`,
+    );
 }
 
 // Whole regions of a guest that is made of whole regions: page-places.ts puts them in it.

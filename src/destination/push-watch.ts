@@ -1,4 +1,4 @@
-// Watches the pages that a running guest lacks: where none comes for long, their connections are given up and dialled anew.
+// Watches the pages that a running guest lacks: where none comes for long, their connections are given up for new ones.
 // Does not know why they stand still.
 import type { Cancellable, Time } from '../shared/time.js';
 import type { IncomingMachine } from './hands.js';
@@ -23,7 +23,7 @@ export function watchPush(
     const isExpecting = lackingPages > 0 && source.isUp;
     if (!stall.isStalled(time.nowUs() / 1000, progress, isExpecting)) return;
     stalled();
-    receivers.redial();
-    fetcher.redial();
+    receivers.renew();
+    fetcher.renew();
   });
 }

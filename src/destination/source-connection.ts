@@ -17,6 +17,7 @@ export class SourceConnection {
   readonly #events: SourceEvents;
   #inUse: ControlConnection | undefined;
   #host = '';
+  #localHost = '';
 
   constructor(events: SourceEvents) {
     this.#events = events;
@@ -29,6 +30,11 @@ export class SourceConnection {
   /** Where the source is, or was last. */
   get host(): string {
     return this.#host;
+  }
+
+  /** Our address, where it came in. */
+  get localHost(): string {
+    return this.#localHost;
   }
 
   /** Bytes that wait for the source to read; without end where there is no connection. */
@@ -53,6 +59,7 @@ export class SourceConnection {
     connection.expectLife(SILENCE_MS_MAX);
     this.#inUse = connection;
     this.#host = offered.peerHost;
+    this.#localHost = offered.localHost;
   }
 
   /** Says it, if anybody listens. */

@@ -9,13 +9,11 @@ import { delayLine } from './delay-line.js';
 import type { Emulation, LinkRoute } from './emulated-link.js';
 import { dial, listen, type Address } from '../shared/wire/sockets.js';
 
-export interface EmulatedLinkWorkerData extends Emulation {
-  readonly routes: readonly LinkRoute[];
-}
+export type EmulatedLinkWorkerData = Emulation;
 
-export interface EmulatedLinkRequest {
-  readonly kind: 'exit';
-}
+export type EmulatedLinkRequest =
+  /** Answered by the ports, in the order of asking. */
+  { readonly kind: 'add'; readonly routes: readonly LinkRoute[] } | { readonly kind: 'exit' };
 
 export type EmulatedLinkMessage =
   | { readonly kind: 'listening'; readonly ports: readonly number[] }
@@ -26,7 +24,7 @@ const DIAL_MS = 5000;
 
 const port = parentPort;
 assert(port !== null, 'emulated-link-worker.ts runs as a worker');
-const { delayMs, cuts, routes } = workerData as EmulatedLinkWorkerData;
+const { delayMs, cuts } = workerData as EmulatedLinkWorkerData;
 const beganAt = monotonicUs();
 const sockets = new Set<Socket>();
 /** No connection can be made before this instant. */
@@ -37,15 +35,6 @@ const tell = (message: EmulatedLinkMessage): void => {
 };
 
 const servers: Server[] = [];
-const ports: number[] = [];
-for (const { listen: where, to } of routes) {
-  const onConnection = (socket: Socket): void => {
-    void connect(socket, to);
-  };
-  const { server, address } = await listen(where, onConnection, { isRelay: true });
-  servers.push(server);
-  ports.push(address.port);
-}
 const timers = cuts.map(({ atMs, forMs }) =>
   after(atMs, () => {
     const now = monotonicUs();
@@ -54,13 +43,30 @@ const timers = cuts.map(({ atMs, forMs }) =>
     tell({ kind: 'cut', atMs: (now - beganAt) / 1000, forMs });
   }),
 );
-tell({ kind: 'listening', ports });
 
-port.on('message', () => {
+port.on('message', (request: EmulatedLinkRequest) => {
+  if (request.kind === 'add') {
+    // What it throws ends this worker.
+    void add(request.routes);
+    return;
+  }
   for (const timer of timers) timer.cancel();
   for (const server of servers) server.close();
   port.close();
 });
+
+async function add(routes: readonly LinkRoute[]): Promise<void> {
+  const ports: number[] = [];
+  for (const { listen: where, to } of routes) {
+    const onConnection = (socket: Socket): void => {
+      void connect(socket, to);
+    };
+    const { server, address } = await listen(where, onConnection, { isRelay: true });
+    servers.push(server);
+    ports.push(address.port);
+  }
+  tell({ kind: 'listening', ports });
+}
 
 async function connect(near: Socket, to: Address): Promise<void> {
   hold(near);

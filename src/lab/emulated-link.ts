@@ -35,9 +35,16 @@ export interface EmulatedLinkEvents {
   failed(error: MicrostunError): void;
 }
 
+/** Routes that the worker was asked for. */
+interface Adding {
+  readonly resolve: (ports: readonly number[]) => void;
+  readonly reject: (error: MicrostunError) => void;
+}
+
 export class EmulatedLink {
   readonly #emulation: Emulation;
   readonly #events: EmulatedLinkEvents;
+  readonly #adding: Adding[] = [];
   #worker: WorkerThread<EmulatedLinkRequest, EmulatedLinkMessage> | undefined;
 
   constructor(emulation: Emulation, events: EmulatedLinkEvents) {
@@ -50,29 +57,38 @@ export class EmulatedLink {
    * @throws MicrostunError LISTEN_FAILED, wrapped in WORKER_FAILED.
    */
   start(routes: readonly LinkRoute[]): Promise<readonly number[]> {
-    const workerData: EmulatedLinkWorkerData = { ...this.#emulation, routes };
+    this.#worker = new WorkerThread<EmulatedLinkRequest, EmulatedLinkMessage>(
+      'emulated link',
+      new URL('./emulated-link-worker.js', import.meta.url),
+      this.#emulation satisfies EmulatedLinkWorkerData,
+      (message) => {
+        switch (message.kind) {
+          case 'listening':
+            this.#adding.shift()?.resolve(message.ports);
+            return;
+          case 'cut':
+            this.#events.cut({ atMs: message.atMs, forMs: message.forMs });
+            return;
+          case 'unreachable':
+            this.#events.unreachable(message.reason);
+        }
+      },
+      (error) => {
+        for (const { reject } of this.#adding.splice(0)) reject(error);
+        this.#events.failed(error);
+      },
+    );
+    return this.add(routes);
+  }
+
+  /**
+   * Listens for more routes; answers their ports.
+   * @throws MicrostunError as `start`.
+   */
+  add(routes: readonly LinkRoute[]): Promise<readonly number[]> {
     return new Promise((resolve, reject) => {
-      this.#worker = new WorkerThread<EmulatedLinkRequest, EmulatedLinkMessage>(
-        'emulated link',
-        new URL('./emulated-link-worker.js', import.meta.url),
-        workerData,
-        (message) => {
-          switch (message.kind) {
-            case 'listening':
-              resolve(message.ports);
-              return;
-            case 'cut':
-              this.#events.cut({ atMs: message.atMs, forMs: message.forMs });
-              return;
-            case 'unreachable':
-              this.#events.unreachable(message.reason);
-          }
-        },
-        (error) => {
-          reject(error);
-          this.#events.failed(error);
-        },
-      );
+      this.#adding.push({ resolve, reject });
+      this.#worker?.post({ kind: 'add', routes });
     });
   }
 

@@ -205,6 +205,7 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   WELCOME: 1024,
   REFUSAL: 8192,
   PREPARE: 16 * 1024,
+  LISTENING: 1024,
   PREPARED: 1024,
   PING: 64,
   PONG: 64,

@@ -14,6 +14,7 @@ export class ControlLine {
   readonly #events: EventQueue<OutgoingEvent>;
   #current: ControlConnection | undefined;
   #isClosed = false;
+  #peerHost = '';
   /** Bytes of the messages that the current one took. */
   #sentBytes = 0;
   /** Bytes of those that are over: of frames, and as the sockets counted. */
@@ -40,6 +41,11 @@ export class ControlLine {
     );
   }
 
+  /** The address that it goes to, or went to last. */
+  get peerHost(): string {
+    return this.#peerHost;
+  }
+
   #claim(unowned: UnclaimedConnection): void {
     const claimed = unowned.claim({
       received: ({ message, receivedAt }) => {
@@ -54,6 +60,7 @@ export class ControlLine {
     // Whoever ended the last one: what was under way on it may not have left.
     if (this.#connections++ > 0) this.#cuts++;
     this.#current = claimed;
+    this.#peerHost = unowned.peerHost;
     claimed.expectLife(SILENCE_MS_MAX);
     this.#events.push({ kind: 'dialled' });
   }

@@ -31,12 +31,30 @@ export type MovedGuest = LeavingGuest &
 
 export type Tracer = Pick<
   TracerThread,
-  'listen' | 'installTraces' | 'harvest' | 'switchOver' | 'removeTraces' | 'movedBytes' | 'bytes' | 'close'
+  | 'open'
+  | 'redial'
+  | 'reconnect'
+  | 'installTraces'
+  | 'harvest'
+  | 'switchOver'
+  | 'removeTraces'
+  | 'movedBytes'
+  | 'bytes'
+  | 'close'
 >;
 
 export type PageCopiers = Pick<
   Copiers,
-  'start' | 'copyRound' | 'stopRound' | 'isCopying' | 'progress' | 'movedBytes' | 'bytes' | 'close'
+  | 'start'
+  | 'open'
+  | 'reconnect'
+  | 'copyRound'
+  | 'stopRound'
+  | 'isCopying'
+  | 'progress'
+  | 'movedBytes'
+  | 'bytes'
+  | 'close'
 >;
 
 export interface OutgoingHands {

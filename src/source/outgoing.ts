@@ -8,7 +8,7 @@ import type { MigrationReport, RoundReport } from '../report/document.js';
 import { Timers } from '../shared/timers.js';
 import { ControlLine } from './control-line.js';
 import type { OutgoingHands } from './hands.js';
-import { listenFailureOf } from './listen-failure.js';
+import { listenFailureOf } from '../shared/wire/listen-failure.js';
 import { listenForPages, type Listening, type ListenOptions } from './listening.js';
 import { Measurement } from './measurement/measurement.js';
 import { reportOf } from './measurement/report.js';
@@ -18,11 +18,13 @@ import type { OutgoingStep } from './states/effects.js';
 import type { OutgoingEvent, TimerName } from './states/events.js';
 import { wantsHeartbeat } from './states/heartbeat.js';
 import type { Outcome, OutgoingState } from './states/states.js';
+import type { MigrationPlan } from './states/plan.js';
 import { beginOutgoing } from './states/step.js';
 import { Work, type WorkOptions } from './work.js';
 import { HEARTBEAT_MS } from '../shared/limits.js';
 
 export interface MigrateOptions extends ListenOptions, WorkOptions {
+  readonly plan: MigrationPlan;
   readonly auditAfterMs: number;
   readonly logger: Logger;
 }

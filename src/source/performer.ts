@@ -19,7 +19,11 @@ import type { Work } from './work.js';
 export interface PerformerParts {
   readonly id: string;
   readonly hands: Pick<OutgoingHands, 'time' | 'guest'>;
-  readonly options: { readonly plan: MigrationPlan; readonly auditAfterMs: number };
+  readonly options: {
+    readonly plan: MigrationPlan;
+    readonly connections: number;
+    readonly auditAfterMs: number;
+  };
   readonly logger: Logger;
   readonly timers: Timers<TimerName>;
   readonly measurement: Measurement;
@@ -75,6 +79,17 @@ export class Performer {
         return;
       case 'send-prepare':
         this.#sendPrepare();
+        return;
+      case 'dial-pages':
+        this.#work.dialPages(
+          this.#listening.dial(this.#control.peerHost, [...effect.pagePorts, effect.faultPort]),
+        );
+        return;
+      case 'reconnect-pages':
+        this.#work.reconnect();
+        return;
+      case 'redial-faults':
+        this.#work.tracer.redial();
         return;
       case 'ping':
         this.ping();
@@ -195,6 +210,8 @@ export class Performer {
       name: 'PREPARE',
       guest: this.#hands.guest.spec,
       touchedBytes: this.#hands.guest.touchedBytes,
+      connections: this.#options.connections,
+      dials: plan.dials,
       pagePorts: [...pagePorts],
       faultPort,
       audits: plan.audits,

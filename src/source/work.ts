@@ -1,9 +1,10 @@
 // The work of an outgoing migration on its guest: traces, rounds, harvests, the stop, the push and the release.
 // Each piece ends in an event; which piece comes next is not its business.
 import type { Logger } from 'pino';
-import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
+import { asMicrostunError, MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
 import { GateKeeper } from '../shared/gate-keeper.js';
+import { listenFailureOf } from '../shared/wire/listen-failure.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
@@ -52,6 +53,8 @@ export class Work {
     readonly pagesBefore: number;
     readonly fromUs: number;
   } = { isBesideGuest: true, pages: 0, pagesBefore: 0, fromUs: 0 };
+  /** Whether all page connections have been up once. */
+  #werePagesUp = false;
   /** What had moved when the push was last looked at. */
   #movedBytes = 0;
   /** The destination needs no more pages, or gets none. */
@@ -79,26 +82,42 @@ export class Work {
         events.push({ kind: 'taken-over', receivedAt });
       },
       lost: (error) => {
-        // A destination that needs no more pages hangs up; that is how a good migration ends.
-        logger[this.#isOver ? 'debug' : 'warn'](error.message);
+        // A destination that needs no more pages hangs up; that is how a good migration ends. Dials are many.
+        const isNews = !this.#isOver && error.code !== 'CONNECT_FAILED';
+        logger[isNews ? 'warn' : 'debug'](error.message);
+        events.push({ kind: 'faults-lost', error });
       },
       failed: failedAs('tracer'),
     });
     this.copiers = hands.copiers({
       connected: () => {
+        this.#werePagesUp = true;
         events.push({ kind: 'pages-connected' });
       },
       roundPlaced: (total) => {
         this.#onRoundPlaced(total);
       },
       lost: (error) => {
-        events.push({ kind: 'pages-lost', error });
+        events.push({ kind: 'pages-lost', error: this.#werePagesUp ? asLost(error) : error });
       },
       failed: failedAs('copiers'),
     });
   }
 
   // ---- Before the stop -------------------------------------------------------------------------------------------
+
+  /** What dials the page and fault connections has failed if `dialled` has. */
+  dialPages(dialled: Promise<void>): void {
+    dialled.catch((error: unknown) => {
+      this.#events.push({ kind: 'failed', error: listenFailureOf(asMicrostunError(error, 'WORKER_FAILED')) });
+    });
+  }
+
+  /** Dials again what was lost of the page and fault connections. */
+  reconnect(): void {
+    this.copiers.reconnect();
+    this.tracer.reconnect();
+  }
 
   /** Every page is traced from then on; the gaps that this makes in the guest's running are watched. */
   installTraces(): void {
@@ -259,4 +278,11 @@ export class Work {
     this.#isOver = true;
     await Promise.all([this.tracer.close(), this.copiers.close()]);
   }
+}
+
+// A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.
+function asLost(error: MicrostunError): MicrostunError {
+  return error.code === 'CONNECT_FAILED'
+    ? new MicrostunError('CONNECTION_LOST', error.message, { cause: error })
+    : error;
 }

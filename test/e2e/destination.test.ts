@@ -89,6 +89,8 @@ async function cancelWhilePreparing(to: string): Promise<void> {
       residentBytes: 0,
     },
     touchedBytes: 65536,
+    connections: 2,
+    dials: 'destination',
     pagePorts: [port, port],
     faultPort: port,
     audits: false,

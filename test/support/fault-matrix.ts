@@ -15,6 +15,7 @@ export type SituationName =
   | 'pre-copy'
   | 'post-copy'
   | 'overtime'
+  | 'source-dials'
   | 'refusal';
 
 export interface Situation {
@@ -42,6 +43,7 @@ export const situations: Readonly<Record<SituationName, Situation>> = {
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
+  'source-dials': { sourceFlags: ['--dial', 'source'], destinationFlags: [], completes: true },
   // Several regions and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
     sourceFlags: ['--mode', 'post-copy', '--memory', String(1537 * 4096), '--bandwidth', '50Mbit'],
@@ -80,6 +82,7 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   ],
   REFUSAL: [{ sender: 'destination', situation: 'refusal' }],
   PREPARE: [{ sender: 'source', situation: 'hybrid' }],
+  LISTENING: [{ sender: 'destination', situation: 'source-dials' }],
   PREPARED: [{ sender: 'destination', situation: 'hybrid' }],
   REGIONS: [{ sender: 'source', situation: 'segments' }],
   BITMAP_CHUNK: [{ sender: 'source', situation: 'segments-raw' }],

@@ -10,7 +10,8 @@ import { helloOf } from '../../src/shared/wire/greeting.js';
 import { encodeMessage } from '../../src/shared/wire/messages.js';
 
 export const FAULT_LINE: FaultLineOptions = {
-  listen: { host: '127.0.0.1', port: 0 },
+  end: 'awaited',
+  at: { host: '127.0.0.1', port: 0 },
   migrationId: '00000000-0000-4000-8000-000000000001',
   bytesPerSecond: undefined,
 };
@@ -33,9 +34,9 @@ export const IGNORED: TracerEvents = {
 
 /** Has `side` listen for its fault connection, and dials that. */
 export async function faultPeerOf(side: {
-  listen(options: FaultLineOptions): Promise<number>;
+  open(options: FaultLineOptions): Promise<number>;
 }): Promise<FaultPeer> {
-  return FaultPeer.dial(await side.listen(FAULT_LINE));
+  return FaultPeer.dial(await side.open(FAULT_LINE));
 }
 
 export class FaultPeer {

@@ -1,6 +1,7 @@
 // What a simulation's outgoing migration has its hands on: a guest without vCPUs, a tracer that takes its time, and one
 // fake line that brings pages. Decides nothing, except what chance lets go wrong; the witness hears what becomes of the guest.
 import { MicrostunError } from '../../src/shared/errors.js';
+import type { Dials } from '../../src/shared/wire/connection-end.js';
 import type { UnclaimedConnection } from '../../src/shared/wire/control.js';
 import type { MovedGuest, OutgoingHands, PageCopiers } from '../../src/source/hands.js';
 import type { CopierEvents } from '../../src/source/pages/copiers.js';
@@ -23,6 +24,8 @@ export interface DepartureSite {
   readonly network: Network;
   readonly record: MigrationRecord;
   readonly witness: Witness;
+  /** Who dials the line that brings pages. */
+  readonly dials: Dials;
   /** How likely each piece of the workers' work fails. */
   readonly failureShare: number;
 }
@@ -37,6 +40,8 @@ export class SimulatedDeparture {
   #isStopped = false;
   #tracer: SimulatedTracer | undefined;
   #isCopying = false;
+  /** Whether the line is lost that brings pages, and nobody dials it. */
+  #isLost = false;
   /** Pages that the next copy carries, and those of a round that was stopped and did not send them. */
   #dirtyPages = SIMULATED_PAGES;
   #keptPages = 0;
@@ -50,7 +55,11 @@ export class SimulatedDeparture {
         this.#copiers?.connected();
         this.#tracer?.connected();
       },
-      lost: () => this.#copiers?.lost(LOST),
+      lost: () => {
+        this.#isLost = true;
+        this.#copiers?.lost(LOST);
+        this.#tracer?.lost(LOST);
+      },
       placed: (round) => {
         this.#onPlaced(round);
       },
@@ -150,6 +159,9 @@ export class SimulatedDeparture {
           this.#keptPages = 0;
           return dirtyPages;
         },
+        redial: () => {
+          this.#dialPages();
+        },
         stopped: () => {
           this.#isStopped = true;
         },
@@ -176,7 +188,14 @@ export class SimulatedDeparture {
     const isCopying = (): boolean => this.#isCopying;
     const moves = (): number => this.#line.moves;
     return {
-      start: () => Promise.resolve([1]),
+      start: () => undefined,
+      open: (addresses) => {
+        if (this.#site.dials === 'source') this.#dialPages();
+        return Promise.resolve(addresses.map(() => 1));
+      },
+      reconnect: () => {
+        if (this.#isLost) this.#dialPages();
+      },
       copyRound: (round) => {
         this.#isCopying = true;
         this.#keptPages = 0;
@@ -202,6 +221,11 @@ export class SimulatedDeparture {
         return Promise.resolve();
       },
     };
+  }
+
+  #dialPages(): void {
+    this.#isLost = false;
+    this.#line.dialDestination();
   }
 
   #onPlaced(round: number): void {

@@ -159,7 +159,7 @@ export class SimulatedFetcher implements IncomingFetcher {
     // It shares the receivers' line, which they dial again.
   }
 
-  redial(): void {
+  renew(): void {
     this.#site.dial();
   }
 

@@ -103,7 +103,7 @@ interface Transfer {
   isPlaced: boolean;
 }
 
-/** All page and fault connections of one migration as one: dialled by the destination, cut and dialled again. */
+/** All page and fault connections of one migration as one: dialled by either side, cut and dialled again. */
 export class PageLine {
   readonly #world: World;
   readonly #network: Network;
@@ -132,6 +132,37 @@ export class PageLine {
       if (this.#isListening && this.#source.isAlive && !this.#network.isDown) this.#connect();
       else events.lost();
     });
+  }
+
+  /** The destination listens, and is dialled. */
+  awaitSource(process: Process, events: PageEvents): void {
+    this.#destination = { process, events };
+  }
+
+  /** The source dials; what is up is given up for it. */
+  dialDestination(): void {
+    const source = this.#source;
+    this.#drop();
+    source.after(this.#world.chance.delay(DELAY_MS_MAX), () => {
+      if (!this.#isListening) return;
+      if (this.#destination?.process.isAlive === true && !this.#network.isDown) this.#connect();
+      else this.#atSource.lost();
+    });
+  }
+
+  /** The destination hangs up on a source that is to dial anew: the source hears of it. */
+  hangUp(): void {
+    if (!this.isUp) return;
+    this.#drop();
+    const connection = this.#connection;
+    this.#source.after(this.#world.chance.delay(NOTICE_MS_MAX), () => {
+      if (this.#connection === connection) this.#atSource.lost();
+    });
+  }
+
+  #drop(): void {
+    if (this.isUp) this.#connection++;
+    this.isUp = false;
   }
 
   #connect(): void {

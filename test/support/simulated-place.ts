@@ -2,11 +2,13 @@
 // Decides nothing, except what chance lets go wrong.
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { IncomingHands, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
+import { pageWays } from '../../src/destination/page-ways.js';
 import type { ReceiverEvents } from '../../src/destination/pages/receivers.js';
 import { MicrostunError } from '../../src/shared/errors.js';
+import type { Dials } from '../../src/shared/wire/connection-end.js';
 import { SimulatedFetcher, type MakeTakeOver } from './simulated-fetcher.js';
 import { SimulatedMachine, type SimulatedSite } from './simulated-machine.js';
-import type { PageLine } from './simulated-network.js';
+import type { PageEvents, PageLine } from './simulated-network.js';
 import { SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
 
@@ -27,6 +29,8 @@ export class SimulatedPlace {
   #state: 'dialling' | 'up' | 'lost' = 'lost';
   readonly #placed = { round: -1, pages: 0 };
   #thread: SimulatedFetcher | undefined;
+  #dials: Dials = 'destination';
+  #events: PageEvents | undefined;
   machine: SimulatedMachine | undefined;
 
   constructor(site: SimulatedSite, line: PageLine, makeTakeOver: MakeTakeOver) {
@@ -47,8 +51,12 @@ export class SimulatedPlace {
       release: () => undefined,
       toucher: () => ({ close: () => Promise.resolve() }),
       pages: () => this.#pagesHand(),
-      receivers: (...[, , , , events]) => this.#makeReceivers(events),
-      fetcher: ({ machine, gate }, ...[, , , events]) => this.#makeFetcher(machine, gate, events),
+      ways: (prepare, control) => {
+        this.#dials = prepare.dials;
+        return pageWays(prepare, control);
+      },
+      receivers: (...[, , , events]) => this.#makeReceivers(events),
+      fetcher: ({ machine, gate }, ...[, , events]) => this.#makeFetcher(machine, gate, events),
     };
   }
 
@@ -95,7 +103,7 @@ export class SimulatedPlace {
       reconnect: () => {
         if (this.#state === 'lost') this.#dial();
       },
-      redial: () => {
+      renew: () => {
         this.#dial();
       },
       close: () => {
@@ -109,6 +117,10 @@ export class SimulatedPlace {
   #makeFetcher(machine: SimulatedMachine, gate: SharedArrayBuffer, events: FetcherEvents): SimulatedFetcher {
     const { process } = this.#site;
     this.#fetcher = events;
+    if (this.#dials === 'source')
+      process.after(0, () => {
+        events.listening(2);
+      });
     if (this.#state === 'up')
       process.after(0, () => {
         if (this.#state === 'up') events.connected();
@@ -134,10 +146,26 @@ export class SimulatedPlace {
   }
 
   #dial(): void {
-    const { process, record } = this.#site;
+    const { process } = this.#site;
     if (!process.isAlive) return;
-    this.#state = 'dialling';
-    this.#line.dial(process, {
+    const isFirst = this.#events === undefined;
+    const events = (this.#events ??= this.#lineEvents());
+    if (this.#dials === 'destination') {
+      this.#state = 'dialling';
+      this.#line.dial(process, events);
+      return;
+    }
+    // A source that is to dial anew is hung up on.
+    if (this.#state === 'up') this.#state = 'lost';
+    if (isFirst) {
+      this.#line.awaitSource(process, events);
+      process.after(0, () => this.#receivers?.listening([1]));
+    } else this.#line.hangUp();
+  }
+
+  #lineEvents(): PageEvents {
+    const { process, record } = this.#site;
+    return {
       connected: () => {
         this.#state = 'up';
         this.#receivers?.connected(true);
@@ -155,7 +183,7 @@ export class SimulatedPlace {
         this.#receivers?.roundPlaced(round, pages);
       },
       said: (frames) => this.#thread?.said(frames),
-    });
+    };
   }
 
   #allArrived(by: 'receivers' | 'faults'): void {

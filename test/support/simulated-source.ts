@@ -60,6 +60,7 @@ export class SimulatedMigration {
       network,
       record: this.record,
       witness,
+      dials: plan.dials,
       failureShare,
     });
     const step: StepMigration = (...from) => this.#step(...from);

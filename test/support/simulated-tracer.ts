@@ -40,6 +40,8 @@ export interface TracerSite extends DepartureSite {
   harvested(): number;
   /** The vCPUs are told to park. */
   stopped(): void;
+  /** Dials the line anew. */
+  redial(): void;
   /** What the next copy carries. */
   left(pages: number): void;
 }
@@ -152,8 +154,25 @@ export class SimulatedTracer implements Tracer {
     this.#events.failed(FAILED);
   }
 
-  listen(): Promise<number> {
+  /** A source that dials has one line for its copiers and this. */
+  open(): Promise<number> {
     return Promise.resolve(2);
+  }
+
+  redial(): void {
+    this.#site.redial();
+  }
+
+  reconnect(): void {
+    // The copiers do.
+  }
+
+  /** The line is lost. */
+  lost(error: MicrostunError): void {
+    if (this.#isDead) return;
+    this.#tell(() => {
+      this.#events.lost(error);
+    });
   }
 
   installTraces(): ReturnType<Tracer['installTraces']> {

@@ -2,6 +2,7 @@
 // between them. One seed is one story; the same seed is the same story.
 import { admit } from '../../src/destination/door.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
+import type { Dials } from '../../src/shared/wire/connection-end.js';
 import { helloOf } from '../../src/shared/wire/greeting.js';
 import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/source/states/plan.js';
 import { OutgoingMigration } from '../../src/source/outgoing.js';
@@ -202,6 +203,7 @@ class Scenario {
     const { chance } = this.world;
     return {
       mode: chance.pick<MigrationMode>(['hybrid', 'pre-copy', 'post-copy']),
+      dials: chance.pick<Dials>(['destination', 'source']),
       roundsMax: chance.between(1, 4),
       timeLimitMs: chance.between(50, 2000),
       onTimeout: chance.pick<TimeoutStrategy>(['abort', 'post-copy', 'throttle']),

@@ -94,14 +94,14 @@ async function migrated(
     machine: () => machine as unknown as GuestMachine,
     pages: () => ({ pageCount: PAGES, lackingPages: 0, missing: () => ({ count: 0, runs: [] }) }),
     toucher: () => ({ close: () => Promise.resolve() }),
-    receivers: (...[, , , , events]) => {
+    receivers: (...[, , , events]) => {
       receivers = events;
       return {
         start: () => undefined,
         close: () => Promise.resolve(),
       } as unknown as IncomingReceivers;
     },
-    fetcher: ({ gate }, ...[, , , events]) => {
+    fetcher: ({ gate }, ...[, , events]) => {
       prepared = () => {
         happens({ gate: new HandOverGate(gate), machine, fetcher: events, receivers: receivers! });
       };

@@ -58,6 +58,7 @@ const RESUMED: MessageOf<'RESUMED'> = {
 describe('the source', () => {
   const plan: MigrationPlan = {
     mode: 'hybrid',
+    dials: 'destination',
     roundsMax: 3,
     timeLimitMs: 1000,
     onTimeout: 'abort',
@@ -309,6 +310,8 @@ describe('the destination', () => {
       residentBytes: 0,
     },
     touchedBytes: 65536,
+    connections: 1,
+    dials: 'destination',
     pagePorts: [1],
     faultPort: 1,
     audits: false,

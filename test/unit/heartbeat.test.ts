@@ -12,6 +12,7 @@ import { HEARTBEAT_MS, SILENCE_MS_MAX, STUN_QUIET_MS } from '../../src/shared/li
 
 const plan: MigrationPlan = {
   mode: 'hybrid',
+  dials: 'destination',
   roundsMax: 3,
   timeLimitMs: 1000,
   onTimeout: 'abort',

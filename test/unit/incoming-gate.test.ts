@@ -75,7 +75,7 @@ async function prepared() {
         start: () => undefined,
         close: () => Promise.resolve(),
       }) as unknown as IncomingReceivers,
-    fetcher: ({ gate }, ...[, , , events]) => {
+    fetcher: ({ gate }, ...[, , events]) => {
       thread.gate = new HandOverGate(gate);
       thread.events = events;
       void setImmediate().then(events.connected.bind(events));

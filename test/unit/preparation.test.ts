@@ -7,6 +7,7 @@ import type {
   IncomingReceivers,
   IncomingToucher,
 } from '../../src/destination/hands.js';
+import { pageWays } from '../../src/destination/page-ways.js';
 import { Preparation, type Place, type PlaceMakers } from '../../src/destination/preparation.js';
 import { Belongings } from '../../src/shared/belongings.js';
 import type { GuestMachine } from '../../src/shared/guest/machine.js';
@@ -73,11 +74,13 @@ class Parts implements PlaceMakers<GuestMachine> {
     return {} as IncomingPages;
   }
 
+  ways: PlaceMakers<GuestMachine>['ways'] = (...how) => pageWays(...how);
+
   receivers(): IncomingReceivers {
     return { ...this.#make('receivers'), start: nothing } as unknown as IncomingReceivers;
   }
 
-  fetcher(...[, , , , events]: Parameters<PlaceMakers<GuestMachine>['fetcher']>): IncomingFetcher {
+  fetcher(...[, , , events]: Parameters<PlaceMakers<GuestMachine>['fetcher']>): IncomingFetcher {
     this.events.fetcher = events;
     return this.#make('fetcher') as unknown as IncomingFetcher;
   }
@@ -104,6 +107,7 @@ function begin(): {
     allArrived: nothing,
     moved: nothing,
     outOfTurn: nothing,
+    listening: nothing,
     connected: nothing,
     lost: nothing,
     failed: nothing,
@@ -114,6 +118,7 @@ function begin(): {
     declined: nothing,
     allArrived: nothing,
     settled: nothing,
+    listening: nothing,
     connected: nothing,
     lost: nothing,
     failed: nothing,
@@ -123,7 +128,7 @@ function begin(): {
     parts,
     allocateHandOverGate(),
   );
-  const prepared = preparation.run(prepare, '127.0.0.1', 'm');
+  const prepared = preparation.run(prepare, { host: '127.0.0.1', localHost: '127.0.0.1' }, 'm');
   prepared.catch(nothing);
   return { parts, preparation, prepared };
 }

@@ -52,6 +52,7 @@ describe('the destination', () => {
 describe('the source', () => {
   const plan: MigrationPlan = {
     mode: 'hybrid',
+    dials: 'destination',
     roundsMax: 3,
     timeLimitMs: 1000,
     onTimeout: 'abort',

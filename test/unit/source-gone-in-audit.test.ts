@@ -99,7 +99,7 @@ describe('a guest whose source goes away for good', () => {
           start: () => undefined,
           close: () => Promise.resolve(),
         }) as unknown as IncomingReceivers,
-      fetcher: ({ gate }, ...[, , , events]) => {
+      fetcher: ({ gate }, ...[, , events]) => {
         fetcher = events;
         // As the fetcher's thread: it takes the guest over at its gate, lets it run, and tells of it after.
         source.prepared = () => {

@@ -12,6 +12,7 @@ import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
 const plan: MigrationPlan = {
   mode: 'hybrid',
+  dials: 'destination',
   roundsMax: 30,
   timeLimitMs: 1000,
   onTimeout: 'post-copy',

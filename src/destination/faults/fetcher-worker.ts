@@ -12,7 +12,7 @@ import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { CHUNK_BYTES, CLEAR_CHUNK } from '../../shared/memory/space-bitmap.js';
-import { connectionEnd } from '../../shared/wire/connection-end.js';
+import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
@@ -35,7 +35,9 @@ export interface FetcherWorkerData {
   readonly placementGate: SharedArrayBuffer;
   readonly receivers: number;
   readonly size: GuestSize;
-  readonly source: Address;
+  /** Whether the connection is awaited there, or dialled. */
+  readonly end: EndKind;
+  readonly at: Address;
   readonly migrationId: string;
   /** One a vCPU: the numbers of pages that it waits for. */
   readonly faults: readonly MessagePort[];
@@ -46,11 +48,13 @@ export type FetcherRequest =
   | { readonly kind: 'round-placed' }
   /** Every page has arrived: give the fast path to them all. */
   | { readonly kind: 'settle' }
-  /** Gives up what is up or being dialled, and dials. */
-  | { readonly kind: 'dial' }
+  /** Gives up what is up or being dialled, and dials, or leaves that to the source. */
+  | { readonly kind: 'renew' }
   | { readonly kind: 'exit' };
 
 export type FetcherMessage =
+  /** It listens on that port. */
+  | { readonly kind: 'listening'; readonly port: number }
   /** It can take a guest over from now on. */
   | { readonly kind: 'connected' }
   /** A hand-over came, and its last pages did not yet. */
@@ -123,7 +127,7 @@ void rehearse(
   () => isComing,
 );
 
-const end = connectionEnd('dialled', {
+const end = connectionEnd(own.end, {
   names: { own: 'the fault connection', peer: 'the source' },
   role: 'faults',
   migrationId: own.migrationId,
@@ -166,7 +170,7 @@ port.on('message', (request: FetcherRequest) => {
       }
       tell({ kind: 'settled', fetchedPages });
       return;
-    case 'dial':
+    case 'renew':
       wanted.close();
       end.renew();
       return;
@@ -177,7 +181,8 @@ port.on('message', (request: FetcherRequest) => {
   }
 });
 
-await end.open(own.source);
+const { port: openPort } = await end.open(own.at);
+if (own.end === 'awaited') tell({ kind: 'listening', port: openPort });
 
 function take({ header, body }: Frame): void {
   refuseFlags(header);

@@ -2,9 +2,10 @@
 // Turns its messages into events; decides nothing.
 import { MicrostunError } from '../../shared/errors.js';
 import type { GuestMachine } from '../../shared/guest/machine.js';
-import type { Address } from '../../shared/wire/sockets.js';
+import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { ReceiverPool } from '../pages/receivers.js';
+import type { PageWays } from '../page-ways.js';
 import type { GuestSize } from '../room.js';
 import type { TakenOver } from '../take-over.js';
 import type { FetcherMessage, FetcherRequest, FetcherWorkerData } from './fetcher-worker.js';
@@ -21,6 +22,8 @@ export interface FetcherEvents {
   allArrived(): void;
   /** All pages are PRESENT. */
   settled(fetchedPages: number): void;
+  /** The source may dial this port. */
+  listening(port: number): void;
   connected(): void;
   lost(error: MicrostunError): void;
   failed(error: MicrostunError): void;
@@ -41,7 +44,7 @@ export class Fetcher {
 
   constructor(
     { machine, gate, receivers, size }: GuestPlace,
-    source: Address,
+    { end, faults: at }: PageWays,
     migrationId: string,
     events: FetcherEvents,
   ) {
@@ -52,7 +55,8 @@ export class Fetcher {
       placementGate: receivers.placementGate,
       receivers: receivers.count,
       size,
-      source,
+      end,
+      at,
       migrationId,
       faults,
     };
@@ -62,6 +66,9 @@ export class Fetcher {
       workerData,
       (message) => {
         switch (message.kind) {
+          case 'listening':
+            events.listening(message.port);
+            return;
           case 'connected':
             this.#isLost = false;
             events.connected();
@@ -87,7 +94,7 @@ export class Fetcher {
         }
       },
       (error) => {
-        events.failed(error);
+        events.failed(listenFailureOf(error));
       },
       faults,
     );
@@ -103,15 +110,15 @@ export class Fetcher {
     this.#worker.post({ kind: 'settle' });
   }
 
-  /** Gives up the connection, or a dial under way, and dials again: nothing moves on it. */
-  redial(): void {
+  /** Gives up the connection, or a dial under way, for a new one: nothing moves on it. */
+  renew(): void {
     this.#isLost = false;
-    this.#worker.post({ kind: 'dial' });
+    this.#worker.post({ kind: 'renew' });
   }
 
-  /** Dials again if the connection was lost; one that is being dialled tells how that ends. */
+  /** Dials again if the connection was lost, where the source does not; one that is being dialled tells how that ends. */
   reconnect(): void {
-    if (this.#isLost) this.redial();
+    if (this.#isLost) this.renew();
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-// Entry of a receiver's worker: dials its page connection and places what comes.
+// Entry of a receiver's worker: has its page connection made and places what comes.
 // Nobody imports this file; receivers.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../../shared/clock.js';
@@ -6,7 +6,7 @@ import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, PageState } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { connectionEnd } from '../../shared/wire/connection-end.js';
+import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { PlacedReads } from '../../shared/wire/intake.js';
@@ -25,7 +25,9 @@ export interface ReceiverWorkerData {
   readonly placementGate: SharedArrayBuffer;
   /** A double for each receiver: the bytes that came on its connections. */
   readonly receivedBytes: SharedArrayBuffer;
-  readonly source: Address;
+  /** Whether its connection is awaited there, or dialled. */
+  readonly end: EndKind;
+  readonly at: Address;
   readonly migrationId: string;
   /** This receiver's number and how many there are. */
   readonly index: number;
@@ -33,10 +35,12 @@ export interface ReceiverWorkerData {
 }
 
 export type ReceiverRequest =
-  | /** Gives up what is up or being dialled, and dials. */ { readonly kind: 'dial' }
-  | { readonly kind: 'exit' };
+  /** Gives up what is up or being dialled, and dials, or leaves that to the source. */
+  { readonly kind: 'renew' } | { readonly kind: 'exit' };
 
 export type ReceiverMessage =
+  /** It listens on that port. */
+  | { readonly kind: 'listening'; readonly port: number }
   | { readonly kind: 'connected' }
   | {
       readonly kind: 'round-placed';
@@ -77,7 +81,7 @@ const receiver = new PageReceiver(views, round, gate, checkedPages, {
   },
 });
 
-const end = connectionEnd('dialled', {
+const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the source' },
   role: 'pages',
   migrationId: own.migrationId,
@@ -114,7 +118,7 @@ const reads: PlacedReads = {
 };
 
 port.on('message', (request: ReceiverRequest) => {
-  if (request.kind === 'dial') {
+  if (request.kind === 'renew') {
     end.renew();
     return;
   }
@@ -128,7 +132,7 @@ port.on('message', (request: ReceiverRequest) => {
 // bytes come on any connection, this one waits for its turn.
 const stallWatch = setInterval(() => {
   // Before the hand-over the source always copies something: when all connections are silent, what was last said on one
-  // of them may be lost, the end of a round or its acknowledgement, and only we can dial. Dialling an idle one costs little.
+  // of them may be lost, the end of a round or its acknowledgement: a new one says it again. An idle one costs little.
   const isExpecting = end.connection !== undefined && !safepoints.isHandedOver;
   const progress = receivedBytes.reduce((total, bytes) => total + bytes, 0);
   if (stall.isStalled(monotonicUs() / 1000, progress, isExpecting))
@@ -145,7 +149,8 @@ const lifeWatch = setInterval(() => {
   tell({ kind: 'moved' });
 }, LIFE_MS);
 
-await end.open(own.source);
+const { port: openPort } = await end.open(own.at);
+if (own.end === 'awaited') tell({ kind: 'listening', port: openPort });
 
 function onFrame(frame: Frame): void {
   if (frame.header.name !== 'ROUND_END')

@@ -3,7 +3,9 @@
 import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { viewMemory } from '../../shared/memory/layout.js';
+import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
+import type { PageWays } from '../page-ways.js';
 import { allocatePlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
 import { RoundShares } from './round-shares.js';
@@ -16,6 +18,8 @@ export interface ReceiverEvents {
   allArrived(): void;
   /** Pages have come, if it was asked a second ago or so. */
   moved(): void;
+  /** The source may dial these ports. */
+  listening(ports: readonly number[]): void;
   /** A connection is up; all of them are when `isWhole`. */
   connected(isWhole: boolean): void;
   lost(error: MicrostunError): void;
@@ -33,36 +37,32 @@ export class ReceiverPool {
   readonly placementGate: SharedArrayBuffer;
   readonly #receivedBytes: Float64Array;
   /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
-  readonly #lines: ('dialling' | 'up' | 'lost')[];
+  readonly #lines: ('coming' | 'up' | 'lost')[];
+  readonly #ports: number[] = [];
 
-  constructor(
-    machine: SharedMachine,
-    host: string,
-    ports: readonly number[],
-    migrationId: string,
-    events: ReceiverEvents,
-  ) {
+  constructor(machine: SharedMachine, { end, pages }: PageWays, migrationId: string, events: ReceiverEvents) {
     this.#events = events;
-    this.#shares = new RoundShares(ports.length);
-    this.#lines = ports.map(() => 'dialling');
+    this.#shares = new RoundShares(pages.length);
+    this.#lines = pages.map(() => 'coming');
     const { pageCount } = viewMemory(machine.memory);
     this.placementGate = allocatePlacementGate(pageCount);
-    const receivedBytes = new SharedArrayBuffer(8 * ports.length);
+    const receivedBytes = new SharedArrayBuffer(8 * pages.length);
     this.#receivedBytes = new Float64Array(receivedBytes);
-    this.#workerData = ports.map((port, index) => ({
+    this.#workerData = pages.map((at, index) => ({
       memory: machine.memory,
       safepointWords: machine.safepointWords,
       placementGate: this.placementGate,
       receivedBytes,
-      source: { host, port },
+      end,
+      at,
       migrationId,
       index,
-      receivers: ports.length,
+      receivers: pages.length,
     }));
   }
 
   /**
-   * Starts the workers, which dial. Those that were started before one that cannot be are ended by
+   * Starts the workers, which dial, or listen. Those that were started before one that cannot be are ended by
    * `close`, as all are.
    * @throws MicrostunError WORKER_FAILED when the host allows no further thread.
    */
@@ -78,7 +78,7 @@ export class ReceiverPool {
             this.#receive(index, message);
           },
           (error) => {
-            this.#events.failed(error);
+            this.#events.failed(listenFailureOf(error));
           },
         ),
       );
@@ -87,6 +87,11 @@ export class ReceiverPool {
 
   #receive(index: number, message: ReceiverMessage): void {
     switch (message.kind) {
+      case 'listening':
+        this.#ports[index] = message.port;
+        // Not one is missing.
+        if (Object.keys(this.#ports).length === this.count) this.#events.listening(this.#ports);
+        return;
       case 'connected':
         this.#lines[index] = 'up';
         this.#events.connected(this.#lines.every((line) => line === 'up'));
@@ -125,19 +130,19 @@ export class ReceiverPool {
     return this.#receivedBytes.reduce((total, bytes) => total + bytes, 0);
   }
 
-  /** Gives up all connections, and dials under way, and dials them again: nothing moves on them. */
-  redial(): void {
-    for (const index of this.#workers.keys()) this.#dial(index);
+  /** Gives up all connections, and dials under way, for new ones: nothing moves on them. */
+  renew(): void {
+    for (const index of this.#workers.keys()) this.#renew(index);
   }
 
-  /** Dials again what was lost. */
+  /** Dials again what was lost; a source that dials does so by itself. */
   reconnect(): void {
-    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#dial(index);
+    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#renew(index);
   }
 
-  #dial(index: number): void {
-    this.#lines[index] = 'dialling';
-    this.#workers[index]!.post({ kind: 'dial' });
+  #renew(index: number): void {
+    this.#lines[index] = 'coming';
+    this.#workers[index]!.post({ kind: 'renew' });
   }
 
   async close(): Promise<void> {

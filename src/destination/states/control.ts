@@ -23,10 +23,12 @@ export function onAttached(state: IncomingState): IncomingStep {
       effects: [...disarm, { kind: 'arm', timer: 'greeted', ms: GREETED_MS_MAX }],
     };
   // Its source may wait for an answer to a hand-over that was lost with a fault connection which seems up.
-  if (state.name === 'receiving') return { state, effects: [...disarm, { kind: 'redial-faults' }] };
-  // And a guest may wait for pages on one.
+  // And a guest may wait for pages on one. A source that dials knows that it is here anew.
+  const isOurs = 'prepare' in state && state.prepare.dials === 'destination';
   const isLacking = 'pages' in state && state.pages.name === 'lacking';
-  const redial: IncomingEffect[] = isLacking ? [{ kind: 'redial-faults' }] : [];
+  const redial: IncomingEffect[] =
+    isOurs && (isLacking || state.name === 'receiving') ? [{ kind: 'redial-faults' }] : [];
+  if (state.name === 'receiving') return { state, effects: [...disarm, ...redial] };
   if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
     const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];
     return { state: waitAnew(state), effects: [...disarm, ...isBack, ...redial, ...sayAgain(state.answers)] };

@@ -12,6 +12,8 @@ export type IncomingEvent =
   | { readonly kind: 'attached' }
   | { readonly kind: 'control-lost'; readonly error: MicrostunError }
   | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
+  /** The source may dial these ports for pages and faults. */
+  | { readonly kind: 'listening'; readonly pagePorts: number[]; readonly faultPort: number }
   | { readonly kind: 'prepared' }
   | { readonly kind: 'declined'; readonly code: RefusalCode; readonly error: MicrostunError }
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }
@@ -61,7 +63,7 @@ export type IncomingEffect =
   | { readonly kind: 'prepare'; readonly prepare: Prepare }
   /** The vCPUs were told to run: how they began to is to be told. */
   | { readonly kind: 'await-slices'; readonly facts: TakenOver }
-  /** The fault connection is dialled anew: a hand-over may have been lost on the one before. */
+  /** The fault connection is dialled anew, where we dial: a hand-over may have been lost on the one before. */
   | { readonly kind: 'redial-faults' }
   /** The answer is on its way: the guest is sampled, and a push that stands still is noticed if pages are to come. */
   | { readonly kind: 'watch'; readonly arePagesLacking: boolean }

@@ -57,3 +57,17 @@ export function refuseUnreachable(state: IncomingState): IncomingStep {
       `may be in the way: let the destination reach TCP ports ${ports} of the source, or choose others with --listen`,
   );
 }
+
+/** They were lost before the hand-over, and there are no new ones. */
+export function refuseLost(state: IncomingState): IncomingStep {
+  const why =
+    'prepare' in state && state.prepare.dials === 'source'
+      ? 'the source made no new ones'
+      : 'the source cannot be reached for new ones';
+  return refuse(state, 'CONNECTION_LOST', `the page connections were lost and ${why}`);
+}
+
+/** The source is to dial, and there is nowhere to. */
+export function refuseDeaf(state: IncomingState, { message }: MicrostunError): IncomingStep {
+  return refuse(state, 'CONNECT_FAILED', `the destination cannot be dialled for pages: ${message}`);
+}

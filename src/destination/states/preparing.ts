@@ -1,5 +1,6 @@
 // The source says what it brings, and a place is made for it.
 // Does not know how: that is preparation.ts.
+import type { MessageOf } from '../../shared/wire/messages.js';
 import { outOfTurn } from './control.js';
 import { same, type IncomingStep } from './events.js';
 import type { IncomingLimits } from './limits.js';
@@ -18,7 +19,7 @@ export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare:
         ],
       };
     case 'preparing':
-      return same(state);
+      return { state, effects: state.listening ? [{ kind: 'send', message: state.listening }] : [] };
     case 'receiving':
       return { state, effects: [{ kind: 'send', message: { name: 'PREPARED' } }] };
     default:
@@ -26,10 +27,18 @@ export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare:
   }
 }
 
+/** Everybody listens whom the source dials. */
+export function onListening(state: IncomingState, pagePorts: number[], faultPort: number): IncomingStep {
+  if (state.name !== 'preparing') return same(state);
+  const listening: MessageOf<'LISTENING'> = { name: 'LISTENING', pagePorts, faultPort };
+  return { state: { ...state, listening }, effects: [{ kind: 'send', message: listening }] };
+}
+
 export function onPrepared(state: IncomingState): IncomingStep {
   if (state.name !== 'preparing') return same(state);
+  const { prepare, arePagesLost, unreachable } = state;
   return {
-    state: { ...state, name: 'receiving' },
+    state: { name: 'receiving', prepare, arePagesLost, unreachable },
     effects: [{ kind: 'send', message: { name: 'PREPARED' } }],
   };
 }

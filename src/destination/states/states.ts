@@ -27,6 +27,8 @@ export type IncomingState =
       readonly name: 'preparing';
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
+      /** Where the source may dial, if it is to; said again to one that asks. */
+      readonly listening?: MessageOf<'LISTENING'>;
       /** Why the source cannot be dialled, as long as it never could. */
       readonly unreachable?: MicrostunError | undefined;
     }

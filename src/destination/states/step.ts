@@ -17,9 +17,15 @@ import {
 } from './lacking.js';
 import type { IncomingLimits } from './limits.js';
 import { failRunning, refuse } from './outcome.js';
-import { onPagesConnected, onPagesLost, refuseUnreachable } from './page-connections.js';
+import {
+  onPagesConnected,
+  onPagesLost,
+  refuseDeaf,
+  refuseLost,
+  refuseUnreachable,
+} from './page-connections.js';
 import { onPhaseTimeout, timePhase } from './phase-time.js';
-import { onPrepare, onPrepared, onSilentSource } from './preparing.js';
+import { onListening, onPrepare, onPrepared, onSilentSource } from './preparing.js';
 import { isHandedOver, isWhole, mayRefuse, type IncomingState } from './states.js';
 
 export function beginIncoming(): IncomingState {
@@ -46,6 +52,8 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return onControlLost(limits, state);
     case 'received':
       return onMessage(limits, state, event.message);
+    case 'listening':
+      return onListening(state, event.pagePorts, event.faultPort);
     case 'prepared':
       return onPrepared(state);
     case 'declined':
@@ -92,7 +100,10 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return mayRefuse(state) ? refuse(state, 'GUEST_FAILED', event.error) : failRunning(state, event.error);
     case 'helper-failed':
       // A guest that lacks nothing needs nobody to bring it pages.
-      return isWhole(state) ? same(state) : react(limits, state, { ...event, kind: 'failed' });
+      if (isWhole(state)) return same(state);
+      return event.error.code === 'LISTEN_FAILED' && mayRefuse(state)
+        ? refuseDeaf(state, event.error)
+        : react(limits, state, { ...event, kind: 'failed' });
     default:
       return unreachable(event);
   }
@@ -113,6 +124,7 @@ function onMessage(limits: IncomingLimits, state: IncomingState, message: Messag
     case 'HELLO':
     case 'WELCOME':
     case 'REFUSAL':
+    case 'LISTENING':
     case 'PREPARED':
     case 'PONG':
     case 'RESUMED':
@@ -130,11 +142,7 @@ function onTimer(limits: IncomingLimits, state: IncomingState, timer: TimerName)
     case 'control':
       return onControlGone(limits, state);
     case 'pages':
-      return refuse(
-        state,
-        'CONNECTION_LOST',
-        'the page connections were lost and the source cannot be reached for new ones',
-      );
+      return refuseLost(state);
     case 'retry':
       return { state, effects: state.name === 'ended' ? [] : [{ kind: 'reconnect-pages' }] };
     case 'unreachable':

@@ -6,7 +6,11 @@ import { AwaitedEnd } from './awaited-end.js';
 import type { Connection, ConnectionNames, ConnectionOwner } from './connection.js';
 import { Dialler } from './dialler.js';
 import type { ArrivedSoFar } from './greeting.js';
+import type { MessageOf } from './messages.js';
 import type { Address } from './sockets.js';
+
+/** Who makes the page and fault connections; the other side awaits them. */
+export type Dials = MessageOf<'PREPARE'>['dials'];
 
 export type EndKind = 'awaited' | 'dialled';
 

@@ -32,6 +32,7 @@ export const FrameType = {
   CANCEL: 12,
   FAREWELL: 13,
   SAMPLES: 14,
+  LISTENING: 15,
   // Pages.
   PAGES: 16,
   ROUND_END: 17,

@@ -107,14 +107,20 @@ const bodies = {
     guest: guestSpec,
     /** What the guest has touched of its memory so far, as far as it takes some of the host. */
     touchedBytes: integer(0, MEMORY_BYTES_MAX),
+    /** Page connections. */
+    connections: integer(1, CONNECTIONS_MAX),
+    /** Who dials them and the fault connection; the other side awaits them. */
+    dials: oneOf('destination', 'source'),
     /** Where the destination dials for pages, one port a connection, at the address that the control connection came from. */
     pagePorts: list(portField, CONNECTIONS_MAX),
-    /** Where it dials to fetch single pages after the hand-over. */
-    faultPort: portField,
+    /** Where it dials for the fault connection; 0, and no page ports, where the source dials. */
+    faultPort: integer(0, 65535),
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
     auditAfterMs: milliseconds,
   }),
+  /** Where a source that dials does so, at the address that the control connection goes to; before PREPARED. */
+  LISTENING: record({ pagePorts: list(portField, CONNECTIONS_MAX, 1), faultPort: portField }),
   PREPARED: record({}),
   PING: record({ sentAt: instant }),
   PONG: record({ sentAt: instant, answeredAt: instant }),

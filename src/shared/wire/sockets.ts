@@ -9,6 +9,11 @@ export interface Address {
   readonly port: number;
 }
 
+/** One of a row of ports that begins with `first`; any free one where that is 0. */
+export function addressInRow(first: Address, index: number): Address {
+  return { host: first.host, port: first.port === 0 ? 0 : first.port + index };
+}
+
 /** A relay only passes bytes on: each direction ends by itself. */
 export interface SocketUse {
   readonly isRelay?: boolean;

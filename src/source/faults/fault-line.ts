@@ -3,7 +3,7 @@
 // Knows frames; what a hand-over is, and when, is tracer/departure.ts.
 import type { MicrostunError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import { connectionEnd, type ConnectionEnd } from '../../shared/wire/connection-end.js';
+import { connectionEnd, type ConnectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
@@ -14,7 +14,9 @@ import { FaultLedger, SwitchOverBytes, type FaultBytes } from './fault-ledger.js
 import { PageAnswers } from './page-answers.js';
 
 export interface FaultLineOptions {
-  readonly listen: Address;
+  /** Whether the connection is awaited, or dialled, and where. */
+  readonly end: EndKind;
+  readonly at: Address;
   readonly migrationId: string;
   /** Caps the pages that it sends; undefined: as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
@@ -59,13 +61,13 @@ export class FaultLine {
   }
 
   /**
-   * Begins to listen; answers the port.
+   * Begins to listen, or dials; answers the port.
    * @throws MicrostunError LISTEN_FAILED.
    */
   async open(options: FaultLineOptions): Promise<number> {
-    const { listen, migrationId, bytesPerSecond } = options;
+    const { end, at, migrationId, bytesPerSecond } = options;
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
-    this.#end = connectionEnd('awaited', {
+    this.#end = connectionEnd(end, {
       names: { own: 'the fault connection', peer: 'the destination' },
       role: 'faults',
       migrationId,
@@ -78,7 +80,13 @@ export class FaultLine {
         this.#lose(error);
       },
     });
-    return (await this.#end.open(listen)).port;
+    return (await this.#end.open(at)).port;
+  }
+
+  /** Gives up what is up or being dialled, and dials. */
+  renew(): void {
+    this.#drop();
+    this.#end?.renew();
   }
 
   get isUp(): boolean {

@@ -1,9 +1,9 @@
-// Entry of a copier's worker: listens for its page connection, greets it, and copies the rounds it is told to.
+// Entry of a copier's worker: has its page connection made, and copies the rounds it is told to.
 // Nobody imports this file; copiers.ts starts it.
 import { parentPort, workerData } from 'node:worker_threads';
-import { assert, asMicrostunError, type MicrostunError } from '../../shared/errors.js';
+import { assert, asMicrostunError, MicrostunError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
-import { connectionEnd } from '../../shared/wire/connection-end.js';
+import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
@@ -13,7 +13,8 @@ import { CopierWords } from './copier-words.js';
 
 export interface CopierWorkerData {
   readonly memory: MemoryHandle;
-  readonly listen: Address;
+  /** Whether its connection is awaited, or dialled. */
+  readonly end: EndKind;
   readonly migrationId: string;
   /** This copier's number and how many there are. */
   readonly index: number;
@@ -25,10 +26,16 @@ export interface CopierWorkerData {
 }
 
 export type CopierRequest =
-  { readonly kind: 'copy-round'; readonly round: number; readonly flags: number } | { readonly kind: 'exit' };
+  /** Listens there, or dials that. */
+  | { readonly kind: 'open'; readonly at: Address }
+  /** Gives up what is up or being dialled, and dials. */
+  | { readonly kind: 'renew' }
+  | { readonly kind: 'copy-round'; readonly round: number; readonly flags: number }
+  | { readonly kind: 'exit' };
 
 export type CopierMessage =
-  | { readonly kind: 'listening'; readonly port: number }
+  /** It listens there, or dials that. */
+  | { readonly kind: 'open'; readonly port: number }
   | { readonly kind: 'connected' }
   | { readonly kind: 'round-placed'; readonly share: RoundShare; readonly bytes: ConnectionBytes }
   | { readonly kind: 'lost'; readonly code: MicrostunError['code']; readonly reason: string };
@@ -39,17 +46,9 @@ const LOOK_MS = 500;
 const port = parentPort;
 assert(port !== null, 'copier-worker.ts runs as a worker');
 giveWay();
-const {
-  memory,
-  listen: where,
-  migrationId,
-  index,
-  copiers,
-  words,
-  bytesPerSecond,
-} = workerData as CopierWorkerData;
-const views = viewMemory(memory);
-const progress = new CopierWords(words);
+const own = workerData as CopierWorkerData;
+const views = viewMemory(own.memory);
+const progress = new CopierWords(own.words);
 
 const tell = (message: CopierMessage): void => {
   port.postMessage(message);
@@ -58,16 +57,16 @@ const tellLost = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, { first: index, stride: copiers }, bytesPerSecond);
+const copier = new Copier(views, { first: own.index, stride: own.copiers }, own.bytesPerSecond);
 setInterval(() => {
   progress.movedBytes = copier.movedBytes;
 }, LOOK_MS).unref();
 
-const end = connectionEnd('awaited', {
+const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the destination' },
   role: 'pages',
-  migrationId,
-  index,
+  migrationId: own.migrationId,
+  index: own.index,
   isReadInPlace: false,
   listenFlag: '--listen',
   arrived: () => NOTHING_ARRIVED,
@@ -80,17 +79,31 @@ const end = connectionEnd('awaited', {
     tellLost(error);
   },
 });
-const address = await end.open(where);
-tell({ kind: 'listening', port: address.port });
 
 port.on('message', (request: CopierRequest) => {
-  if (request.kind === 'exit') {
-    copier.end();
-    end.leave();
-    port.close();
-    return;
+  switch (request.kind) {
+    case 'open':
+      // What it throws ends this worker: it has nowhere to listen.
+      void end.open(request.at).then((at) => {
+        tell({ kind: 'open', port: at.port });
+      });
+      return;
+    case 'renew':
+      copier.lose(new MicrostunError('CONNECTION_LOST', 'it is dialled anew'));
+      end.renew();
+      return;
+    case 'copy-round':
+      copyRound(request.round, request.flags);
+      return;
+    case 'exit':
+      copier.end();
+      end.leave();
+      port.close();
   }
-  copier.copyRound(request.round, request.flags, progress).then(
+});
+
+function copyRound(round: number, flags: number): void {
+  copier.copyRound(round, flags, progress).then(
     (share) => {
       tell({ kind: 'round-placed', share, bytes: copier.bytes });
     },
@@ -98,4 +111,4 @@ port.on('message', (request: CopierRequest) => {
       tellLost(asMicrostunError(error, 'PROTOCOL'));
     },
   );
-});
+}

@@ -1,10 +1,11 @@
 // The copiers' workers as the main thread holds them: all of them together carry a round.
 // Turns their messages into events; decides nothing, and touches no page.
-import { MicrostunError } from '../../shared/errors.js';
+import { assert, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
+import type { EndKind } from '../../shared/wire/connection-end.js';
+import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
-import { listenFailureOf } from '../listen-failure.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
 import type { RoundShare } from './copier.js';
 import type { ConnectionBytes } from './page-line.js';
@@ -25,8 +26,8 @@ export interface CopierEvents {
 
 export interface CopierOptions {
   readonly connections: number;
-  /** Where the first copier listens, and the others on the ports after it; on any free ones if the port is 0. */
-  readonly listen: Address;
+  /** Whether their connections are awaited, or dialled. */
+  readonly end: EndKind;
   readonly migrationId: string;
   /** Caps what all of them send together. */
   readonly bytesPerSecond: number | undefined;
@@ -39,7 +40,10 @@ export class Copiers {
   readonly #bytes: ConnectionBytes[] = [];
   readonly #machine: SharedMachine;
   readonly #events: CopierEvents;
-  readonly #isConnected: boolean[] = [];
+  /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
+  #lines: ('coming' | 'up' | 'lost')[] = [];
+  readonly #opened: ((port: number) => void)[] = [];
+  #failed: (error: MicrostunError) => void = () => undefined;
   #shares: RoundShare[] = [];
   #isCopying = false;
 
@@ -48,67 +52,80 @@ export class Copiers {
     this.#events = events;
   }
 
-  /**
-   * Starts the workers, each with a port of its own; answers their ports.
-   * @throws MicrostunError LISTEN_FAILED.
-   */
-  start(options: CopierOptions): Promise<number[]> {
-    const { connections, listen, migrationId, bytesPerSecond } = options;
-    return Promise.all(
-      Array.from({ length: connections }, (_, index) => {
-        const progress = new CopierWords();
-        this.#progress.push(progress);
-        const port = listen.port === 0 ? 0 : listen.port + index;
-        return this.#startCopier({
-          memory: this.#machine.memory,
-          listen: { host: listen.host, port },
-          migrationId,
-          index,
-          copiers: connections,
-          words: progress.buffer,
-          bytesPerSecond: bytesPerSecond === undefined ? undefined : bytesPerSecond / connections,
-        });
-      }),
-    );
-  }
-
-  #startCopier(workerData: CopierWorkerData): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const entry = new URL('./copier-worker.js', import.meta.url);
+  /** Starts the workers; they have no connection yet. */
+  start({ connections, end, migrationId, bytesPerSecond }: CopierOptions): void {
+    const entry = new URL('./copier-worker.js', import.meta.url);
+    this.#lines = Array.from({ length: connections }, () => 'coming');
+    for (let index = 0; index < connections; index++) {
+      const progress = new CopierWords();
+      this.#progress.push(progress);
+      const workerData: CopierWorkerData = {
+        memory: this.#machine.memory,
+        end,
+        migrationId,
+        index,
+        copiers: connections,
+        words: progress.buffer,
+        bytesPerSecond: bytesPerSecond === undefined ? undefined : bytesPerSecond / connections,
+      };
       const onMessage = (message: CopierMessage): void => {
-        if (message.kind === 'listening') resolve(message.port);
-        else this.#receive(workerData.index, message, workerData.copiers);
+        this.#receive(index, message);
       };
       const onFailure = (error: MicrostunError): void => {
         const ours = listenFailureOf(error);
-        reject(ours);
+        this.#failed(ours);
         this.#events.failed(ours);
       };
-      this.#workers.push(
-        new WorkerThread(`copier ${workerData.index}`, entry, workerData, onMessage, onFailure),
-      );
-    });
+      this.#workers.push(new WorkerThread(`copier ${index}`, entry, workerData, onMessage, onFailure));
+    }
   }
 
-  #receive(index: number, message: Exclude<CopierMessage, { kind: 'listening' }>, copiers: number): void {
+  /**
+   * Has each listen at its own of `addresses`, or dial it; answers the ports.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  open(addresses: readonly Address[]): Promise<number[]> {
+    assert(addresses.length === this.#workers.length, 'each copier has an address of its own');
+    const failed = new Promise<never>((_resolve, reject) => {
+      this.#failed = reject;
+    });
+    const ports = this.#workers.map(
+      (worker, index) =>
+        new Promise<number>((resolve) => {
+          this.#opened[index] = resolve;
+          worker.post({ kind: 'open', at: addresses[index]! });
+        }),
+    );
+    return Promise.race([Promise.all(ports), failed]);
+  }
+
+  /** Has what was lost dialled again. */
+  reconnect(): void {
+    for (const [index, line] of this.#lines.entries()) {
+      if (line !== 'lost') continue;
+      this.#lines[index] = 'coming';
+      this.#workers[index]!.post({ kind: 'renew' });
+    }
+  }
+
+  #receive(index: number, message: CopierMessage): void {
     switch (message.kind) {
+      case 'open':
+        this.#opened[index]?.(message.port);
+        return;
       case 'connected':
-        this.#isConnected[index] = true;
-        if (this.#connectedCount === copiers) this.#events.connected();
+        this.#lines[index] = 'up';
+        if (this.#lines.every((line) => line === 'up')) this.#events.connected();
         return;
       case 'lost':
-        this.#isConnected[index] = false;
+        this.#lines[index] = 'lost';
         this.#events.lost(new MicrostunError(message.code, message.reason));
         return;
       case 'round-placed':
         this.#bytes[index] = message.bytes;
         this.#shares.push(message.share);
-        if (this.#shares.length === copiers) this.#events.roundPlaced(this.#takeTotal());
+        if (this.#shares.length === this.#workers.length) this.#events.roundPlaced(this.#takeTotal());
     }
-  }
-
-  get #connectedCount(): number {
-    return this.#isConnected.filter(Boolean).length;
   }
 
   #takeTotal(): RoundTotal {

@@ -13,6 +13,11 @@ export type OutgoingEffect =
   | ControlEffect
   | { readonly kind: 'hang-up' }
   | { readonly kind: 'send-prepare' }
+  | { readonly kind: 'dial-pages'; readonly pagePorts: readonly number[]; readonly faultPort: number }
+  /** What was lost of the page and fault connections is dialled again. */
+  | { readonly kind: 'reconnect-pages' }
+  /** The fault connection is dialled anew: what was said on the one before may have been lost. */
+  | { readonly kind: 'redial-faults' }
   | { readonly kind: 'ping' }
   | { readonly kind: 'send'; readonly message: Message }
   | { readonly kind: 'note-clock'; readonly sample: ClockSample }

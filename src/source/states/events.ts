@@ -10,7 +10,10 @@ export type OutgoingEvent =
   | ControlEvent
   | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
   | { readonly kind: 'pages-connected' }
+  /** CONNECT_FAILED: it never was connected. */
   | { readonly kind: 'pages-lost'; readonly error: MicrostunError }
+  /** CONNECT_FAILED: it could not be dialled. */
+  | { readonly kind: 'faults-lost'; readonly error: MicrostunError }
   | { readonly kind: 'traces-installed' }
   /** `keptPages`: those of the round that were not sent, because it was stopped. */
   | { readonly kind: 'round-placed'; readonly facts: RoundFacts; readonly keptPages?: number }
@@ -43,6 +46,10 @@ export type TimerName =
   | 'doubt'
   /** Page connections stayed lost. */
   | 'pages'
+  /** Dial lost page and fault connections again. */
+  | 'pages-retry'
+  /** No page or fault connection could be dialled so far. */
+  | 'unreachable'
   /** The user's, of the rounds. */
   | 'time-limit'
   /** Look whether pages move. */

@@ -1,5 +1,6 @@
 // What the user asked for, as far as the source's state machine decides by it.
 // Numbers and choices only; what is done with them is step.ts and what it calls.
+import type { Dials } from '../../shared/wire/connection-end.js';
 import type { ControlLimits } from './control.js';
 import type { PhaseLimits } from './phase-limits.js';
 
@@ -10,6 +11,8 @@ export type MigrationMode = 'pre-copy' | 'hybrid' | 'post-copy';
 
 export interface MigrationPlan {
   readonly mode: MigrationMode;
+  /** Who dials the page and fault connections. */
+  readonly dials: Dials;
   readonly roundsMax: number;
   /** How long rounds may go on, and what happens then. */
   readonly timeLimitMs: number;

@@ -1,12 +1,12 @@
-// Before the rounds: the destination makes room and dials the pages, and the two clocks are compared.
+// Before the rounds: the destination makes room, pages are connected, and the two clocks are compared.
 // No I/O.
 import type { ClockSample } from '../measurement/clock-offset.js';
 import { beginStop } from './copying.js';
-import { enter, limitPhase, stay, withEffects, type OutgoingEffect, type OutgoingStep } from './effects.js';
+import { enter, limitPhase, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
 import { outOfTurn } from './failure.js';
 import type { MigrationPlan } from './plan.js';
 import { stopAllFollowing } from './rounds.js';
-import { isBeforeHandOver, type OutgoingState, type PhaseOf } from './states.js';
+import type { OutgoingState, PhaseOf } from './states.js';
 
 /** Clock exchanges before the migration; the shortest round trip of them goes into the forecasts. */
 export const CLOCK_SAMPLES = 12;
@@ -21,23 +21,6 @@ export function onPrepared(
   return enter(state, { name: 'measuring-clock', samples: [] }, [
     limitPhase(plan.phases.pongMs),
     { kind: 'ping' },
-  ]);
-}
-
-/** All page connections are up, for the first time or again. */
-export function onPagesConnected(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
-  const { phase } = state;
-  const next =
-    phase.name === 'preparing' ? onPrepared(plan, state, { ...phase, arePagesUp: true }) : stay(state);
-  return withEffects([{ kind: 'disarm', timer: 'pages' }], next);
-}
-
-/** A page connection is lost; after the hand-over only the destination can say that pages are. */
-export function onPagesLost(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
-  const { phase } = state;
-  if (!isBeforeHandOver(phase)) return stay(state);
-  return enter(state, phase.name === 'preparing' ? { ...phase, arePagesUp: false } : phase, [
-    { kind: 'arm', timer: 'pages', ms: plan.pagesLostMs },
   ]);
 }
 

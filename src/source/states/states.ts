@@ -29,7 +29,15 @@ export type Phase =
   /** Nothing asked yet: the control connection is not up. */
   | { readonly name: 'connecting' }
   /** PREPARE is sent; waits for PREPARED and for all page connections. */
-  | { readonly name: 'preparing'; readonly isPrepared: boolean; readonly arePagesUp: boolean }
+  | {
+      readonly name: 'preparing';
+      readonly isPrepared: boolean;
+      readonly arePagesUp: boolean;
+      /** Where it is dialled for pages, once it has said so, if the source dials. */
+      readonly listening?: MessageOf<'LISTENING'>;
+      /** Why that cannot be dialled, as long as it never could. */
+      readonly unreachable?: MicrostunError | undefined;
+    }
   | { readonly name: 'measuring-clock'; readonly samples: readonly ClockSample[] }
   | { readonly name: 'installing-traces'; readonly roundTripMs: number }
   /** A round is under way; its number is that of the rounds before it. */
@@ -75,6 +83,8 @@ export interface OutgoingState {
   /** In each phase it may be lost and come back. */
   readonly control: Control;
   readonly phase: Phase;
+  /** Whether not all page connections are up that were, or that were dialled. */
+  readonly arePagesLost?: boolean;
 }
 
 /** Whether the guest is the source's beyond doubt. */

@@ -11,7 +11,15 @@ import { fail, onCancel, onCancelled, onFailed, outOfTurn } from './failure.js';
 import { onHandedOver, onRefusal, onResumed, onTakenOver } from './hand-over.js';
 import { phaseTimeoutError } from './phase-limits.js';
 import type { MigrationPlan } from './plan.js';
-import { onPagesConnected, onPagesLost, onPong, onPrepared } from './preparing.js';
+import {
+  failUnreachable,
+  onFaultsLost,
+  onListening,
+  onPagesConnected,
+  onPagesLost,
+  onPagesRetry,
+} from './page-connections.js';
+import { onPong, onPrepared } from './preparing.js';
 import { onMoved, onPushed, onStill } from './pushing.js';
 import { isBeforeHandOver, type OutgoingState, type PhaseOf } from './states.js';
 import { onControl, onControlLimit, onWelcome } from './welcome.js';
@@ -45,7 +53,9 @@ export function stepOutgoing(plan: MigrationPlan, state: OutgoingState, event: O
     case 'pages-connected':
       return onPagesConnected(plan, state);
     case 'pages-lost':
-      return onPagesLost(plan, state);
+      return onPagesLost(plan, state, event.error);
+    case 'faults-lost':
+      return onFaultsLost(plan, state, event.error);
     case 'pages-moved':
       return onMoved(plan, state);
     case 'traces-installed':
@@ -77,9 +87,12 @@ function onMessage(
       return onRefusal(plan, state, message);
     case 'CANCEL':
       return onCancelled(plan, state, message);
+    case 'LISTENING':
+      return onListening(plan, state, message);
     case 'PREPARED':
+      // So the fault connection is up.
       return phase.name === 'preparing'
-        ? onPrepared(plan, state, { ...phase, isPrepared: true })
+        ? onPrepared(plan, state, { ...phase, isPrepared: true, unreachable: undefined })
         : stay(state);
     case 'PONG':
       return onPong(plan, state, { sentAt: message.sentAt, answeredAt: message.answeredAt, receivedAt });
@@ -122,6 +135,10 @@ function onTimer(plan: MigrationPlan, state: OutgoingState, timer: TimerName): O
       const error = 'the page connections were lost and did not come back';
       return fail(plan, state, new MicrostunError('CONNECTION_LOST', error));
     }
+    case 'pages-retry':
+      return onPagesRetry(plan, state);
+    case 'unreachable':
+      return failUnreachable(plan, state);
     case 'time-limit':
       return onTimeLimit(plan, state);
     case 'phase':

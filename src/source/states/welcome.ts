@@ -10,6 +10,7 @@ import { doubt, doubtError } from './doubt.js';
 import { enter, limitPhase, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
 import { end } from './ending.js';
 import { fail, outOfTurn } from './failure.js';
+import { redialFaults } from './page-connections.js';
 import type { MigrationPlan } from './plan.js';
 import type { OutgoingState } from './states.js';
 
@@ -41,7 +42,10 @@ export function onWelcome(
 // Says again whatever the phase waits for an answer to. The destination remembers what it answered.
 function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
   const { phase } = state;
-  const up: readonly OutgoingEffect[] = [{ kind: 'disarm', timer: 'control-limit' }];
+  const up: readonly OutgoingEffect[] = [
+    { kind: 'disarm', timer: 'control-limit' },
+    ...redialFaults(plan, state),
+  ];
   switch (phase.name) {
     case 'connecting':
       return enter(state, { name: 'preparing', isPrepared: false, arePagesUp: false }, [
@@ -58,7 +62,7 @@ function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
         state,
         effects: [
           ...up,
-          // It dials a new fault connection now, on which HAND_OVER is said again, or says what it has answered. What has
+          // Whoever dials dials a new fault connection now, on which HAND_OVER is said again, or it says what it has answered. What has
           // failed here may be who says it.
           ...(phase.failure === undefined
             ? []

@@ -8,7 +8,7 @@ import { WorkerThread } from '../../shared/worker-thread.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 import type { FaultBytes } from '../faults/fault-ledger.js';
 import type { FaultLineOptions } from '../faults/fault-line.js';
-import { listenFailureOf } from '../listen-failure.js';
+import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import type { Departed, SwitchOver } from './departure.js';
 import type { TracerAnswer, TracerMessage, TracerRequest, TracerWorkerData } from './tracer-worker.js';
 import type { Harvest, TraceMode } from './tracer.js';
@@ -16,7 +16,7 @@ import type { Harvest, TraceMode } from './tracer.js';
 export interface TracerEvents {
   /** The destination has said on the fault connection that it runs the guest, at `at` (`monotonicUs`). */
   takenOver(at: number): void;
-  /** The fault connection is lost; the destination dials again if it needs one. */
+  /** The fault connection is lost, or could not be dialled: whoever dials does so again. */
   lost(error: MicrostunError): void;
   failed(error: MicrostunError): void;
 }
@@ -38,6 +38,7 @@ export class TracerThread {
   readonly #progress = new Float64Array(new SharedArrayBuffer(8));
   readonly #machine: SharedMachine;
   #failure: MicrostunError | undefined;
+  #isLost = false;
   #bytes: FaultBytes & { readonly cuts: number } = {
     faults: 0,
     bitmap: 0,
@@ -87,6 +88,7 @@ export class TracerThread {
         this.#events.takenOver(message.at);
         return;
       case 'lost':
+        this.#isLost = true;
         this.#events.lost(new MicrostunError(message.code, message.reason));
         return;
       case 'ended':
@@ -98,15 +100,26 @@ export class TracerThread {
   }
 
   /**
-   * Listens for the fault connection; answers the port.
+   * Listens for the fault connection, or dials it; answers the port.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async listen(options: FaultLineOptions): Promise<number> {
+  async open(options: FaultLineOptions): Promise<number> {
     try {
-      return (await this.#ask({ kind: 'listen', options }, 'listening')).port;
+      return (await this.#ask({ kind: 'open', options }, 'open')).port;
     } catch (error) {
       throw error instanceof MicrostunError ? listenFailureOf(error) : error;
     }
+  }
+
+  /** Gives up the fault connection, or a dial under way, and dials again. */
+  redial(): void {
+    this.#isLost = false;
+    this.#worker.post({ kind: 'renew' });
+  }
+
+  /** Dials again if the connection was lost; one that is being dialled tells how that ends. */
+  reconnect(): void {
+    if (this.#isLost) this.redial();
   }
 
   /** Every page that there is counts as dirty then. */

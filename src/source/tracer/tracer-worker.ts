@@ -38,7 +38,9 @@ export interface TracerWorkerData {
 }
 
 export type TracerRequest =
-  | { readonly kind: 'listen'; readonly options: FaultLineOptions }
+  | { readonly kind: 'open'; readonly options: FaultLineOptions }
+  /** The fault connection is dialled anew. Not answered. */
+  | { readonly kind: 'renew' }
   | { readonly kind: 'install' }
   | { readonly kind: 'harvest'; readonly keepsRest: boolean }
   | { readonly kind: 'remove' }
@@ -48,7 +50,7 @@ export type TracerRequest =
 
 /** What is answered in the order of asking. */
 export type TracerAnswer =
-  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'open'; readonly port: number }
   | { readonly kind: 'installed'; readonly installed: Harvest }
   | { readonly kind: 'harvested'; readonly harvest: Harvest }
   | { readonly kind: 'removed' }
@@ -155,10 +157,13 @@ port.on('message', (request: TracerRequest) => {
       isLeaving = true;
       departure.begin(request.how);
       return;
-    case 'listen':
+    case 'renew':
+      line.renew();
+      return;
+    case 'open':
       line.open(request.options).then(
-        (listeningPort) => {
-          tell({ kind: 'listening', port: listeningPort });
+        (openPort) => {
+          tell({ kind: 'open', port: openPort });
         },
         (error: unknown) => {
           tell(failed('failed', asMicrostunError(error, 'LISTEN_FAILED')));

@@ -1,6 +1,6 @@
 // What a worker that listens failed for, as it was: most of them cannot listen.
 // Knows errors only.
-import { MicrostunError } from '../shared/errors.js';
+import { MicrostunError } from '../errors.js';
 
 /** A worker's failure as what it was: most of them cannot listen. */
 export function listenFailureOf(error: MicrostunError): MicrostunError {
