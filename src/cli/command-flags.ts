@@ -8,6 +8,7 @@ import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions, patienceOptions } from './options.js';
 import { drawnOptions, newFile, reportOptions } from './report-options.js';
+import { insecureOption } from './security-options.js';
 
 export function demoFlags(y: Argv) {
   return reserveOption(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))
@@ -59,7 +60,7 @@ export function compareFlags(y: Argv) {
 }
 
 export function sourceFlags(y: Argv) {
-  return patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))
+  return insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y))))))
     .option('once', {
       type: 'boolean',
       default: false,
@@ -73,9 +74,8 @@ export function sourceFlags(y: Argv) {
     })
     .option('listen', {
       type: 'string',
-      default: '[::]:0',
       describe:
-        'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any',
+        'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any (default: port 0 of every address; without keys, of this host only)',
       coerce: once((text: string) => parseAddress(text, ANY_HOST)),
     })
     .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
@@ -86,11 +86,11 @@ export function sourceFlags(y: Argv) {
 }
 
 export function destinationFlags(y: Argv) {
-  return reserveOption(patienceOptions(commonOptions(migrationOptions(y))))
+  return insecureOption(reserveOption(patienceOptions(commonOptions(migrationOptions(y)))))
     .option('listen', {
       type: 'string',
-      default: '[::]:7000',
-      describe: 'Where the source dials, host:port; port 0 takes any',
+      describe:
+        'Where the source dials, host:port; port 0 takes any (default: port 7000 of every address; without keys, of this host only)',
       coerce: once((text: string) => parseAddress(text, ANY_HOST)),
     })
     .option('max-guests', {
@@ -146,6 +146,19 @@ function reserveOption<T>(yargs: Argv<T>) {
       'Keep so much memory at the destination, touched before a guest comes: one of no more than that is prepared at once, and so is the next (default: none)',
     coerce: once(parseReserve),
   });
+}
+
+export function keygenFlags(y: Argv) {
+  return y
+    .positional('file', {
+      type: 'string',
+      demandOption: true,
+      describe: 'Where the key is written; not there yet',
+    })
+    .example(
+      '$0 keygen guest.key',
+      'then copy it to the other host, and give both sides --key-file guest.key',
+    );
 }
 
 export function reportFlags(y: Argv) {

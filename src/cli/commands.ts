@@ -8,13 +8,21 @@ import { runCompare } from './compare-run.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
-import { compareFlags, demoFlags, destinationFlags, reportFlags, sourceFlags } from './command-flags.js';
+import {
+  compareFlags,
+  demoFlags,
+  destinationFlags,
+  keygenFlags,
+  reportFlags,
+  sourceFlags,
+} from './command-flags.js';
 import { earlyFailure } from './early-failure.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
 import { refuseRepeatedFlags } from './flag-values.js';
 import { guestSpecOf } from './guest-options.js';
-import { complain, standardOutput } from './output.js';
+import { complain, standardError, standardOutput } from './output.js';
 import { runReport } from './report-run.js';
+import { makeKeyFile } from './security.js';
 import { runSource } from './source-run.js';
 import { packageVersion } from './version.js';
 
@@ -42,7 +50,7 @@ const parser = yargs(commandLine)
     },
   )
   .command('source', 'Run a guest here, then migrate it to a destination', sourceFlags, async (args) => {
-    checkPortRow(args.listen, args.connections);
+    if (args.listen !== undefined) checkPortRow(args.listen, args.connections);
     process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
   })
   .command('destination', 'Wait for a guest and run it here', destinationFlags, async (args) => {
@@ -54,6 +62,17 @@ const parser = yargs(commandLine)
     reportFlags,
     async (args) => {
       process.exitCode = await runReport(args.run, args.out);
+    },
+  )
+  .command(
+    'keygen <file>',
+    'Make a key for both sides of migrations between hosts, in a file that only its owner may read',
+    keygenFlags,
+    (args) => {
+      makeKeyFile(args.file);
+      standardError.say(
+        `${args.file} holds a new key; copy it to the other host in a safe way, and give both sides --key-file ${args.file}`,
+      );
     },
   )
   .check(refuseRepeatedFlags)

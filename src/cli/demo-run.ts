@@ -9,6 +9,7 @@ import { lendTerminal } from './borrowed-terminal.js';
 import type { ListeningNotice } from './destination-run.js';
 import type { MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
+import { securityFlagsOf } from './security-options.js';
 import { runSource } from './source-run.js';
 
 const LOOPBACK: Address = { host: '127.0.0.1', port: 0 };
@@ -22,7 +23,7 @@ export async function runDemo(
   flags: Omit<MigrationArguments, keyof typeof ONE_ATTEMPT> & { readonly reserve: number | undefined },
 ): Promise<number> {
   const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
-  const child = startDestination(args.logLevel, flags.reserve);
+  const child = startDestination(args, flags.reserve);
   // When it has ended and all of what it said is here. ('close' says so too, but does not always come after we disconnect.)
   const exited = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
@@ -48,12 +49,14 @@ export async function runDemo(
 }
 
 // Its standard output stays empty (no --json), its standard error is shown as ours.
-function startDestination(logLevel: string, reserve: number | undefined): ChildProcess {
+function startDestination(args: MigrationArguments, reserve: number | undefined): ChildProcess {
   const entry = fileURLToPath(new URL('./main.js', import.meta.url));
   return fork(
     entry,
     [
-      ...['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once', '--log-level', logLevel],
+      ...['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once'],
+      ...['--log-level', args.logLevel],
+      ...securityFlagsOf(args),
       ...(reserve === undefined ? [] : ['--reserve', `${reserve}`]),
     ],
     {

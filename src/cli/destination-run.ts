@@ -4,21 +4,23 @@ import { hostHands } from '../destination/hands.js';
 import { destinationHere, doorOf } from '../destination/host.js';
 import type { IncomingMigration } from '../destination/incoming.js';
 import type { Destination } from '../destination/node.js';
-import { PHASE_LIMITS } from '../destination/states/limits.js';
 import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
 import { createLogger, warnOfShortMemory } from './logger.js';
 import { releaseUnusedMemory } from './unused-memory.js';
+import type { Security } from '../shared/wire/security.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { MigrationArguments } from './migration-run.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
+import { incomingLimitsOf } from './destination-limits.js';
 import { DestinationStory } from './destination-report.js';
 import { HostedGuest, type GuestEnd, type GuestHost } from './hosted-guest.js';
 import { standardError, standardOutput } from './output.js';
 import { Progress } from './progress.js';
+import { hostToListenOn, refuseClearText } from './reach.js';
 import { reservedMemory } from './reserved-memory.js';
+import { securityOf } from './security.js';
 import { onInterrupt } from './source-run.js';
-import { PAGES_RETRY_MS, sourceAwaitedMs, PLACEMENT_MS_MAX } from '../shared/limits.js';
 
 export interface DestinationArguments extends MigrationArguments {
   /** How many guests are here at once. */
@@ -40,13 +42,23 @@ export interface ListeningNotice {
   readonly listening: Address;
 }
 
+/** Where a source dials unless it was said. */
+const PORT = 7000;
+
 /** Answers the exit status. */
-export async function runDestination(listen: Address, args: DestinationArguments): Promise<number> {
-  return new DestinationRun(args).run(listen);
+export async function runDestination(
+  listen: Address | undefined,
+  args: DestinationArguments,
+): Promise<number> {
+  const security = securityOf(args, []);
+  refuseClearText(security, args.forwardTo, listen);
+  refuseClearText(security, undefined, args.pageListen);
+  return new DestinationRun(args, security).run(listen ?? { host: hostToListenOn(security), port: PORT });
 }
 
 class DestinationRun {
   readonly #args: DestinationArguments;
+  readonly #security: Security;
   readonly #progress = new Progress();
   readonly #logger;
   readonly #interrupted = new AbortController();
@@ -66,8 +78,9 @@ class DestinationRun {
     this.#end = resolve;
   });
 
-  constructor(args: DestinationArguments) {
+  constructor(args: DestinationArguments, security: Security) {
     this.#args = args;
+    this.#security = security;
     this.#hopsLeft = args.hops;
     this.#story = new DestinationStory(args.maxGuests, args.once);
     this.#logger = createLogger('destination', args.logLevel, {
@@ -79,15 +92,7 @@ class DestinationRun {
     this.#reserve = reservedMemory(args.reserve, this.#progress, this.#logger);
     this.#destination = destinationHere(
       {
-        limits: {
-          controlLostMs: sourceAwaitedMs(args.reconnectTimeout),
-          pagesLostMs: args.reconnectTimeout,
-          retryMs: PAGES_RETRY_MS,
-          placementMs: PLACEMENT_MS_MAX,
-          farewellMs: sourceAwaitedMs(args.reconnectTimeout),
-          endsWithoutPages: args.once,
-          phases: PHASE_LIMITS,
-        },
+        limits: incomingLimitsOf(args),
         room: () => {
           // What guests left that are gone is not in the way of the next.
           releaseUnusedMemory();
@@ -108,7 +113,7 @@ class DestinationRun {
           this.#note(error, id);
         },
       },
-      hostHands(this.#reserve, warnOfShortMemory(this.#logger), args.pageListen),
+      hostHands(security, this.#reserve, warnOfShortMemory(this.#logger), args.pageListen),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }
@@ -125,7 +130,7 @@ class DestinationRun {
       this.#cancel('the parent process is gone');
     });
     try {
-      const address = await this.#door.open(listen);
+      const address = await this.#door.open(listen, this.#security);
       this.#progress.say(`listening on ${formatAddress(address)}`);
       process.send?.({ listening: address } satisfies ListeningNotice);
       await this.#ended;

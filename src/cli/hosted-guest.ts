@@ -7,11 +7,13 @@ import { MicrostunError, unreachable } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import { sleepUnless } from '../shared/timers.js';
 import { formatCount, formatMemory } from '../shared/units.js';
-import { ANY_HOST, formatAddress, type Address } from '../shared/wire/sockets.js';
+import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import { Attempts } from './attempts.js';
 import type { DestinationArguments } from './destination-run.js';
 import { conclude, planMigration } from './migration-run.js';
+import { hostToListenOn } from './reach.js';
+import { securityOf } from './security.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** How a migration's guest ended here. */
@@ -34,8 +36,6 @@ export interface GuestHost {
   /** A forwarding ended like this; 0 is well. */
   forwarded(document: MigrationReport | FailureReport, status: number): void;
 }
-
-const ANY_PORT: Address = { host: ANY_HOST, port: 0 };
 
 export class HostedGuest {
   readonly #host: GuestHost;
@@ -117,7 +117,9 @@ export class HostedGuest {
     const attempts = new Attempts(args, {
       begin: () => {
         this.#host.say(`forwarding the guest to ${formatAddress(to)}`);
-        migration = planMigration(machine, to, ANY_PORT, args, logger);
+        const security = securityOf(args, [to.host]);
+        const from = { host: hostToListenOn(security, to.host), port: 0 };
+        migration = planMigration(machine, to, from, args, security, logger);
         return migration;
       },
       say: (text) => {

@@ -7,11 +7,12 @@ import { PAGE_BYTES } from '../shared/memory/pages.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { LogLevel } from './logger.js';
 import { reportText, REPORT_VERSION, type FailureReport, type MigrationReport } from '../report/document.js';
-import { renderFailure, renderReport } from '../report/text-report.js';
+import { INSECURE, renderFailure, renderReport } from '../report/text-report.js';
 import type { Emulation } from '../lab/emulated-link.js';
 import { hostName } from '../shared/wire/messages.js';
 import { formatCount } from '../shared/units.js';
 import type { Dials } from '../shared/wire/connection-end.js';
+import type { Security } from '../shared/wire/security.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { hostHands } from '../source/hands.js';
@@ -21,6 +22,7 @@ import type { BitmapLogic, TraceMode } from '../source/tracer/tracer.js';
 import type { CutScript } from './flag-values.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
+import type { SecurityArguments } from './security-options.js';
 import { writeHtmlReport } from './report-run.js';
 import {
   CONTROL_RETRY_MS,
@@ -31,7 +33,7 @@ import {
 } from '../shared/limits.js';
 
 /** The flags that shape a migration, parsed. */
-export interface MigrationArguments {
+export interface MigrationArguments extends SecurityArguments {
   readonly mode: MigrationMode;
   readonly trace: TraceMode;
   readonly bitmap: BitmapLogic;
@@ -71,11 +73,12 @@ export function planMigration(
   to: Address,
   listen: Address,
   args: MigrationArguments,
+  security: Security,
   logger: Logger,
 ): OutgoingMigration {
   const { mode, trace, bitmap, connections } = args;
   const bitmapBytes = bitmap === 'raw' ? rawBitmapBytes(machine.spec.memoryBytes / PAGE_BYTES) : 0;
-  return new OutgoingMigration(hostHands(machine), {
+  return new OutgoingMigration(hostHands(machine, security), {
     to,
     listen,
     connections,
@@ -85,6 +88,7 @@ export function planMigration(
     bitmapLogic: bitmap,
     trace,
     auditAfterMs: args.auditAfter,
+    security,
     logger,
     plan: {
       mode,
@@ -136,7 +140,10 @@ export async function conclude(
   if (result.kind === 'completed') {
     const { report } = result;
     if (prints && json) standardOutput.print(reportText(report));
-    else if (prints) standardOutput.printText(renderReport(report));
+    else if (prints)
+      standardOutput.printText(
+        renderReport(report).replace(INSECURE, (warning) => standardOutput.warning(warning)),
+      );
     show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');

@@ -2,10 +2,11 @@
 import type { Argv } from 'yargs';
 import { once, wholeNumber } from './flag-values.js';
 import { logLevels } from './logger.js';
+import { securityOptions } from './security-options.js';
 
 /** Flags of every command. */
 export function commonOptions<T>(yargs: Argv<T>) {
-  return yargs
+  return securityOptions(yargs)
     .requiresArg(['log-level'])
     .option('json', {
       type: 'boolean',

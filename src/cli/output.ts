@@ -1,5 +1,6 @@
 // Standard output and standard error, and the only place that owns their failures: a full disk, a reader that is gone.
 // Losing one of them ends nothing: documents that could not be written are told at the end, other lines are dropped.
+import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import { wrapLines } from '../report/wrapping.js';
 import { formatBytes } from '../shared/units.js';
@@ -34,6 +35,12 @@ export class StandardOutput {
   /** Text for people: on a terminal no word is broken. */
   printText(text: string): void {
     this.print(this.#stream.isTTY === true ? wrapLines(text, this.#stream.columns ?? 80) : text);
+  }
+
+  /** What warns, in red where that can be shown; elsewhere as it is. */
+  warning(text: string): string {
+    const isColoured = this.#stream.isTTY === true && !process.env['NO_COLOR'];
+    return isColoured ? styleText(['bold', 'red'], text, { validateStream: false }) : text;
   }
 
   /** One document as it is. Waits for no reader. */

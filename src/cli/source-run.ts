@@ -15,19 +15,26 @@ import { exitStatusOf } from './exit-status.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
 import { Progress } from './progress.js';
+import { hostToListenOn, refuseClearText } from './reach.js';
+import { securityOf } from './security.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
 export async function runSource(
   spec: GuestSpec,
   to: Address,
-  listen: Address,
+  listen: Address | undefined,
   args: MigrationArguments,
 ): Promise<number> {
+  const security = securityOf(args, [to.host]);
+  refuseClearText(security, to, listen);
+  const from = listen ?? { host: hostToListenOn(security, to.host), port: 0 };
+  const plan = (machine: GuestMachine, logger: Logger): OutgoingMigration =>
+    planMigration(machine, to, from, args, security, logger);
   const progress = new Progress();
   const view = await openLiveView(spec, args, progress);
   try {
-    const status = await migrateFromHere(spec, to, listen, args, progress, view);
+    const status = await migrateFromHere(spec, plan, args, progress, view);
     // Who cancels wants it over.
     if (view !== undefined && status !== exitStatusOf('CANCELLED')) await showToTheEnd(view, progress);
     return status;
@@ -41,8 +48,7 @@ export async function runSource(
 
 async function migrateFromHere(
   spec: GuestSpec,
-  to: Address,
-  listen: Address,
+  plan: (machine: GuestMachine, logger: Logger) => OutgoingMigration,
   args: MigrationArguments,
   progress: Progress,
   view: LiveView | undefined,
@@ -78,7 +84,7 @@ async function migrateFromHere(
     await sleep(args.migrateAfter, interrupted.signal);
     attempts = new Attempts(args, {
       begin: () => {
-        migration = planMigration(machine, to, listen, args, logger);
+        migration = plan(machine, logger);
         progress.follow(migration);
         view?.follow(migration);
         return migration;

@@ -8,6 +8,8 @@ import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
 import type { MessageOf } from '../shared/wire/messages.js';
 import type { Address } from '../shared/wire/sockets.js';
+import type { Pass } from '../shared/wire/pass.js';
+import type { Security } from '../shared/wire/security.js';
 import { Fetcher, type FetcherEvents, type GuestPlace } from './faults/fetcher.js';
 import { pageWays, type ControlPath, type PageWays } from './page-ways.js';
 import { ArrivingPages } from './pages/arriving-pages.js';
@@ -51,6 +53,8 @@ export type IncomingFetcher = Pick<Fetcher, 'roundPlaced' | 'settle' | 'reconnec
 
 export interface IncomingHands<Machine extends IncomingMachine> {
   readonly time: Time;
+  /** Of the connections to a source. */
+  readonly security: Security;
   /** What decides. */
   readonly step: typeof stepIncoming;
   /** Resolves when memory that is kept for guests is ready for the next. */
@@ -63,11 +67,11 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   pages(machine: Machine): IncomingPages;
   /** How a guest's page and fault connections come about. */
   ways(prepare: MessageOf<'PREPARE'>, control: ControlPath): PageWays;
-  receivers(machine: Machine, ways: PageWays, id: string, events: ReceiverEvents): IncomingReceivers;
+  receivers(machine: Machine, ways: PageWays, pass: Pass, events: ReceiverEvents): IncomingReceivers;
   fetcher(
     place: Omit<GuestPlace, 'machine'> & { readonly machine: Machine },
     ways: PageWays,
-    id: string,
+    pass: Pass,
     events: FetcherEvents,
   ): IncomingFetcher;
 }
@@ -77,11 +81,13 @@ export interface IncomingHands<Machine extends IncomingMachine> {
  * `pageListen`: where a source finds its page connections that dials them; by default where it came in.
  */
 export const hostHands = (
+  security: Security,
   reserve?: MemoryReserve,
   shortOfMemory?: (vcpu: number) => void,
   pageListen?: Address,
 ): IncomingHands<GuestMachine> => ({
   time: hostTime,
+  security,
   step: stepIncoming,
   memoryReady: () => reserve?.settled() ?? Promise.resolve(),
   machine: (spec, failed) =>
@@ -95,8 +101,8 @@ export const hostHands = (
     reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory, touchedBytes),
   pages: (machine) => new ArrivingPages(machine),
   ways: (prepare, control) => pageWays(prepare, control, pageListen),
-  receivers: (machine, ways, id, events) => new ReceiverPool(machine.shared, ways, id, events),
-  fetcher: (place, ways, id, events) => new Fetcher(place, ways, id, events),
+  receivers: (machine, ways, pass, events) => new ReceiverPool(machine.shared, ways, pass, events),
+  fetcher: (place, ways, pass, events) => new Fetcher(place, ways, pass, events),
 });
 
 /** What is reserved is touched. */

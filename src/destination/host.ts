@@ -3,7 +3,7 @@
 import { unclaimed } from '../shared/wire/message-connection.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import { admit } from './door.js';
-import { hostHands } from './hands.js';
+import type { IncomingHands } from './hands.js';
 import { IncomingMigration, type IncomingOptions } from './incoming.js';
 import { Destination, type DestinationParts, type Greeted } from './node.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
@@ -16,11 +16,11 @@ export type NodeOptions = Pick<DestinationParts<GuestMachine>, 'places' | 'ended
 export function destinationHere(
   options: IncomingOptions,
   node: NodeOptions,
-  hands = hostHands(),
+  hands: IncomingHands<GuestMachine>,
 ): Destination {
   return new Destination({
     ...node,
-    begin: (id) => new IncomingMigration(id, options, hands),
+    begin: (id, ticket) => new IncomingMigration(id, ticket, options, hands),
     answers: new AnswerBook(),
     admit,
     logger: options.logger,

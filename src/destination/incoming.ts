@@ -24,14 +24,8 @@ import type { IncomingEffect, IncomingEvent, IncomingStep, TimerName } from './s
 import type { IncomingLimits } from './states/limits.js';
 import { lastMessages, refusalCodeOf } from './states/outcome.js';
 import { isMissed } from './states/lacking.js';
-import {
-  isAtGate,
-  isHandedOver,
-  isRefusable,
-  mayRefuse,
-  type IncomingState,
-  type Outcome,
-} from './states/states.js';
+import { isAtGate, isHandedOver, isRefusable, mayRefuse } from './states/states.js';
+import type { IncomingState, Outcome } from './states/states.js';
 import { beginIncoming } from './states/step.js';
 import { resumed, unknownTakeOver } from './resumed.js';
 
@@ -44,6 +38,8 @@ export interface IncomingOptions {
 
 export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   readonly id: string;
+  /** Whoever speaks for its source has it. */
+  readonly ticket: string;
   readonly #options: IncomingOptions;
   readonly #hands: IncomingHands<Machine>;
   readonly #logger: Logger;
@@ -75,8 +71,9 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   #guestFailure: MicrostunError | undefined;
   #onGuestFailure: ((error: MicrostunError) => void) | undefined;
 
-  constructor(id: string, options: IncomingOptions, hands: IncomingHands<Machine>) {
+  constructor(id: string, ticket: string, options: IncomingOptions, hands: IncomingHands<Machine>) {
     this.id = id;
+    this.ticket = ticket;
     this.#options = options;
     this.#hands = hands;
     this.#logger = options.logger.child({ migration: id });
@@ -245,7 +242,8 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
     const { guestBytesMax } = checkPrepare(prepare, this.#options.room());
-    this.#place = await this.#preparation.run(prepare, this.#source, this.id, guestBytesMax);
+    const pass = this.#source.passFor(this, this.#hands.security);
+    this.#place = await this.#preparation.run(prepare, this.#source, pass, guestBytesMax);
     return { kind: 'prepared' };
   }
 

@@ -5,6 +5,7 @@ import { assert, unreachable } from '../shared/errors.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
+import { isSameSecret } from '../shared/wire/pass.js';
 import type { admit } from './door.js';
 import { type Admission } from './door.js';
 import type { IncomingMachine } from './hands.js';
@@ -31,13 +32,13 @@ export interface DestinationParts<Machine extends IncomingMachine> {
   /** How many guests it has at once. */
   readonly places: number;
   /** Makes the migration that takes a place. */
-  begin(migrationId: string): IncomingMigration<Machine>;
+  begin(migrationId: string, ticket: string): IncomingMigration<Machine>;
   /** Hears of each migration's end; one whose guest came keeps its place until it is released. */
   ended(result: IncomingResult<Machine>, migration: IncomingMigration<Machine>): void;
   /** Hears of a mistake of ours that ended a migration: nobody knows whose its guest is, and its place stays taken. */
   broke(error: unknown, migration: IncomingMigration<Machine>): void;
   /** What is remembered of migrations that have ended: it is said again to a source that asks. */
-  readonly answers: Pick<AnswerBook, 'remember' | 'find'>;
+  readonly answers: Pick<AnswerBook, 'remember' | 'find' | 'ticketOf'>;
   /** What decides. */
   readonly admit: typeof admit;
   readonly logger: Logger;
@@ -76,9 +77,14 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
 
   /** Somebody has greeted: is led to its migration, refused, or told; perhaps once another one has ended. */
   async hear(caller: Greeted): Promise<void> {
-    const { role, migrationId, welcomedBy } = caller.hello;
+    const { role, migrationId, ticket, welcomedBy } = caller.hello;
     if (role !== 'control') {
       caller.refuse('PROTOCOL', `a ${role} connection has a port of its own, and this is not one`);
+      return;
+    }
+    const known = this.#ticketOf(migrationId);
+    if (known !== undefined && !isSameSecret(known, ticket)) {
+      caller.refuse('UNAUTHORIZED', 'that migration is of another source, which has its ticket');
       return;
     }
     let admission = this.#admit(migrationId, welcomedBy);
@@ -93,7 +99,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
         caller.welcomeAndTell(this.#answersTo(migrationId) ?? []);
         return;
       case 'begin':
-        this.#begin(migrationId).attach(caller.welcome());
+        this.#begin(migrationId, ticket).attach(caller.welcome());
         return;
       case 'attach':
         this.#places.get(migrationId)?.migration.attach(caller.welcome());
@@ -145,11 +151,15 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
     );
   }
 
-  #begin(migrationId: string): IncomingMigration<Machine> {
-    const migration = this.#parts.begin(migrationId);
+  #ticketOf(migrationId: string): string | undefined {
+    return this.#places.get(migrationId)?.migration.ticket ?? this.#parts.answers.ticketOf(migrationId);
+  }
+
+  #begin(migrationId: string, ticket: string): IncomingMigration<Machine> {
+    const migration = this.#parts.begin(migrationId, ticket);
     const ended = migration.run().then(
       (result) => {
-        this.#parts.answers.remember(migrationId, migration.lastMessages);
+        this.#parts.answers.remember(migrationId, ticket, migration.lastMessages);
         if (result.kind === 'refused') this.release(migrationId);
         this.#parts.ended(result, migration);
       },

@@ -4,6 +4,7 @@ import { Belongings } from '../shared/belongings.js';
 import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import { SENT_SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { MessageOf } from '../shared/wire/messages.js';
+import type { Pass } from '../shared/wire/pass.js';
 import type { FetcherEvents } from './faults/fetcher.js';
 import type { GuestSize } from './room.js';
 import type {
@@ -66,10 +67,10 @@ export class Preparation<Machine extends IncomingMachine> {
   run(
     prepare: MessageOf<'PREPARE'>,
     control: ControlPath,
-    id: string,
+    pass: Pass,
     guestBytesMax?: number,
   ): Promise<Place<Machine>> {
-    const setUp = this.#prepare(prepare, this.#makers.ways(prepare, control), id, guestBytesMax);
+    const setUp = this.#prepare(prepare, this.#makers.ways(prepare, control), pass, guestBytesMax);
     this.#setUp = setUp;
     return setUp;
   }
@@ -83,7 +84,7 @@ export class Preparation<Machine extends IncomingMachine> {
   async #prepare(
     { guest, touchedBytes }: MessageOf<'PREPARE'>,
     ways: PageWays,
-    id: string,
+    pass: Pass,
     guestBytesMax: number | undefined,
   ): Promise<Place<Machine>> {
     await this.#helpers.wait(this.#makers.memoryReady());
@@ -95,7 +96,7 @@ export class Preparation<Machine extends IncomingMachine> {
       this.#makers.release(one);
     });
     // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
-    const receivers = this.#makeReceivers(machine, ways, id);
+    const receivers = this.#makeReceivers(machine, ways, pass);
     this.#makeToucher(machine, touchedBytes);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
@@ -112,13 +113,13 @@ export class Preparation<Machine extends IncomingMachine> {
     const fetcher = await this.#makeFetcher(
       { machine, gate: this.#gate, receivers, size: { touchedBytes, guestBytesMax } },
       ways,
-      id,
+      pass,
     );
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
-  #makeReceivers(machine: Machine, ways: PageWays, id: string): IncomingReceivers {
-    const made = this.#makers.receivers(machine, ways, id, this.#events.receivers);
+  #makeReceivers(machine: Machine, ways: PageWays, pass: Pass): IncomingReceivers {
+    const made = this.#makers.receivers(machine, ways, pass, this.#events.receivers);
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();
@@ -143,14 +144,14 @@ export class Preparation<Machine extends IncomingMachine> {
       readonly size: GuestSize;
     },
     ways: PageWays,
-    id: string,
+    pass: Pass,
   ): Promise<IncomingFetcher> {
     const { fetcher: events } = this.#events;
     let connected = (): void => undefined;
     const isReady = new Promise<void>((resolve) => {
       connected = resolve;
     });
-    const made = this.#makers.fetcher(place, ways, id, {
+    const made = this.#makers.fetcher(place, ways, pass, {
       ...events,
       connected: () => {
         events.connected();

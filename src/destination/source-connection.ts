@@ -2,6 +2,8 @@
 // Does not know what is said on it, nor what carries it.
 import { MicrostunError } from '../shared/errors.js';
 import type { ControlConnection, Received, UnclaimedConnection } from '../shared/wire/control.js';
+import type { Pass } from '../shared/wire/pass.js';
+import { pinnedTo, type Security } from '../shared/wire/security.js';
 import type { Message } from '../shared/wire/messages.js';
 import { SILENCE_MS_MAX } from '../shared/limits.js';
 
@@ -18,6 +20,7 @@ export class SourceConnection {
   #inUse: ControlConnection | undefined;
   #host = '';
   #localHost = '';
+  #certificate: string | undefined;
 
   constructor(events: SourceEvents) {
     this.#events = events;
@@ -35,6 +38,11 @@ export class SourceConnection {
   /** Our address, where it came in. */
   get localHost(): string {
     return this.#localHost;
+  }
+
+  /** What other connections to this source show, and whom they expect there: nobody else than whom this one reached. */
+  passFor({ id, ticket }: { readonly id: string; readonly ticket: string }, security: Security): Pass {
+    return { migrationId: id, ticket, security: pinnedTo(security, this.#certificate) };
   }
 
   /** Bytes that wait for the source to read; without end where there is no connection. */
@@ -60,6 +68,7 @@ export class SourceConnection {
     this.#inUse = connection;
     this.#host = offered.peerHost;
     this.#localHost = offered.localHost;
+    this.#certificate = offered.peerCertificate;
   }
 
   /** Says it, if anybody listens. */

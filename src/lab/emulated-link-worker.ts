@@ -9,7 +9,9 @@ import { delayLine } from './delay-line.js';
 import type { Emulation, LinkRoute } from './emulated-link.js';
 import { dial, listen, type Address } from '../shared/wire/sockets.js';
 
-export type EmulatedLinkWorkerData = Emulation;
+export interface EmulatedLinkWorkerData extends Emulation {
+  readonly isThisHostOnly: boolean;
+}
 
 export type EmulatedLinkRequest =
   /** Answered by the ports, in the order of asking. */
@@ -24,7 +26,7 @@ const DIAL_MS = 5000;
 
 const port = parentPort;
 assert(port !== null, 'emulated-link-worker.ts runs as a worker');
-const { delayMs, cuts } = workerData as EmulatedLinkWorkerData;
+const { delayMs, cuts, isThisHostOnly } = workerData as EmulatedLinkWorkerData;
 const beganAt = monotonicUs();
 const sockets = new Set<Socket>();
 /** No connection can be made before this instant. */
@@ -61,7 +63,7 @@ async function add(routes: readonly LinkRoute[]): Promise<void> {
     const onConnection = (socket: Socket): void => {
       void connect(socket, to);
     };
-    const { server, address } = await listen(where, onConnection, { isRelay: true });
+    const { server, address } = await listen(where, onConnection, { isRelay: true, isThisHostOnly });
     servers.push(server);
     ports.push(address.port);
   }
@@ -76,7 +78,7 @@ async function connect(near: Socket, to: Address): Promise<void> {
   }
   near.pause();
   try {
-    const far = await dial(to, DIAL_MS, undefined, { isRelay: true });
+    const far = await dial(to, DIAL_MS, undefined, { isRelay: true, isThisHostOnly });
     hold(far);
     if (near.destroyed || monotonicUs() < downUntil) far.destroy();
     // One end that breaks takes the other along; one that ends in order is passed on.

@@ -53,14 +53,15 @@ export class EmulatedLink {
   }
 
   /**
-   * Begins to listen for each of `routes`; answers their ports. The cuts' clock starts now.
+   * Begins to listen for each of `routes`; answers their ports. The cuts' clock starts now. `isThisHostOnly`: nobody on
+   * another host, since what goes through is clear text.
    * @throws MicrostunError LISTEN_FAILED, wrapped in WORKER_FAILED.
    */
-  start(routes: readonly LinkRoute[]): Promise<readonly number[]> {
+  start(routes: readonly LinkRoute[], isThisHostOnly: boolean): Promise<readonly number[]> {
     this.#worker = new WorkerThread<EmulatedLinkRequest, EmulatedLinkMessage>(
       'emulated link',
       new URL('./emulated-link-worker.js', import.meta.url),
-      this.#emulation satisfies EmulatedLinkWorkerData,
+      { ...this.#emulation, isThisHostOnly } satisfies EmulatedLinkWorkerData,
       (message) => {
         switch (message.kind) {
           case 'listening':

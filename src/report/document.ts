@@ -5,7 +5,7 @@ import type { failureReport, migrationReport } from './report-schema.js';
 import type { Frozen } from './schema-parts.js';
 
 /** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
-export const REPORT_VERSION = 5;
+export const REPORT_VERSION = 6;
 
 /** One migration, as the source saw it; its fields are report-schema.ts's. */
 export type MigrationReport = Frozen<z.infer<typeof migrationReport>>;
@@ -19,7 +19,7 @@ export type RoundForecast = NonNullable<RoundReport['forecast']>;
 export type StunReport = MigrationReport['stun'];
 export type StunParts = StunReport['parts'];
 export type RecoveryReport = MigrationReport['recovery'];
-/** Bytes by what they were for; `total` is their sum and equals `sockets`. */
+/** Bytes by what they were for; `total` is their sum and equals `sockets`, and with `encryption` it is `wire`. */
 export type ByteLedger = MigrationReport['bytes'];
 export type PostcopyReport = NonNullable<MigrationReport['postcopy']>;
 export type HistogramBucket = PostcopyReport['histogram'][number];
@@ -33,10 +33,11 @@ export type SettingsReport = MigrationReport['settings'];
 export type AuditReport = NonNullable<MigrationReport['audit']>;
 export type ReportedProcess = MigrationReport['source'];
 
-/** The ledger with its total; `sockets` is counted elsewhere. */
-export function addUp(rows: Omit<ByteLedger, 'total'>): ByteLedger {
-  const { sockets, ...kinds } = rows;
-  return { ...kinds, total: Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0), sockets };
+/** The ledger with its sums; `sockets` and `wire` are counted elsewhere. */
+export function addUp(rows: Omit<ByteLedger, 'total' | 'encryption'>): ByteLedger {
+  const { sockets, wire, ...kinds } = rows;
+  const total = Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0);
+  return { ...kinds, total, sockets, encryption: wire - sockets, wire };
 }
 
 /** Pairs stand side by side up to here. */

@@ -53,6 +53,9 @@ const settings = fields({
   roundsMax: count(),
   timeLimitMs: number(),
   onTimeout: text(),
+  security: exactly('this-host', 'key', 'certificates', 'insecure').describe(
+    'how the connections were protected: by TLS with a shared key or with certificates, or not at all, within one host or, `insecure`, beyond it',
+  ),
 });
 
 const link = fields({
@@ -181,7 +184,9 @@ const bytes = fields({
   faults: count(),
   control: count(),
   total: count().describe('the sum of those before it'),
-  sockets: count().describe("what the operating system's sockets counted"),
+  sockets: count().describe('what the sockets counted, before it was encrypted and after it was decrypted'),
+  encryption: count().describe('what TLS adds: handshakes, and the head and the seal of each record'),
+  wire: count().describe("what the operating system's TCP sockets counted: `sockets` and `encryption`"),
 });
 
 const postcopy = fields({

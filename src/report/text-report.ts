@@ -64,7 +64,25 @@ function headline(report: MigrationReport): string {
     `Stop to answer: ${formatMs(stun.stunMs)}.${isOverBudget(report) ? ` The stun is over its budget of ${formatMs(stunBudgetMs)}.` : ''}`,
     `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [emulationOf(link)]),
+    ...protectionLines(settings.security),
   ].join('\n');
+}
+
+/** What a report says of connections that were not protected, where others could have listened. */
+export const INSECURE =
+  'NOT PROTECTED: all of the guest crossed the network in clear text, to and from anybody (--insecure).';
+
+function protectionLines(security: MigrationReport['settings']['security']): string[] {
+  switch (security) {
+    case 'this-host':
+      return [];
+    case 'insecure':
+      return [INSECURE];
+    case 'key':
+      return ['Encrypted and authenticated by TLS 1.3, with a shared key.'];
+    case 'certificates':
+      return ['Encrypted and authenticated by TLS 1.3, with certificates.'];
+  }
 }
 
 type Row = readonly [label: string, value: string, note?: string];

@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'PROTOCOL'
   /** The peer speaks another version of the protocol. */
   | 'VERSION_MISMATCH'
+  /** One side does not trust the other: a key, a certificate or a ticket is missing or another's. */
+  | 'UNAUTHORIZED'
   /** The peer declined, and says why. */
   | 'REFUSED'
   /** This host has not enough memory for the guest. */

@@ -59,6 +59,9 @@ below(
 /** A source that takes a page or fault connection and does not welcome us for so long is dialled again. */
 export const WELCOME_MS_MAX = 5000;
 
+/** A TLS handshake, on the accepting end: a few round trips, on a busy host too. */
+export const HANDSHAKE_MS_MAX = 5000;
+
 /** A caller that says nothing for so long is dropped. */
 export const GREETING_MS_MAX = 10_000;
 below(

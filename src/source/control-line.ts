@@ -20,6 +20,7 @@ export class ControlLine {
   /** Bytes of those that are over: of frames, and as the sockets counted. */
   #overBytes = 0;
   #overSocketBytes = 0;
+  #overWireBytes = 0;
   #connections = 0;
   #cuts = 0;
 
@@ -82,6 +83,7 @@ export class ControlLine {
     if (ended.isDestroyed) this.#cuts++;
     this.#overBytes += this.#sentBytes + ended.receivedBytes;
     this.#overSocketBytes += ended.carriedBytes;
+    this.#overWireBytes += ended.wireBytes;
     this.#sentBytes = 0;
   }
 
@@ -91,8 +93,18 @@ export class ControlLine {
     this.hangUp();
   }
 
-  /** Of the connections that are over: bytes of whole frames, bytes as the sockets counted, and how many were cut. */
-  get bytes(): { readonly control: number; readonly socket: number; readonly cuts: number } {
-    return { control: this.#overBytes, socket: this.#overSocketBytes, cuts: this.#cuts };
+  /** Of the connections that are over: bytes of whole frames, as the sockets counted, on the wire; and how many were cut. */
+  get bytes(): {
+    readonly control: number;
+    readonly socket: number;
+    readonly wire: number;
+    readonly cuts: number;
+  } {
+    return {
+      control: this.#overBytes,
+      socket: this.#overSocketBytes,
+      wire: this.#overWireBytes,
+      cuts: this.#cuts,
+    };
   }
 }

@@ -7,7 +7,10 @@ import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
 import { unclaimed } from '../shared/wire/message-connection.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
-import { dialConnection } from '../shared/wire/connection.js';
+import { dialConnection } from '../shared/wire/dialling.js';
+import { newTicket } from '../shared/wire/pass.js';
+import { Sessions } from '../shared/wire/secure-socket.js';
+import type { Security } from '../shared/wire/security.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { Copiers, type CopierEvents } from './pages/copiers.js';
 import type { LeavingGuest } from './release.js';
@@ -64,6 +67,8 @@ export interface OutgoingHands {
   readonly step: typeof stepOutgoing;
   /** Different from all others, wherever they were made. */
   newId(): string;
+  /** What nobody but the two sides of a migration may know. */
+  newTicket(): string;
   dial(to: Address, timeoutMs: number): Promise<UnclaimedConnection>;
   /** `gate`: the shared word of the gate that stands before the hand-over. */
   tracer(mode: TraceMode, gate: SharedArrayBuffer, events: TracerEvents): Tracer;
@@ -72,14 +77,16 @@ export interface OutgoingHands {
 }
 
 /** This host's, for a guest that runs on it. */
-export function hostHands(machine: GuestMachine): OutgoingHands {
+export function hostHands(machine: GuestMachine, security: Security): OutgoingHands {
   const { shared } = machine;
+  const sessions = new Sessions();
   return {
     time: hostTime,
     guest: machine,
     step: stepOutgoing,
     newId: randomUUID,
-    dial: async (to, timeoutMs) => unclaimed(await dialConnection(to, timeoutMs)),
+    newTicket,
+    dial: async (to, timeoutMs) => unclaimed(await dialConnection(to, { timeoutMs, security, sessions })),
     tracer: (mode, gate, events) => new TracerThread(shared, mode, gate, events),
     copiers: (events) => new Copiers(shared, events),
     emulatedLink: (emulation, events) => new EmulatedLink(emulation, events),

@@ -4,6 +4,8 @@ import type { EmulatedLink, EmulatedLinkEvents, Emulation } from '../lab/emulate
 import type { Dials } from '../shared/wire/connection-end.js';
 import { ProtocolError } from '../shared/errors.js';
 import { addressInRow, type Address } from '../shared/wire/sockets.js';
+import type { Pass } from '../shared/wire/pass.js';
+import { isThisHostOnly } from '../shared/wire/security.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 
 export interface ListenOptions {
@@ -46,7 +48,7 @@ const BEHIND_THE_LINK: Address = { host: '127.0.0.1', port: 0 };
  * @throws MicrostunError LISTEN_FAILED.
  */
 export async function listenForPages(
-  migrationId: string,
+  pass: Pass,
   options: ListenOptions,
   copiers: PageCopiers,
   tracer: Pick<Tracer, 'open'>,
@@ -55,13 +57,11 @@ export async function listenForPages(
 ): Promise<Listening> {
   const { connections, listen, emulation, bytesPerSecond, to, plan } = options;
   const isAwaited = plan.dials === 'destination';
-  copiers.start({ connections, end: isAwaited ? 'awaited' : 'dialled', migrationId, bytesPerSecond });
+  copiers.start({ connections, end: isAwaited ? 'awaited' : 'dialled', pass, bytesPerSecond });
   const own = emulation === undefined ? listen : BEHIND_THE_LINK;
-  const ports = isAwaited
-    ? await openAll(migrationId, options, copiers, tracer, rowOf(own, connections + 1))
-    : [];
+  const ports = isAwaited ? await openAll(pass, options, copiers, tracer, rowOf(own, connections + 1)) : [];
   const dialled = async (addresses: readonly Address[]): Promise<void> => {
-    await openAll(migrationId, options, copiers, tracer, addresses);
+    await openAll(pass, options, copiers, tracer, addresses);
   };
   if (emulation === undefined) {
     const dial = (host: string, at: readonly number[]): Promise<void> =>
@@ -73,7 +73,7 @@ export async function listenForPages(
     listen: addressInRow(listen, index),
     to: { ...BEHIND_THE_LINK, port },
   }));
-  const started = link.start([{ listen: BEHIND_THE_LINK, to }, ...routes]);
+  const started = link.start([{ listen: BEHIND_THE_LINK, to }, ...routes], isThisHostOnly(pass.security));
   // One that cannot listen is closed by nobody else.
   started.catch(() => link.close());
   const [controlPort, ...linkPorts] = await started;
@@ -101,7 +101,7 @@ function checked(ports: readonly number[], connections: number): readonly number
 
 // The last is the fault connection's.
 async function openAll(
-  migrationId: string,
+  pass: Pass,
   { plan, faultBytesPerSecond }: ListenOptions,
   copiers: PageCopiers,
   tracer: Pick<Tracer, 'open'>,
@@ -112,7 +112,7 @@ async function openAll(
     tracer.open({
       end: plan.dials === 'destination' ? 'awaited' : 'dialled',
       at: addresses.at(-1)!,
-      migrationId,
+      pass,
       bytesPerSecond: faultBytesPerSecond,
     }),
   ]);

@@ -20,12 +20,16 @@ import { wantsHeartbeat } from './states/heartbeat.js';
 import type { Outcome, OutgoingState } from './states/states.js';
 import type { MigrationPlan } from './states/plan.js';
 import { beginOutgoing } from './states/step.js';
+import type { Pass } from '../shared/wire/pass.js';
+import type { Security } from '../shared/wire/security.js';
 import { Work, type WorkOptions } from './work.js';
 import { HEARTBEAT_MS } from '../shared/limits.js';
 
 export interface MigrateOptions extends ListenOptions, WorkOptions {
   readonly plan: MigrationPlan;
   readonly auditAfterMs: number;
+  /** Of all its connections. */
+  readonly security: Security;
   readonly logger: Logger;
 }
 
@@ -35,6 +39,7 @@ export type MigrationResult =
 
 export class OutgoingMigration {
   readonly id: string;
+  readonly #pass: Pass;
   readonly #hands: OutgoingHands;
   readonly #options: MigrateOptions;
   readonly #logger: Logger;
@@ -50,6 +55,7 @@ export class OutgoingMigration {
   constructor(hands: OutgoingHands, options: MigrateOptions) {
     const { plan } = options;
     this.id = hands.newId();
+    this.#pass = { migrationId: this.id, ticket: hands.newTicket(), security: options.security };
     this.#hands = hands;
     this.#options = options;
     this.#logger = options.logger.child({ migration: this.id });
@@ -131,7 +137,7 @@ export class OutgoingMigration {
 
   #newPerformer(listening: Listening): Performer {
     return new Performer({
-      id: this.id,
+      pass: this.#pass,
       hands: this.#hands,
       options: this.#options,
       logger: this.#logger,
@@ -145,7 +151,7 @@ export class OutgoingMigration {
 
   #listen(): Promise<Listening> {
     const { copiers, tracer } = this.#work;
-    return listenForPages(this.id, this.#options, copiers, tracer, this.#hands, {
+    return listenForPages(this.#pass, this.#options, copiers, tracer, this.#hands, {
       cut: (cut) => {
         this.#measurement.noteScriptedCut(cut);
         this.#logger.info(cut, 'the emulated link is cut');
@@ -219,6 +225,7 @@ export class OutgoingMigration {
         bitmap: faults.bitmap,
         checkpoint: faults.checkpoint,
         sockets: control.socket + pages.socket + faults.socket,
+        wire: control.wire + pages.wire + faults.wire,
         // A push that was never acknowledged lost a connection, whether or not that was noticed.
         cuts: pages.cuts + faults.cuts + control.cuts + (copiers.isCopying ? 1 : 0),
       });

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { unreachable } from '../shared/errors.js';
 import type { Timers } from '../shared/timers.js';
 import { helloOf } from '../shared/wire/greeting.js';
+import type { Pass } from '../shared/wire/pass.js';
 import type { Message } from '../shared/wire/messages.js';
 import type { ControlLine } from './control-line.js';
 import type { OutgoingHands } from './hands.js';
@@ -17,7 +18,7 @@ import type { Work } from './work.js';
 
 /** What a migration is made of, besides its state. */
 export interface PerformerParts {
-  readonly id: string;
+  readonly pass: Pass;
   readonly hands: Pick<OutgoingHands, 'time' | 'guest'>;
   readonly options: {
     readonly plan: MigrationPlan;
@@ -33,7 +34,7 @@ export interface PerformerParts {
 }
 
 export class Performer {
-  readonly #id: string;
+  readonly #pass: Pass;
   readonly #hands: PerformerParts['hands'];
   readonly #options: PerformerParts['options'];
   readonly #logger: Logger;
@@ -44,7 +45,7 @@ export class Performer {
   readonly #listening: Listening;
 
   constructor(parts: PerformerParts) {
-    this.#id = parts.id;
+    this.#pass = parts.pass;
     this.#hands = parts.hands;
     this.#options = parts.options;
     this.#logger = parts.logger;
@@ -200,7 +201,8 @@ export class Performer {
   }
 
   #greet(welcomedBy: string): void {
-    this.#send(helloOf({ role: 'control', migrationId: this.#id, welcomedBy }));
+    const { migrationId, ticket } = this.#pass;
+    this.#send(helloOf({ role: 'control', migrationId, ticket, welcomedBy }));
   }
 
   #sendPrepare(): void {

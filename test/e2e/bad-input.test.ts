@@ -1,4 +1,5 @@
 // What comes from outside and is wrong: addresses, peers, other programs, signals. The guest stays unharmed throughout.
+import { newTicket } from '../../src/shared/wire/pass.js';
 import { randomUUID } from 'node:crypto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
@@ -136,6 +137,7 @@ describe('a peer of a destination', () => {
         version,
         role: 'control',
         migrationId: randomUUID(),
+        ticket: newTicket(),
         welcomedBy: '',
         index: 0,
         round: 0,

@@ -1,4 +1,5 @@
 // A destination whose migration ends while it prepares, and one that cannot send its guest on.
+import { newTicket } from '../../src/shared/wire/pass.js';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
@@ -71,6 +72,7 @@ async function cancelWhilePreparing(to: string): Promise<void> {
     version: PROTOCOL_VERSION,
     role: 'control',
     migrationId: randomUUID(),
+    ticket: newTicket(),
     welcomedBy: '',
     index: 0,
     round: 0,

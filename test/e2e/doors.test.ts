@@ -1,4 +1,5 @@
 // Who is at the door, and who cannot be reached through it: strangers, silent peers, firewalls, IPv6.
+import { newTicket } from '../../src/shared/wire/pass.js';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
@@ -24,6 +25,7 @@ const hello = (): MessageOf<'HELLO'> => ({
   version: PROTOCOL_VERSION,
   role: 'control',
   migrationId: randomUUID(),
+  ticket: newTicket(),
   welcomedBy: '',
   index: 0,
   round: 0,

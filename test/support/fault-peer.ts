@@ -1,5 +1,6 @@
 // The destination's end of a fault connection, which says what it is told to: for tests of who hands a guest over.
 // Knows frames; what they mean is the test's.
+import { proofOf } from '../../src/shared/wire/pass.js';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { FaultLineOptions } from '../../src/source/faults/fault-line.js';
@@ -9,10 +10,12 @@ import { FrameReader, type Frame, type FrameName } from '../../src/shared/wire/f
 import { helloOf } from '../../src/shared/wire/greeting.js';
 import { encodeMessage } from '../../src/shared/wire/messages.js';
 
+import { PASS } from './passes.js';
+
 export const FAULT_LINE: FaultLineOptions = {
   end: 'awaited',
   at: { host: '127.0.0.1', port: 0 },
-  migrationId: '00000000-0000-4000-8000-000000000001',
+  pass: PASS,
   bytesPerSecond: undefined,
 };
 
@@ -55,11 +58,13 @@ export class FaultPeer {
   }
 
   /** Resolves once it is welcome. */
-  static async dial(port: number, migrationId = FAULT_LINE.migrationId): Promise<FaultPeer> {
+  static async dial(port: number, migrationId = PASS.migrationId): Promise<FaultPeer> {
     const socket = connect({ host: '127.0.0.1', port });
     await once(socket, 'connect');
     const peer = new FaultPeer(socket);
-    peer.say(...encodeMessage(helloOf({ role: 'faults', migrationId })));
+    const binding = new Uint8Array(0);
+    const ticket = proofOf(PASS.ticket, { role: 'faults', migrationId, index: 0, binding });
+    peer.say(...encodeMessage(helloOf({ role: 'faults', migrationId, ticket })));
     await peer.hears('WELCOME');
     return peer;
   }

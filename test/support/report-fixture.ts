@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/report/document.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 5,
+  version: 6,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -23,6 +23,7 @@ export const fixtureReport: MigrationReport = {
     roundsMax: 30,
     timeLimitMs: 300_000,
     onTimeout: 'post-copy',
+    security: 'key',
   },
   link: { emulated: true, delayMs: 12, cuts: [{ atMs: 400, forMs: 25 }] },
   switchOverReason: 'stun within budget',
@@ -132,6 +133,8 @@ export const fixtureReport: MigrationReport = {
     control: 4417,
     total: 278_175_607,
     sockets: 278_175_607,
+    encryption: 377_112,
+    wire: 278_552_719,
   },
   postcopy: {
     remotePageFaults: 12,

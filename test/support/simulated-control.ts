@@ -12,6 +12,7 @@ export function unclaimedEnd(end: End): UnclaimedConnection {
   return {
     peerHost: end.peer.process.name,
     localHost: end.process.name,
+    peerCertificate: undefined,
     claim: (events) => controlOf(end, events),
     drop: () => {
       end.close();
@@ -54,5 +55,6 @@ function controlOf(end: End, events: ControlEvents): ControlConnection {
     queuedBytes: 0,
     receivedBytes: 0,
     carriedBytes: 0,
+    wireBytes: 0,
   };
 }

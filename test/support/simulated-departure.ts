@@ -75,6 +75,7 @@ export class SimulatedDeparture {
       guest: this.#guest(),
       step,
       newId: () => record.id,
+      newTicket: () => `ticket of ${record.id}`,
       dial: () => this.#dial(),
       tracer: (_, gate, events) => this.#makeTracer(gate, events),
       copiers: (events) => this.#makeCopiers(events),
@@ -214,7 +215,8 @@ export class SimulatedDeparture {
         return moves();
       },
       get bytes() {
-        return { control: 0, socket: sentPages() * 4096, cuts: 0 };
+        const bytes = sentPages() * 4096;
+        return { control: 0, socket: bytes, wire: bytes, cuts: 0 };
       },
       close: () => {
         this.leave();

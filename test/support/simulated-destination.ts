@@ -27,6 +27,7 @@ export type SimulatedIncoming = IncomingMigration<SimulatedMachine>;
 
 export type BeginIncoming = (
   id: string,
+  ticket: string,
   options: IncomingOptions,
   hands: IncomingHands<SimulatedMachine>,
 ) => SimulatedIncoming;
@@ -78,15 +79,16 @@ export class SimulatedDestination {
     this.#options = options;
     this.#destination = new Destination({
       places: options.places,
-      begin: (id) => this.#begin(id),
+      begin: (id, ticket) => this.#begin(id, ticket),
       ended: ({ kind }, { id }) => {
         this.#onEnded(kind, id);
       },
       broke: () => undefined,
       answers: {
         find: (id) => this.#answers.find(id),
-        remember: (id, answers) => {
-          this.#answers.remember(id, answers);
+        ticketOf: (id) => this.#answers.ticketOf(id),
+        remember: (id, ticket, answers) => {
+          this.#answers.remember(id, ticket, answers);
         },
       },
       admit: options.admit,
@@ -185,7 +187,7 @@ export class SimulatedDestination {
     };
   }
 
-  #begin(id: string): SimulatedIncoming {
+  #begin(id: string, ticket: string): SimulatedIncoming {
     const { process } = this;
     const record = this.#witness.recordOf(id);
     const site = { process, record, witness: this.#witness, failureShare: this.#options.failureShare };
@@ -203,7 +205,12 @@ export class SimulatedDestination {
     };
     const { limits } = this.#options;
     const room = { guestBytesMax: undefined, availableBytes: Infinity };
-    return this.#options.begin(id, { limits, room: () => room, logger: this.#logger() }, place.hands(step));
+    return this.#options.begin(
+      id,
+      ticket,
+      { limits, room: () => room, logger: this.#logger() },
+      place.hands(step),
+    );
   }
 
   #note(record: MigrationRecord, event: IncomingEvent, { state, effects }: IncomingStep): void {

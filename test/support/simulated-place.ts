@@ -1,5 +1,6 @@
 // What a simulation's incoming migration has its hands on: a machine without vCPUs, and one fake line that brings pages.
 // Decides nothing, except what chance lets go wrong.
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type { IncomingHands, IncomingPages, IncomingReceivers } from '../../src/destination/hands.js';
 import { pageWays } from '../../src/destination/page-ways.js';
@@ -43,6 +44,7 @@ export class SimulatedPlace {
     return {
       time: timeOf(this.#site.process),
       step,
+      security: THIS_HOST_ONLY,
       machine: (_, failed) => {
         this.machine = new SimulatedMachine(this.#site, failed);
         return this.machine;

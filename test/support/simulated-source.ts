@@ -1,5 +1,6 @@
 // A migration at the source of a simulation: the real driver, with fake hands, and somebody who looks at each step.
 // Decides nothing by itself.
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import type { Logger } from 'pino';
 import { MicrostunError } from '../../src/shared/errors.js';
 import type { Message } from '../../src/shared/wire/messages.js';
@@ -75,6 +76,7 @@ export class SimulatedMigration {
       trace: 'dedicated',
       bitmapLogic: options.bitmapLogic,
       auditAfterMs,
+      security: THIS_HOST_ONLY,
       logger: NO_LOGGER,
     });
     this.#migration.run().then(

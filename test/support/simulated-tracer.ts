@@ -61,7 +61,7 @@ export class SimulatedTracer implements Tracer {
   #announcedPages = 0;
   #isDead = false;
   readonly movedBytes = 0;
-  readonly bytes = { faults: 0, bitmap: 0, checkpoint: 0, control: 0, socket: 0, cuts: 0 };
+  readonly bytes = { faults: 0, bitmap: 0, checkpoint: 0, control: 0, socket: 0, wire: 0, cuts: 0 };
 
   constructor(site: TracerSite, gate: SharedArrayBuffer, events: TracerEvents) {
     this.#site = site;

@@ -284,7 +284,7 @@ class Scenario {
       process,
       (end) => {
         const welcomedBy = chance.pick(['', 'nobody', this.#destination?.instanceId ?? '']);
-        end.send(helloOf({ role: 'control', migrationId: id, welcomedBy }));
+        end.send(helloOf({ role: 'control', migrationId: id, ticket: `ticket of ${id}`, welcomedBy }));
         process.after(chance.isTrue(0.5) ? 0 : chance.delay(1000), () => {
           end.close();
         });

@@ -1,4 +1,5 @@
 // What a destination remembers of migrations that have ended, and whom it lets in.
+import { TICKET } from '../support/passes.js';
 import { describe, expect, it } from 'vitest';
 import {
   AnswerBook,
@@ -14,7 +15,7 @@ describe('the answers that are remembered', () => {
 
   it('are those of the latest migrations; the oldest are forgotten', () => {
     const book = new AnswerBook();
-    for (let n = 0; n <= MIGRATIONS_REMEMBERED_MAX; n++) book.remember(`m${n}`, [refusal]);
+    for (let n = 0; n <= MIGRATIONS_REMEMBERED_MAX; n++) book.remember(`m${n}`, TICKET, [refusal]);
     expect(book.find('m0')).toBeUndefined();
     expect(book.find('m1')).toEqual([refusal]);
     expect(book.find(`m${MIGRATIONS_REMEMBERED_MAX}`)).toEqual([refusal]);
@@ -25,7 +26,7 @@ describe('the answers that are remembered', () => {
     const bytes = encodeMessage(audited).reduce((sum, part) => sum + part.byteLength, 0);
     const fitting = Math.floor(REMEMBERED_BYTES_MAX / bytes);
     const book = new AnswerBook();
-    for (let n = 0; n <= fitting; n++) book.remember(`m${n}`, [audited]);
+    for (let n = 0; n <= fitting; n++) book.remember(`m${n}`, TICKET, [audited]);
     expect(book.find('m0')).toBeUndefined();
     expect(book.find('m1')).toBeDefined();
     expect(book.find(`m${fitting}`)).toBeDefined();

@@ -1,4 +1,5 @@
 // A source that comes back while its refused migration is still being closed at the destination.
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import { connect, type Socket } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -55,7 +56,7 @@ describe('a source whose migration was refused', () => {
     let closed: () => void = () => undefined;
     const logger = pino({ enabled: false });
     const hands = {
-      ...hostHands(),
+      ...hostHands(THIS_HOST_ONLY),
       machine: () =>
         ({
           // It is never ready, and its threads take their time to end.

@@ -5,10 +5,11 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import type { Connection } from '../../src/shared/wire/connection.js';
 import { connectionEnd, type ConnectionEnd, type EndKind } from '../../src/shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
+import type { Pass } from '../../src/shared/wire/pass.js';
 import type { Address } from '../../src/shared/wire/sockets.js';
+import { PASS } from '../support/passes.js';
 import { until } from '../support/fixture-threads.js';
 
-const ID = '00000000-0000-4000-8000-000000000001';
 const ANY_PORT: Address = { host: '127.0.0.1', port: 0 };
 
 const ends: ConnectionEnd[] = [];
@@ -28,7 +29,7 @@ interface Side {
   opening: string;
 }
 
-function sideOf(kind: EndKind, { migrationId = ID, index = 1, isReadInPlace = false } = {}): Side {
+function sideOf(kind: EndKind, { pass = {}, index = 1, isReadInPlace = false } = {}): Side {
   const side: Omit<Side, 'end'> = {
     heard: [],
     lost: [],
@@ -41,7 +42,7 @@ function sideOf(kind: EndKind, { migrationId = ID, index = 1, isReadInPlace = fa
   const end = connectionEnd(kind, {
     names: { own: `the ${kind} connection`, peer: 'the peer' },
     role: 'pages',
-    migrationId,
+    pass: { ...PASS, ...pass },
     index,
     isReadInPlace,
     listenFlag: '--page-listen',
@@ -143,8 +144,9 @@ describe('the two ends of a page connection', () => {
 
 describe('an end that awaits', () => {
   it.each([
-    ['of another migration', { migrationId: '00000000-0000-4000-8000-000000000002' }],
+    ['of another migration', { pass: { migrationId: '00000000-0000-4000-8000-000000000002' } }],
     ['of another number', { index: 2 }],
+    ['that has not its ticket', { pass: { ticket: 'cd'.repeat(32) } }],
   ])('refuses a connection %s, and keeps the one that it has', async (_, other) => {
     const [awaited, dialled, stranger] = [sideOf('awaited'), sideOf('dialled'), sideOf('dialled', other)];
     const at = await connected(awaited, dialled);

@@ -1,9 +1,11 @@
 // A connection over real sockets in one process: who is told of its end, and how much may be queued on it.
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi, type Mock } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
-import { dialConnection, type Connection, type ConnectionOwner } from '../../src/shared/wire/connection.js';
+import { type Connection, type ConnectionOwner } from '../../src/shared/wire/connection.js';
+import { dialConnection } from '../../src/shared/wire/dialling.js';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
@@ -20,7 +22,13 @@ beforeEach(async () => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  own = await dialConnection({ host: '127.0.0.1', port: (server.address() as AddressInfo).port }, DIAL_MS);
+  own = await dialConnection(
+    { host: '127.0.0.1', port: (server.address() as AddressInfo).port },
+    {
+      timeoutMs: DIAL_MS,
+      security: THIS_HOST_ONLY,
+    },
+  );
   [peer] = await accepted;
   peer.on('error', () => undefined);
 });

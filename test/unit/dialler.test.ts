@@ -1,4 +1,5 @@
 // Dials whose ends come in any order, by hand: which of them counts, and what becomes of the others.
+import { PASS } from '../support/passes.js';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -55,6 +56,7 @@ function fakes() {
     dialMs: DIAL_MS,
     greetingMs: GREETING_MS,
     isReadInPlace: false,
+    pass: PASS,
     dial: () =>
       new Promise((resolve, reject) => {
         const comesUp = async (): Promise<FakeSocket> => {
@@ -78,7 +80,6 @@ function fakes() {
       }),
     introduction: () => ({
       role: 'pages',
-      migrationId: '00000000-0000-4000-8000-000000000001',
       welcomedBy: '',
       index: 1,
       round: ++introductions,

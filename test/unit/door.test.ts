@@ -18,6 +18,7 @@ const HELLO: MessageOf<'HELLO'> = {
   version: PROTOCOL_VERSION,
   role: 'control',
   migrationId: '00000000-0000-4000-8000-000000000001',
+  ticket: 'ab'.repeat(32),
   index: 0,
   round: 0,
   regions: 0,

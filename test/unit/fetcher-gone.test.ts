@@ -1,5 +1,7 @@
 // A migration whose fetcher, or receivers, fail at the very moment that the guest is taken over: what is known of the guest
 // then is what its shared words say, and nobody runs it on memory that it may not have.
+import { TICKET } from '../support/passes.js';
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { pino } from 'pino';
@@ -90,7 +92,7 @@ async function migrated(
     if (name === 'RESUMED') source.say({ name: 'FAREWELL' });
   });
   const hands: IncomingHands<GuestMachine> = {
-    ...hostHands(),
+    ...hostHands(THIS_HOST_ONLY),
     machine: () => machine as unknown as GuestMachine,
     pages: () => ({ pageCount: PAGES, lackingPages: 0, missing: () => ({ count: 0, runs: [] }) }),
     toucher: () => ({ close: () => Promise.resolve() }),
@@ -122,7 +124,7 @@ async function migrated(
   };
   const room = () => ({ guestBytesMax: undefined, availableBytes: Infinity });
   const logger = pino({ enabled: false });
-  const migration = new IncomingMigration('m', { limits, room, logger }, hands);
+  const migration = new IncomingMigration('m', TICKET, { limits, room, logger }, hands);
   migration.attach(unclaimed(new Connection(source as unknown as Socket)));
   source.say(prepare);
   return { result: await migration.run(), heard: source.heard };

@@ -1,4 +1,6 @@
 // The driver of a guest that comes, at its gate: what the fetcher's thread has done counts before what anybody asks for.
+import { TICKET } from '../support/passes.js';
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -46,6 +48,7 @@ async function prepared() {
   const control: UnclaimedConnection = {
     peerHost: 'alpha',
     localHost: 'beta',
+    peerCertificate: undefined,
     claim: (events) => {
       heard.events = events;
       return {
@@ -60,13 +63,14 @@ async function prepared() {
         queuedBytes: 0,
         receivedBytes: 0,
         carriedBytes: 0,
+        wireBytes: 0,
       };
     },
     drop: nothing,
   };
   const thread: { gate?: HandOverGate; events?: FetcherEvents } = {};
   const hands: IncomingHands<IncomingMachine> = {
-    ...hostHands(),
+    ...hostHands(THIS_HOST_ONLY),
     machine: () => machine,
     pages: () => ({ pageCount: 1, lackingPages: 0, missing: () => ({ count: 0, runs: [] }) }),
     toucher: () => ({ close: () => Promise.resolve() }),
@@ -84,6 +88,7 @@ async function prepared() {
   };
   const migration = new IncomingMigration(
     'm',
+    TICKET,
     {
       limits: incomingLimits,
       room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),

@@ -23,6 +23,10 @@ class ResetConnection {
     this.#answersMax = answersMax;
   }
 
+  get wireBytes(): number {
+    return this.carriedBytes;
+  }
+
   write(parts: readonly Uint8Array[], taken: () => void): number {
     const byteCount = parts.reduce((total, part) => total + part.length, 0);
     this.given += byteCount;
@@ -73,18 +77,22 @@ describe('the bytes of page faults', () => {
   });
 });
 
+/** What a connection in clear text carried, its greeting included. */
+const carried = (bytes: number) => ({ carriedBytes: bytes, wireBytes: bytes, greetingBytes: GREETING });
+
 describe('the bytes of a hand-over', () => {
   it('are those that the sockets took, when it was given to one that was reset', () => {
     const ledger = new FaultLedger();
     const switchOver = new SwitchOverBytes();
     Object.assign(switchOver, { bitmap: 320, checkpoint: 680, answers: 20 });
-    ledger.noteClosed({ carriedBytes: GREETING + 20 + 400, greetingBytes: GREETING }, switchOver);
+    ledger.noteClosed({ ...carried(GREETING + 20 + 400), wireBytes: 2000 }, switchOver);
     expect(ledger.bytes).toEqual({
       bitmap: 320,
       checkpoint: 80,
       faults: 0,
       control: GREETING + 20,
       socket: GREETING + 420,
+      wire: 2000,
     });
   });
 
@@ -92,8 +100,7 @@ describe('the bytes of a hand-over', () => {
     const ledger = new FaultLedger();
     const switchOver = new SwitchOverBytes();
     Object.assign(switchOver, { bitmap: 320, checkpoint: 680 });
-    for (const carried of [1000, 0, 1000])
-      ledger.noteClosed({ carriedBytes: GREETING + carried, greetingBytes: GREETING }, switchOver);
+    for (const bytes of [1000, 0, 1000]) ledger.noteClosed(carried(GREETING + bytes), switchOver);
     expect(ledger.bytes).toMatchObject({
       bitmap: 640,
       checkpoint: 1360,

@@ -1,4 +1,5 @@
 // What the report says of a guest that has been through attempts to migrate it which failed.
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import { describe, expect, it } from 'vitest';
 import type { MachineCounters } from '../../src/shared/guest/machine-counters.js';
 import { encodeBitmap } from '../../src/shared/memory/compacted-bitmap.js';
@@ -51,6 +52,7 @@ describe('the report of a migration', () => {
         bytesPerSecond: undefined,
         faultBytesPerSecond: undefined,
         emulation: undefined,
+        security: THIS_HOST_ONLY,
       },
       plan,
       spec,
@@ -87,7 +89,7 @@ describe('the report of a migration', () => {
       firstSliceAt: [111],
     };
     measurement.noteResumed({ message, receivedAt: 120, parked });
-    const bytes = { control: 0, faults: 0, bitmap: 0, checkpoint: 0, sockets: 0, cuts: 1 };
+    const bytes = { control: 0, faults: 0, bitmap: 0, checkpoint: 0, sockets: 0, wire: 0, cuts: 1 };
     const { trace } = reportOf(measurement.measured(none, bytes));
     expect(trace).toMatchObject({ pageFires: 7, stoppedMs: 2, throttledMs: 3 });
   });

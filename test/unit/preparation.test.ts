@@ -1,4 +1,5 @@
 // The preparation of a place for a guest, in parts that the test holds in its hand: the end may come at each await.
+import { PASS } from '../support/passes.js';
 import { describe, expect, it } from 'vitest';
 import type { FetcherEvents } from '../../src/destination/faults/fetcher.js';
 import type {
@@ -128,7 +129,7 @@ function begin(): {
     parts,
     allocateHandOverGate(),
   );
-  const prepared = preparation.run(prepare, { host: '127.0.0.1', localHost: '127.0.0.1' }, 'm');
+  const prepared = preparation.run(prepare, { host: '127.0.0.1', localHost: '127.0.0.1' }, PASS);
   prepared.catch(nothing);
   return { parts, preparation, prepared };
 }

@@ -267,8 +267,8 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
   it('finds a driver whose guest that was refused is resumed all the same: its fetcher passes another gate', async () => {
     await expectFound(
       {
-        beginIncoming: (id, options, hands) =>
-          new IncomingMigration(id, options, {
+        beginIncoming: (id, ticket, options, hands) =>
+          new IncomingMigration(id, ticket, options, {
             ...hands,
             fetcher: (place, ...all) => {
               const gate = allocateHandOverGate();

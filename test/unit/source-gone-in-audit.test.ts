@@ -1,4 +1,6 @@
 // A migration whose source goes away for good, driven over a stream in parts that the test holds in its hand.
+import { TICKET } from '../support/passes.js';
+import { THIS_HOST_ONLY } from '../../src/shared/wire/security.js';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { pino } from 'pino';
@@ -86,7 +88,7 @@ describe('a guest whose source goes away for good', () => {
     const machine = endlesslyAudited(() => source.destroy());
     let fetcher: FetcherEvents | undefined;
     const hands: IncomingHands<GuestMachine> = {
-      ...hostHands(),
+      ...hostHands(THIS_HOST_ONLY),
       machine: () => machine,
       pages: () => ({
         pageCount: memoryBytes / PAGE_BYTES,
@@ -118,6 +120,7 @@ describe('a guest whose source goes away for good', () => {
     };
     const migration = new IncomingMigration(
       'm',
+      TICKET,
       {
         limits: {
           controlLostMs: 1000,

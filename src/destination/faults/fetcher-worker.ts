@@ -17,6 +17,7 @@ import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
 import { PlacedFrameReader } from '../../shared/wire/placed-frames.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { HAND_OVER_BYTES_MAX } from '../../shared/wire/switch-over-frames.js';
 import { PlacementGate } from '../pages/placement-gate.js';
@@ -38,7 +39,7 @@ export interface FetcherWorkerData {
   /** Whether the connection is awaited there, or dialled. */
   readonly end: EndKind;
   readonly at: Address;
-  readonly migrationId: string;
+  readonly pass: Pass;
   /** One a vCPU: the numbers of pages that it waits for. */
   readonly faults: readonly MessagePort[];
 }
@@ -130,7 +131,7 @@ void rehearse(
 const end = connectionEnd(own.end, {
   names: { own: 'the fault connection', peer: 'the source' },
   role: 'faults',
-  migrationId: own.migrationId,
+  pass: own.pass,
   index: 0,
   isReadInPlace: true,
   listenFlag: '--page-listen',

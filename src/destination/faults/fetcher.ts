@@ -1,6 +1,7 @@
 // The fetcher as the main thread holds it: remote page faults, and the last step of a post-copy.
 // Turns its messages into events; decides nothing.
 import { MicrostunError } from '../../shared/errors.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { GuestMachine } from '../../shared/guest/machine.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
@@ -45,7 +46,7 @@ export class Fetcher {
   constructor(
     { machine, gate, receivers, size }: GuestPlace,
     { end, faults: at }: PageWays,
-    migrationId: string,
+    pass: Pass,
     events: FetcherEvents,
   ) {
     const faults = machine.takeFaultPorts();
@@ -57,7 +58,7 @@ export class Fetcher {
       size,
       end,
       at,
-      migrationId,
+      pass,
       faults,
     };
     this.#worker = new WorkerThread<FetcherRequest, FetcherMessage>(

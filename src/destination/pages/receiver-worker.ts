@@ -10,6 +10,7 @@ import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js
 import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { PlacedReads } from '../../shared/wire/intake.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
 import { CheckedPages } from './checked-pages.js';
@@ -28,7 +29,7 @@ export interface ReceiverWorkerData {
   /** Whether its connection is awaited there, or dialled. */
   readonly end: EndKind;
   readonly at: Address;
-  readonly migrationId: string;
+  readonly pass: Pass;
   /** This receiver's number and how many there are. */
   readonly index: number;
   readonly receivers: number;
@@ -84,7 +85,7 @@ const receiver = new PageReceiver(views, round, gate, checkedPages, {
 const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the source' },
   role: 'pages',
-  migrationId: own.migrationId,
+  pass: own.pass,
   index: own.index,
   isReadInPlace: true,
   listenFlag: '--page-listen',

@@ -1,6 +1,7 @@
 // The receivers as the main thread holds them: one worker and one page connection each.
 // Turns their messages into events; decides nothing.
 import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { viewMemory } from '../../shared/memory/layout.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
@@ -40,7 +41,7 @@ export class ReceiverPool {
   readonly #lines: ('coming' | 'up' | 'lost')[];
   readonly #ports: number[] = [];
 
-  constructor(machine: SharedMachine, { end, pages }: PageWays, migrationId: string, events: ReceiverEvents) {
+  constructor(machine: SharedMachine, { end, pages }: PageWays, pass: Pass, events: ReceiverEvents) {
     this.#events = events;
     this.#shares = new RoundShares(pages.length);
     this.#lines = pages.map(() => 'coming');
@@ -55,7 +56,7 @@ export class ReceiverPool {
       receivedBytes,
       end,
       at,
-      migrationId,
+      pass,
       index,
       receivers: pages.length,
     }));

@@ -8,6 +8,7 @@ export const MIGRATIONS_REMEMBERED_MAX = 1000;
 export const REMEMBERED_BYTES_MAX = 16 << 20;
 
 interface Entry {
+  readonly ticket: string;
   readonly answers: readonly Message[];
   readonly bytes: number;
 }
@@ -17,13 +18,13 @@ export class AnswerBook {
   #bytes = 0;
 
   /** Notes the last words of a migration that has ended. */
-  remember(migrationId: string, answers: readonly Message[]): void {
+  remember(migrationId: string, ticket: string, answers: readonly Message[]): void {
     this.#forget(migrationId);
     const bytes = answers.reduce(
       (total, answer) => total + encodeMessage(answer).reduce((sum, part) => sum + part.byteLength, 0),
       0,
     );
-    this.#entries.set(migrationId, { answers, bytes });
+    this.#entries.set(migrationId, { ticket, answers, bytes });
     this.#bytes += bytes;
     // The newest stays, whatever its length: a frame is bounded too.
     while (
@@ -36,6 +37,11 @@ export class AnswerBook {
   /** What was answered; undefined when nothing is remembered of that migration. */
   find(migrationId: string): readonly Message[] | undefined {
     return this.#entries.get(migrationId)?.answers;
+  }
+
+  /** The ticket of that migration: whoever asks has to have it. */
+  ticketOf(migrationId: string): string | undefined {
+    return this.#entries.get(migrationId)?.ticket;
   }
 
   #forget(migrationId: string): void {

@@ -6,7 +6,9 @@ import { figure, html, type Markup } from '../markup.js';
 import { DIRTY_UNITS_MAX } from './bitmap.js';
 import { card, nameValueTable, percent, type NamedValue } from './section.js';
 
-const ledgerNames: Readonly<Record<Exclude<keyof ByteLedger, 'total' | 'sockets'>, string>> = {
+const ledgerNames: Readonly<
+  Record<Exclude<keyof ByteLedger, 'total' | 'sockets' | 'encryption' | 'wire'>, string>
+> = {
   firstCopy: 'first copy',
   resend: 'sent again',
   regionHeads: 'region heads, zero pages',
@@ -54,6 +56,20 @@ export function ledgerSection({ bytes }: MigrationReport): Markup {
             <td></td>
             ${cells('sockets')}
           </tr>
+          ${
+            bytes.encryption === 0
+              ? ''
+              : html`<tr>
+                    <th scope="row">encryption</th>
+                    <td></td>
+                    ${cells('encryption')}
+                  </tr>
+                  <tr>
+                    <th scope="row">on the wire</th>
+                    <td></td>
+                    ${cells('wire')}
+                  </tr>`
+          }
         </tfoot>
       </table>
       <p class="hint">
@@ -65,6 +81,13 @@ export function ledgerSection({ bytes }: MigrationReport): Markup {
       </p>`,
   );
 }
+
+const protectionNames: Readonly<Record<MigrationReport['settings']['security'], string>> = {
+  'this-host': 'none, within one host',
+  key: 'TLS 1.3 with a shared key',
+  certificates: 'TLS 1.3 with certificates',
+  insecure: 'none: clear text, to and from anybody (--insecure)',
+};
 
 export function settingsSection(report: MigrationReport): Markup {
   const { guest, trace, bitmap, connections, mode } = report;
@@ -94,6 +117,7 @@ export function settingsSection(report: MigrationReport): Markup {
         ['bandwidth', rateOrNone(report.settings.bandwidthBytesPerSecond)],
         ['bandwidth of faults', rateOrNone(report.settings.faultBandwidthBytesPerSecond)],
         ['network', networkOf(report)],
+        ['protection', protectionNames[report.settings.security]],
         ['stun budget', formatMs(report.settings.stunBudgetMs)],
         ['rounds at the most', formatCount(report.settings.roundsMax)],
         ['time limit', `${formatMs(report.settings.timeLimitMs)}, then ${report.settings.onTimeout}`],

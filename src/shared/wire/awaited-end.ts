@@ -4,7 +4,6 @@ import type { MicrostunError } from '../errors.js';
 import type { ConnectionEnd, EndOptions } from './connection-end.js';
 import type { Connection } from './connection.js';
 import { Door, type Caller } from './door.js';
-import type { MessageOf } from './messages.js';
 import type { Address } from './sockets.js';
 
 export class AwaitedEnd implements ConnectionEnd {
@@ -26,7 +25,8 @@ export class AwaitedEnd implements ConnectionEnd {
   }
 
   open(at: Address): Promise<Address> {
-    return this.#door.open(at, this.#options.listenFlag);
+    const { pass, listenFlag } = this.#options;
+    return this.#door.open(at, pass.security, listenFlag);
   }
 
   /** Closes what is up, so that the peer dials anew. */
@@ -54,8 +54,8 @@ export class AwaitedEnd implements ConnectionEnd {
 
   #admit(caller: Caller): void {
     const { hello } = caller;
-    const { names, role } = this.#options;
-    if (!this.#isExpected(hello)) {
+    const { names, role, pass, index } = this.#options;
+    if (!caller.isOf(pass, role, index)) {
       const who = `${role === 'pages' ? 'page' : 'fault'} connection ${hello.index} of migration ${hello.migrationId}`;
       caller.refuse('UNKNOWN_MIGRATION', `no ${who} is expected here`);
       return;
@@ -72,10 +72,5 @@ export class AwaitedEnd implements ConnectionEnd {
         this.#options.lost(error);
       },
     });
-  }
-
-  #isExpected({ role, migrationId, index }: MessageOf<'HELLO'>): boolean {
-    const expected = this.#options;
-    return role === expected.role && migrationId === expected.migrationId && index === expected.index;
   }
 }

@@ -7,6 +7,7 @@ import type { Connection, ConnectionNames, ConnectionOwner } from './connection.
 import { Dialler } from './dialler.js';
 import type { ArrivedSoFar } from './greeting.js';
 import type { MessageOf } from './messages.js';
+import type { Pass } from './pass.js';
 import type { Address } from './sockets.js';
 
 /** Who makes the page and fault connections; the other side awaits them. */
@@ -16,9 +17,9 @@ export type EndKind = 'awaited' | 'dialled';
 
 export interface EndOptions {
   readonly names: ConnectionNames;
-  /** Which connection of which migration it is: one that says otherwise is refused. */
+  /** Which connection of which migration it is: one that says otherwise, or cannot prove it, is refused. */
   readonly role: 'pages' | 'faults';
-  readonly migrationId: string;
+  readonly pass: Pass;
   readonly index: number;
   /** One that is dialled is read in place: the kernel writes what it reads where the reader says. */
   readonly isReadInPlace: boolean;
@@ -52,13 +53,14 @@ export interface ConnectionEnd {
 
 export function connectionEnd(kind: EndKind, options: EndOptions): ConnectionEnd {
   if (kind === 'awaited') return new AwaitedEnd(options);
-  const { names, role, migrationId, index, isReadInPlace } = options;
+  const { names, role, pass, index, isReadInPlace } = options;
   return new Dialler({
     names,
     dialMs: PAGES_DIAL_MS_MAX,
     greetingMs: WELCOME_MS_MAX,
     isReadInPlace,
-    introduction: () => ({ role, migrationId, index, ...options.arrived() }),
+    pass,
+    introduction: () => ({ role, index, ...options.arrived() }),
     welcomed: (connection, peer) => options.up(connection, peer),
     lost: (error) => {
       options.lost(error);

@@ -1,10 +1,11 @@
 // One TCP connection from its making to its close, whatever it is for: it owns the socket, its errors, its end, its
 // counts and its backpressure. Knows no frame; who dials and accepts is sockets.ts, what is said first greeting.ts.
-import type { OnReadOpts, Socket } from 'node:net';
-import { asMicrostunError, MicrostunError, messageOf } from '../errors.js';
+import type { Socket } from 'node:net';
+import { asMicrostunError, assert, MicrostunError, messageOf } from '../errors.js';
 import type { ConnectionCounts } from './connection-watch.js';
 import { Intake, type Reads } from './intake.js';
-import { dial, endSocket, localHostOf, peerHostOf, type Address } from './sockets.js';
+import { bindingOf, certificateOf } from './secure-socket.js';
+import { endSocket, localHostOf, peerHostOf } from './sockets.js';
 import { unacknowledgedBytes } from './unacknowledged-bytes.js';
 import type { WaterMarks } from '../limits.js';
 
@@ -34,10 +35,13 @@ export class Connection {
   #waiting: { readonly lowBytes: number; readonly resolve: () => void }[] = [];
   /** What the greeting took, both ways. */
   greetingBytes = 0;
+  /** The TCP socket: beneath `#socket` where that is TLS, else the same. Node hides it where TLS is read in place. */
+  readonly #tcp: Socket | null;
 
-  /** Over a socket that is up. With an `intake` the socket is read in place and not here. */
-  constructor(socket: Socket, intake?: Intake) {
+  /** Over a socket that is up. With an `intake` the socket is read in place and not here. `tcp`: what is beneath TLS. */
+  constructor(socket: Socket, intake?: Intake, tcp: Socket | null = socket) {
     this.#socket = socket;
+    this.#tcp = tcp;
     this.#intake = intake ?? new Intake();
     if (intake === undefined) {
       // Nothing is read before it has an owner.
@@ -73,6 +77,16 @@ export class Connection {
     return localHostOf(this.#socket);
   }
 
+  /** The SHA-256 of the certificate that the peer showed, if it did. */
+  get peerCertificate(): string | undefined {
+    return certificateOf(this.#socket);
+  }
+
+  /** What only the two ends of this connection have in common; empty without TLS. */
+  get binding(): Uint8Array {
+    return bindingOf(this.#socket);
+  }
+
   /** Whether it takes what is written: it was not lost, nor ended by either side. */
   get isOpen(): boolean {
     return this.#socket.writable;
@@ -95,6 +109,12 @@ export class Connection {
   /** Bytes both ways, as the socket counts them: those that are queued are among them. */
   get carriedBytes(): number {
     return this.#socket.bytesWritten + this.#socket.bytesRead;
+  }
+
+  /** The same on the wire, where each record of TLS is longer than what it holds. */
+  get wireBytes(): number {
+    assert(this.#tcp !== null, 'whoever counts what TLS adds does not read in place');
+    return this.#tcp.bytesWritten + this.#tcp.bytesRead;
   }
 
   /** What the kernel has taken, and what of that the peer's host has not acknowledged. */
@@ -219,29 +239,4 @@ export class Connection {
     this.#waiting = waiting.filter(({ lowBytes }) => queuedBytes > lowBytes);
     for (const { lowBytes, resolve } of waiting) if (queuedBytes <= lowBytes) resolve();
   }
-}
-
-/**
- * Dials `address`. In place: the kernel writes what it reads where the reader says, straight into guest memory.
- * @throws MicrostunError CONNECT_FAILED naming the address, at the latest after `timeoutMs`.
- */
-export async function dialConnection(
-  address: Address,
-  timeoutMs: number,
-  isReadInPlace = false,
-): Promise<Connection> {
-  if (!isReadInPlace) return new Connection(await dial(address, timeoutMs));
-  const intake = new Intake();
-  let took: OnReadOpts['callback'] = () => false;
-  const onread: OnReadOpts = {
-    // Asked again after each read; memory of any kind will do, also shared.
-    buffer: () => intake.target,
-    callback: (byteCount, written) => took(byteCount, written),
-  };
-  const connection = new Connection(await dial(address, timeoutMs, onread), intake);
-  took = (byteCount, written) =>
-    connection.attempt(() => {
-      intake.wrote(byteCount, written);
-    });
-  return connection;
 }

@@ -37,6 +37,8 @@ export interface ControlConnection {
   readonly receivedBytes: number;
   /** Bytes both ways, as what carries it counts them. */
   readonly carriedBytes: number;
+  /** The same on the wire. */
+  readonly wireBytes: number;
 }
 
 /** A connection that nobody owns yet: it may be lost and harms nobody, and nothing more of it is read. */
@@ -45,6 +47,8 @@ export interface UnclaimedConnection {
   readonly peerHost: string;
   /** The address of this host at which it came in, or from which it was dialled. */
   readonly localHost: string;
+  /** The SHA-256 of the certificate that it showed, if it did. */
+  readonly peerCertificate: string | undefined;
   claim(events: ControlEvents): ControlConnection;
   drop(): void;
 }

@@ -1,9 +1,12 @@
 // One greeted connection to a peer, which may be dialled again at any time: of all dials only the newest counts.
 // Knows no frames beyond the greeting; what the connection carries is its owner's.
 import { assert, asMicrostunError, type MicrostunError } from '../errors.js';
-import { dialConnection, type Connection, type ConnectionNames, type ConnectionOwner } from './connection.js';
+import { type Connection, type ConnectionNames, type ConnectionOwner } from './connection.js';
+import { dialConnection } from './dialling.js';
 import type { ConnectionEnd } from './connection-end.js';
 import { greet, type ArrivedSoFar, type Introduction } from './greeting.js';
+import { proofOf, type Pass } from './pass.js';
+import { Sessions } from './secure-socket.js';
 import type { Address } from './sockets.js';
 
 export interface DiallerOptions {
@@ -14,8 +17,10 @@ export interface DiallerOptions {
   readonly greetingMs: number;
   /** The kernel writes what it reads where the reader says; `dialConnection`. */
   readonly isReadInPlace: boolean;
+  /** The migration that the connection is of. */
+  readonly pass: Pass;
   /** What we say of ourselves; asked once the newest dial is up, and nothing of the connection before it is read. */
-  introduction(): Introduction;
+  introduction(): Omit<Introduction, 'migrationId' | 'ticket'>;
   /** The newest dial is welcome, and the peer has said what arrived there: answers what reads what follows. */
   welcomed(connection: Connection, peer: ArrivedSoFar): ConnectionOwner['reads'];
   /** The newest dial failed, or its connection is lost. Told once a dial; nothing more comes of it. */
@@ -33,6 +38,7 @@ interface Generation {
 export class Dialler implements ConnectionEnd {
   readonly #options: DiallerOptions;
   #to: Address | undefined;
+  readonly #sessions = new Sessions();
   #current: Generation | undefined;
 
   constructor(options: DiallerOptions) {
@@ -55,11 +61,16 @@ export class Dialler implements ConnectionEnd {
     this.close();
     const to = this.#to;
     assert(to !== undefined, 'where to dial is known before it is dialled');
-    const { dialMs, isReadInPlace } = this.#options;
+    const { dialMs, isReadInPlace, pass } = this.#options;
     const generation: Generation = { connection: undefined, isWelcome: false };
     this.#current = generation;
     const dial = this.#options.dial ?? dialConnection;
-    dial(to, dialMs, isReadInPlace).then(
+    dial(to, {
+      timeoutMs: dialMs,
+      security: pass.security,
+      sessions: this.#sessions,
+      isReadInPlace,
+    }).then(
       (connection) => {
         this.#onDialled(generation, connection);
       },
@@ -101,7 +112,7 @@ export class Dialler implements ConnectionEnd {
     };
     greet(
       connection,
-      this.#options.introduction(),
+      this.#introduction(connection),
       names,
       greetingMs,
       (welcome) => {
@@ -110,6 +121,13 @@ export class Dialler implements ConnectionEnd {
       },
       lost,
     );
+  }
+
+  #introduction({ binding }: Connection): Introduction {
+    const said = this.#options.introduction();
+    const { migrationId, ticket } = this.#options.pass;
+    const { role, index = 0 } = said;
+    return { ...said, migrationId, ticket: proofOf(ticket, { role, migrationId, index, binding }) };
   }
 
   // It is not current any more before its connection closes.

@@ -7,7 +7,10 @@ import { Connection } from './connection.js';
 import { readHello, refuse, welcome, type ArrivedSoFar } from './greeting.js';
 import { MessageConnection } from './message-connection.js';
 import type { Message, MessageOf, RefusalCode } from './messages.js';
-import { listen, type Address } from './sockets.js';
+import { isSameSecret, proofOf, type Pass } from './pass.js';
+import { SecureEntrance } from './secure-socket.js';
+import { isThisHostOnly, THIS_HOST_ONLY, type Security } from './security.js';
+import { listen, peerHostOf, type Address } from './sockets.js';
 import { SILENCE_MS_MAX, STRANGERS_MAX, TOLD_MS_MAX } from '../limits.js';
 
 export interface DoorEvents {
@@ -27,6 +30,17 @@ export class Caller {
     this.hello = hello;
     this.#connection = connection;
     this.#takeIn = takeIn;
+  }
+
+  /** Whether it is the connection of this role and number that the migration of `pass` waits for. */
+  isOf(pass: Pass, role: 'pages' | 'faults', index = 0): boolean {
+    const { hello } = this;
+    if (hello.role !== role || hello.migrationId !== pass.migrationId || hello.index !== index) return false;
+    const { binding } = this.#connection;
+    return isSameSecret(
+      hello.ticket,
+      proofOf(pass.ticket, { role, migrationId: pass.migrationId, index, binding }),
+    );
   }
 
   /** Whether it went away while it waited. */
@@ -69,10 +83,25 @@ export class Caller {
   }
 }
 
+/** Somebody who is not welcome yet: a socket, and once it has shaken hands a connection. */
+class Stranger {
+  readonly #socket: Socket;
+  connection: Connection | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  sendAway(why: MicrostunError): void {
+    if (this.connection === undefined) this.#socket.destroy();
+    else if (this.connection.isOpen) this.connection.giveUp(why);
+  }
+}
+
 export class Door {
   readonly #events: DoorEvents;
   /** The oldest first. */
-  readonly #strangers = new Set<Connection>();
+  readonly #strangers = new Set<Stranger>();
   #server: Server | undefined;
 
   constructor(events: DoorEvents) {
@@ -83,17 +112,18 @@ export class Door {
    * Begins to listen; answers where. `flag` names the place on the command line.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async open(where: Address, flag?: string): Promise<Address> {
+  async open(where: Address, security: Security = THIS_HOST_ONLY, flag?: string): Promise<Address> {
+    const entrance = security.kind === 'none' ? undefined : new SecureEntrance(security);
     const onConnection = (socket: Socket): void => {
-      const connection = new Connection(socket);
-      const from = connection.peerHost;
-      this.#hear(connection).catch((error: unknown) => {
-        // One that was refused is hung up on in order.
-        if (connection.isOpen) connection.destroy();
+      const from = peerHostOf(socket);
+      this.#hear(socket, entrance).catch((error: unknown) => {
         this.#events.dropped?.(asMicrostunError(error, 'PROTOCOL'), from);
       });
     };
-    const { server, address } = await listen(where, onConnection, { flag });
+    const { server, address } = await listen(where, onConnection, {
+      isThisHostOnly: isThisHostOnly(security),
+      flag,
+    });
     this.#server = server;
     return address;
   }
@@ -102,28 +132,49 @@ export class Door {
   close(): void {
     this.#server?.close();
     const closed = new MicrostunError('CONNECTION_LOST', 'nobody comes in here any more');
-    for (const connection of this.#strangers) if (connection.isOpen) connection.giveUp(closed);
+    for (const stranger of this.#strangers) stranger.sendAway(closed);
   }
 
-  async #hear(connection: Connection): Promise<void> {
-    this.#letStand(connection);
-    const hello = await readHello(connection);
-    await this.#events.called(
-      new Caller(connection, hello, () => {
-        this.#strangers.delete(connection);
-      }),
-    );
+  async #hear(socket: Socket, entrance: SecureEntrance | undefined): Promise<void> {
+    const stranger = this.#letStand(socket);
+    if (entrance !== undefined && !(await entrance.beginsHandshake(socket))) {
+      const why = 'only TLS is spoken here; give both sides the same key, or certificates';
+      refuse(new Connection(socket), 'UNAUTHORIZED', why);
+      throw new MicrostunError('UNAUTHORIZED', 'the peer does not speak TLS');
+    }
+    const secured = await entrance?.take(socket);
+    const connection = new Connection(secured ?? socket, undefined, socket);
+    stranger.connection = connection;
+    try {
+      const untrusted = secured && entrance?.complaintOf(secured);
+      if (untrusted !== undefined) {
+        refuse(connection, 'UNAUTHORIZED', untrusted.message);
+        throw untrusted;
+      }
+      const hello = await readHello(connection);
+      await this.#events.called(
+        new Caller(connection, hello, () => {
+          this.#strangers.delete(stranger);
+        }),
+      );
+    } catch (error) {
+      // One that was refused is hung up on in order.
+      if (connection.isOpen) connection.destroy();
+      throw error;
+    }
   }
 
-  #letStand(connection: Connection): void {
+  #letStand(socket: Socket): Stranger {
     const [oldest] = this.#strangers;
     if (oldest !== undefined && this.#strangers.size >= STRANGERS_MAX) {
       this.#strangers.delete(oldest);
-      oldest.giveUp(new MicrostunError('CONNECTION_LOST', 'others came, and it was not welcome yet'));
+      oldest.sendAway(new MicrostunError('CONNECTION_LOST', 'others came, and it was not welcome yet'));
     }
-    this.#strangers.add(connection);
-    connection.onClosed(() => {
-      this.#strangers.delete(connection);
+    const stranger = new Stranger(socket);
+    this.#strangers.add(stranger);
+    socket.once('close', () => {
+      this.#strangers.delete(stranger);
     });
+    return stranger;
   }
 }

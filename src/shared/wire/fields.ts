@@ -91,6 +91,15 @@ export const uuidOrEmpty: Field<string> = field(
   (value): value is string => value === '' || (typeof value === 'string' && UUID.test(value)),
 );
 
+/** So many bytes as hexadecimal digits in lower case. */
+export function hexadecimal(bytes: number): Field<string> {
+  const digits = new RegExp(`^[\\da-f]{${2 * bytes}}$`);
+  return field(
+    `${2 * bytes} hexadecimal digits`,
+    (value): value is string => typeof value === 'string' && digits.test(value),
+  );
+}
+
 /** One of the given words. */
 export function oneOf<const T extends string>(...words: readonly T[]): Field<T> {
   return field(`one of ${words.join(', ')}`, (value): value is T =>

@@ -26,19 +26,30 @@ export type ArrivedSoFar = Pick<MessageOf<'HELLO'>, 'round' | 'regions'>;
 export const NOTHING_ARRIVED: ArrivedSoFar = { round: 0, regions: 0 };
 
 /** What a caller says of itself: what its role has nothing to say about is left out. */
-export type Introduction = Pick<MessageOf<'HELLO'>, 'role' | 'migrationId'> &
+export type Introduction = Pick<MessageOf<'HELLO'>, 'role' | 'migrationId' | 'ticket'> &
   Partial<Pick<MessageOf<'HELLO'>, 'welcomedBy' | 'index' | 'round' | 'regions'>>;
 
 /** The message that introduces a caller. */
 export function helloOf({
   role,
   migrationId,
+  ticket,
   welcomedBy = '',
   index = 0,
   round = NOTHING_ARRIVED.round,
   regions = NOTHING_ARRIVED.regions,
 }: Introduction): MessageOf<'HELLO'> {
-  return { name: 'HELLO', version: PROTOCOL_VERSION, role, migrationId, welcomedBy, index, round, regions };
+  return {
+    name: 'HELLO',
+    version: PROTOCOL_VERSION,
+    role,
+    migrationId,
+    ticket,
+    welcomedBy,
+    index,
+    round,
+    regions,
+  };
 }
 
 /** A caller as sentences call it before it is welcome. */

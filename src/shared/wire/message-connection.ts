@@ -95,6 +95,10 @@ export class MessageConnection implements ControlConnection {
     return this.#connection.carriedBytes;
   }
 
+  get wireBytes(): number {
+    return this.#connection.wireBytes;
+  }
+
   readonly #take = (chunk: Buffer): void => {
     const receivedAt = monotonicUs();
     this.#isSilentFor = 0;
@@ -181,6 +185,7 @@ export function unclaimed(connection: Connection): UnclaimedConnection {
   return {
     peerHost: connection.peerHost,
     localHost: connection.localHost,
+    peerCertificate: connection.peerCertificate,
     claim: (events) => new MessageConnection(connection, events),
     drop: () => {
       connection.destroy();

@@ -13,6 +13,7 @@ import {
   decodeBody,
   encodeBody,
   flag,
+  hexadecimal,
   integer,
   label,
   list,
@@ -28,6 +29,7 @@ import {
 } from './fields.js';
 import { encodeFrame, refuseFlags, type Frame, type FrameName } from './frames.js';
 import { CONNECTIONS_MAX, ROUNDS_MAX } from '../limits.js';
+import { TICKET_BYTES } from './pass.js';
 
 /** What Linux allows a host's name. */
 const HOST_CHARACTERS_MAX = 64;
@@ -53,6 +55,7 @@ export const refusalCodes = [
   'CONNECTION_LOST',
   'TIMEOUT',
   'UNKNOWN_MIGRATION',
+  'UNAUTHORIZED',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
@@ -85,6 +88,8 @@ const bodies = {
     version: u32,
     role: oneOf('control', 'pages', 'faults'),
     migrationId: uuid,
+    /** Control: the migration's ticket. Pages and faults: the proof that whoever dials has it (pass.ts). */
+    ticket: hexadecimal(TICKET_BYTES),
     /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
     welcomedBy: uuidOrEmpty,
     index: integer(0, CONNECTIONS_MAX - 1),

@@ -8,6 +8,8 @@ import type { MessageOf, RefusalCode } from './messages.js';
 export function refusalError({ code, reason, version }: MessageOf<'REFUSAL'>): MicrostunError {
   if (code === 'VERSION_MISMATCH') return new MicrostunError('VERSION_MISMATCH', versionComplaint(version));
   if (code === 'INSUFFICIENT_MEMORY') return new MicrostunError('INSUFFICIENT_MEMORY', reason);
+  if (code === 'UNAUTHORIZED')
+    return new MicrostunError('UNAUTHORIZED', `the destination refused: ${reason}`);
   // The destination cannot reach the source: its sentence says all that there is to do.
   if (code === 'CONNECT_FAILED') return new MicrostunError('CONNECT_FAILED', reason);
   return new MicrostunError('REFUSED', `the destination refused: ${reason}`);
@@ -18,7 +20,7 @@ export function refusalError({ code, reason, version }: MessageOf<'REFUSAL'>): M
  * it: it may have taken the guest over, and forgotten that.
  */
 export function isAnswerToHandOver(code: RefusalCode): boolean {
-  return code !== 'UNKNOWN_MIGRATION' && code !== 'BUSY';
+  return code !== 'UNKNOWN_MIGRATION' && code !== 'BUSY' && code !== 'UNAUTHORIZED';
 }
 
 export function versionComplaint(offered: number): string {

@@ -1,8 +1,17 @@
 // Listening and dialling, with errors that say what to do. The only place that makes TCP connections.
 // Knows nothing of frames.
-import { createServer, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
+import {
+  createServer,
+  connect,
+  isIP,
+  type OnReadOpts,
+  type Server,
+  type Socket,
+  type TcpNetConnectOpts,
+} from 'node:net';
 import { MicrostunError } from '../errors.js';
 import { KEEP_ALIVE_MS, ENDED_MS_MAX } from '../limits.js';
+import { isLoopback } from './security.js';
 
 export interface Address {
   readonly host: string;
@@ -14,9 +23,11 @@ export function addressInRow(first: Address, index: number): Address {
   return { host: first.host, port: first.port === 0 ? 0 : first.port + index };
 }
 
-/** A relay only passes bytes on: each direction ends by itself. */
 export interface SocketUse {
+  /** A relay only passes bytes on: each direction ends by itself. */
   readonly isRelay?: boolean;
+  /** Nobody on another host: clear text is not for the network. */
+  readonly isThisHostOnly?: boolean;
 }
 
 export interface ListenUse extends SocketUse {
@@ -55,8 +66,10 @@ export function formatAddress({ host, port }: Address): string {
 export async function listen(
   address: Address,
   onConnection: (socket: Socket) => void,
-  { isRelay = false, flag }: ListenUse = {},
+  { isRelay = false, isThisHostOnly = false, flag }: ListenUse = {},
 ): Promise<{ server: Server; address: Address }> {
+  const trespass = isThisHostOnly ? clearTextTrespass('listening on', address) : undefined;
+  if (trespass !== undefined) throw trespass;
   const server = makeServer(onConnection, isRelay);
   try {
     await bind(server, address, flag);
@@ -116,6 +129,11 @@ export function endSocket(socket: Socket): void {
   socket.resume();
 }
 
+/** How `address` is dialled. */
+export function dialOptionsOf(address: Address): TcpNetConnectOpts {
+  return { ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+}
+
 /**
  * Dials `address`. With `onread` the kernel's bytes go straight where it says.
  * @throws MicrostunError CONNECT_FAILED naming the address.
@@ -124,21 +142,23 @@ export function dial(
   address: Address,
   timeoutMs: number,
   onread?: OnReadOpts,
-  { isRelay = false }: SocketUse = {},
+  { isRelay = false, isThisHostOnly = false }: SocketUse = {},
 ): Promise<Socket> {
+  const early = isThisHostOnly ? clearTextTrespass('dialling', address) : undefined;
+  if (early !== undefined) return Promise.reject(early);
   return new Promise((resolve, reject) => {
     const socket = connect({
-      ...address,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_MS,
+      ...dialOptionsOf(address),
       allowHalfOpen: isRelay,
       ...(onread && { onread }),
     });
     ownErrors(socket);
-    const fail = (why: string, cause?: Error): void => {
+    const refuse = (error: MicrostunError): void => {
       socket.destroy();
-      reject(
+      reject(error);
+    };
+    const fail = (why: string, cause?: Error): void => {
+      refuse(
         new MicrostunError('CONNECT_FAILED', `cannot connect to ${formatAddress(address)}: ${why}`, {
           cause,
         }),
@@ -155,9 +175,26 @@ export function dial(
     socket.once('connect', () => {
       clearTimeout(timer);
       socket.off('error', onError);
-      resolve(socket);
+      // A name may be another host's. Nothing has been said yet.
+      const trespass = isThisHostOnly
+        ? clearTextTrespass('dialling', { ...address, host: peerHostOf(socket) })
+        : undefined;
+      if (trespass === undefined) resolve(socket);
+      else refuse(trespass);
     });
   });
+}
+
+/**
+ * What is wrong with `doing` something with `address` in clear text: it is beyond this host. Of a name that cannot be told
+ * before it is dialled.
+ */
+export function clearTextTrespass(doing: string, address: Address): MicrostunError | undefined {
+  if (isLoopback(address.host) || (isIP(address.host) === 0 && doing === 'dialling')) return undefined;
+  return new MicrostunError(
+    'USAGE',
+    `${doing} ${formatAddress(address)} would send a guest's memory over the network in clear text, to and from anybody; give both sides a key (microstun keygen, then --key-file) or certificates (--tls-cert, --tls-key, --tls-ca), or say --insecure on a network that you trust`,
+  );
 }
 
 /** Why `address` cannot be listened on, and what to do about it with the flag that named it. */
@@ -176,7 +213,7 @@ export function listenComplaint(address: Address, error: NodeJS.ErrnoException, 
   }
 }
 
-function dialComplaint(error: NodeJS.ErrnoException): string {
+export function dialComplaint(error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'nobody listens there';

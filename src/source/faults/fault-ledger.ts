@@ -12,6 +12,8 @@ export interface FaultBytes {
   readonly checkpoint: number;
   readonly control: number;
   readonly socket: number;
+  /** On the wire, where TLS makes it more. */
+  readonly wire: number;
 }
 
 /** Bytes of one connection that were no pages: given to it, and received. */
@@ -26,10 +28,15 @@ export class FaultLedger {
   #bitmap = 0;
   #checkpoint = 0;
   #faults = 0;
+  #wire = 0;
 
   /** A connection is over. What it was given and did not take counts nowhere. */
   noteClosed(
-    { carriedBytes, greetingBytes }: Pick<Connection, 'carriedBytes' | 'greetingBytes'>,
+    {
+      carriedBytes,
+      greetingBytes,
+      wireBytes,
+    }: Pick<Connection, 'carriedBytes' | 'greetingBytes' | 'wireBytes'>,
     { bitmap, checkpoint, answers }: SwitchOverBytes,
   ): void {
     let rest = carriedBytes - greetingBytes;
@@ -42,6 +49,7 @@ export class FaultLedger {
     this.#bitmap += take(bitmap);
     this.#checkpoint += take(checkpoint);
     this.#faults += rest;
+    this.#wire += wireBytes;
   }
 
   get bytes(): FaultBytes {
@@ -51,6 +59,7 @@ export class FaultLedger {
       this.#checkpoint,
       this.#control,
     ];
-    return { faults, bitmap, checkpoint, control, socket: faults + bitmap + checkpoint + control };
+    const socket = faults + bitmap + checkpoint + control;
+    return { faults, bitmap, checkpoint, control, socket, wire: this.#wire };
   }
 }

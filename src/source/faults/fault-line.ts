@@ -8,6 +8,7 @@ import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import { FRAME_HEADER_BYTES, FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodeMark } from '../../shared/wire/page-frames.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { Pacer } from '../pages/pacer.js';
 import { FaultLedger, SwitchOverBytes, type FaultBytes } from './fault-ledger.js';
@@ -17,7 +18,7 @@ export interface FaultLineOptions {
   /** Whether the connection is awaited, or dialled, and where. */
   readonly end: EndKind;
   readonly at: Address;
-  readonly migrationId: string;
+  readonly pass: Pass;
   /** Caps the pages that it sends; undefined: as fast as it goes. */
   readonly bytesPerSecond: number | undefined;
 }
@@ -65,12 +66,12 @@ export class FaultLine {
    * @throws MicrostunError LISTEN_FAILED.
    */
   async open(options: FaultLineOptions): Promise<number> {
-    const { end, at, migrationId, bytesPerSecond } = options;
+    const { end, at, pass, bytesPerSecond } = options;
     this.#pacer = bytesPerSecond === undefined ? undefined : new Pacer(bytesPerSecond);
     this.#end = connectionEnd(end, {
       names: { own: 'the fault connection', peer: 'the destination' },
       role: 'faults',
-      migrationId,
+      pass,
       index: 0,
       isReadInPlace: false,
       listenFlag: '--listen',

@@ -1,5 +1,6 @@
 // Gathers what a migration measures while it runs, in the stages in which it is known.
 // Knows instants and counts; takes part in nothing. The report is made of it by report.ts.
+import type { Security } from '../../shared/wire/security.js';
 import { MicrostunError } from '../../shared/errors.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { MachineCounters } from '../../shared/guest/machine-counters.js';
@@ -25,6 +26,7 @@ export interface Settings {
   readonly bytesPerSecond: number | undefined;
   readonly faultBytesPerSecond: number | undefined;
   readonly emulation: Emulation | undefined;
+  readonly security: Security;
 }
 
 /** The guest's counters and its gaps between slices, at an instant. */
@@ -62,6 +64,8 @@ export interface CarriedBytes {
   readonly bitmap: number;
   readonly checkpoint: number;
   readonly sockets: number;
+  /** The same as they went over the network: encrypted, perhaps. */
+  readonly wire: number;
   /** How often connections were cut. */
   readonly cuts: number;
 }

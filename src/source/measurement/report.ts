@@ -4,6 +4,7 @@ import { MicrostunError } from '../../shared/errors.js';
 import { faultBucketBoundUs } from '../../shared/guest/fault-latency.js';
 import { rawBitmapBytes } from '../../shared/memory/compacted-bitmap.js';
 import { PAGE_BYTES } from '../../shared/memory/pages.js';
+import type { Security } from '../../shared/wire/security.js';
 import { hostName, type MessageOf } from '../../shared/wire/messages.js';
 import {
   addUp,
@@ -87,7 +88,13 @@ function settingsReportOf({ plan, settings }: Measured): SettingsReport {
     roundsMax,
     timeLimitMs,
     onTimeout,
+    security: protectionOf(settings.security),
   };
+}
+
+function protectionOf(security: Security): SettingsReport['security'] {
+  if (security.kind !== 'none') return security.kind;
+  return security.reach === 'this-host' ? 'this-host' : 'insecure';
 }
 
 function stunReportOf({ stopped, resumed, clock }: Measured): StunReport {
@@ -124,7 +131,7 @@ function traceReportOf({
 }
 
 // Every byte belongs to a row, and the rows add up to what the sockets counted.
-function ledgerOf({ rounds, bytes }: Measured): ByteLedger {
+function ledgerOf({ rounds, bytes, settings }: Measured): ByteLedger {
   const first = rounds.filter((round) => round.round === 0);
   const later = rounds.filter((round) => round.round > 0);
   const ledger = addUp({
@@ -136,6 +143,7 @@ function ledgerOf({ rounds, bytes }: Measured): ByteLedger {
     faults: bytes.faults,
     control: bytes.control,
     sockets: bytes.sockets,
+    wire: bytes.wire,
   });
   // A connection that was cut had taken bytes that never became a whole frame; without cuts there is no such excuse.
   if (ledger.total !== ledger.sockets && bytes.cuts === 0)
@@ -143,7 +151,21 @@ function ledgerOf({ rounds, bytes }: Measured): ByteLedger {
       'MEASUREMENT',
       `the byte ledger adds up to ${ledger.total}, the sockets counted ${ledger.sockets}; please report this`,
     );
+  if (ledger.encryption < leastEncryption(settings, bytes.sockets))
+    throw new MicrostunError(
+      'MEASUREMENT',
+      `the sockets counted ${ledger.sockets} bytes before and ${ledger.wire} after encryption, which is too few; please report this`,
+    );
   return ledger;
+}
+
+/** RFC 8446, 5.1 and 5.2: a record holds no more than this, and is by its head, its type and its seal longer. */
+const RECORD_BYTES_MAX = 1 << 14;
+const RECORD_MORE_BYTES = 5 + 1 + 16;
+
+// What is encrypted cannot be shorter than this makes it; what is not is as long as it was.
+function leastEncryption({ security }: Measured['settings'], bytes: number): number {
+  return security.kind === 'none' ? 0 : Math.floor(bytes / RECORD_BYTES_MAX) * RECORD_MORE_BYTES;
 }
 
 function postcopyReportOf(arrived: MessageOf<'ARRIVED'>): PostcopyReport {

@@ -5,6 +5,7 @@ import { assert, asMicrostunError, MicrostunError } from '../../shared/errors.js
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
 import { Copier, type RoundShare } from './copier.js';
@@ -15,7 +16,7 @@ export interface CopierWorkerData {
   readonly memory: MemoryHandle;
   /** Whether its connection is awaited, or dialled. */
   readonly end: EndKind;
-  readonly migrationId: string;
+  readonly pass: Pass;
   /** This copier's number and how many there are. */
   readonly index: number;
   readonly copiers: number;
@@ -65,7 +66,7 @@ setInterval(() => {
 const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the destination' },
   role: 'pages',
-  migrationId: own.migrationId,
+  pass: own.pass,
   index: own.index,
   isReadInPlace: false,
   listenFlag: '--listen',

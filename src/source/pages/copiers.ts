@@ -4,6 +4,7 @@ import { assert, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { EndKind } from '../../shared/wire/connection-end.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
+import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
@@ -28,7 +29,7 @@ export interface CopierOptions {
   readonly connections: number;
   /** Whether their connections are awaited, or dialled. */
   readonly end: EndKind;
-  readonly migrationId: string;
+  readonly pass: Pass;
   /** Caps what all of them send together. */
   readonly bytesPerSecond: number | undefined;
 }
@@ -53,7 +54,7 @@ export class Copiers {
   }
 
   /** Starts the workers; they have no connection yet. */
-  start({ connections, end, migrationId, bytesPerSecond }: CopierOptions): void {
+  start({ connections, end, pass, bytesPerSecond }: CopierOptions): void {
     const entry = new URL('./copier-worker.js', import.meta.url);
     this.#lines = Array.from({ length: connections }, () => 'coming');
     for (let index = 0; index < connections; index++) {
@@ -62,7 +63,7 @@ export class Copiers {
       const workerData: CopierWorkerData = {
         memory: this.#machine.memory,
         end,
-        migrationId,
+        pass,
         index,
         copiers: connections,
         words: progress.buffer,
@@ -176,6 +177,7 @@ export class Copiers {
     return {
       control: this.#bytes.reduce((total, one) => total + one.control, 0),
       socket: this.#bytes.reduce((total, one) => total + one.socket, 0),
+      wire: this.#bytes.reduce((total, one) => total + one.wire, 0),
       cuts: this.#bytes.reduce((total, one) => total + one.cuts, 0),
     };
   }

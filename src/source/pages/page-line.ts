@@ -13,6 +13,7 @@ import { Pacer, piecesOf } from './pacer.js';
 export interface ConnectionBytes {
   readonly control: number;
   readonly socket: number;
+  readonly wire: number;
   /** How often the connection was cut and made again. */
   readonly cuts: number;
 }
@@ -35,6 +36,7 @@ export class PageLine {
   #attached: (() => void) | undefined;
   #controlBytes = 0;
   #closedSocketBytes = 0;
+  #closedWireBytes = 0;
   #connections = 0;
   /** What the destination said of the connection that came last. */
   arrived: ArrivedSoFar = { round: 0, regions: 0 };
@@ -76,6 +78,7 @@ export class PageLine {
     if (line === undefined) return;
     this.#line = undefined;
     this.#closedSocketBytes += line.connection.carriedBytes;
+    this.#closedWireBytes += line.connection.wireBytes;
     line.connection.destroy();
     this.#failLine(asConnectionLost(error));
   }
@@ -104,6 +107,7 @@ export class PageLine {
     return {
       control: this.#controlBytes,
       socket: this.#closedSocketBytes + (this.#line?.connection.carriedBytes ?? 0),
+      wire: this.#closedWireBytes + (this.#line?.connection.wireBytes ?? 0),
       cuts: Math.max(0, this.#connections - 1),
     };
   }

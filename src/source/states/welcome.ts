@@ -20,8 +20,15 @@ export function onControl(
   state: OutgoingState,
   event: ControlEvent | { readonly kind: 'retry' },
 ): OutgoingStep {
+  // Waiting will not make it trusted, nor clear text allowed. Once it was up, it may be an impostor that answers.
+  if (event.kind === 'dial-failed' && state.phase.name === 'connecting' && isFinal(event.error))
+    return fail(plan, state, event.error);
   const { control, effects } = stepControl(plan.control, state.control, event);
   return { state: { ...state, control }, effects };
+}
+
+function isFinal({ code }: MicrostunError): boolean {
+  return code === 'UNAUTHORIZED' || code === 'USAGE';
 }
 
 /** The destination greets back, and says which process it is. */

@@ -45,6 +45,7 @@ export class TracerThread {
     checkpoint: 0,
     control: 0,
     socket: 0,
+    wire: 0,
     cuts: 0,
   };
 
