@@ -5,7 +5,6 @@ import { MicrostunError } from '../../src/shared/errors.js';
 import type { Connection } from '../../src/shared/wire/connection.js';
 import { connectionEnd, type ConnectionEnd, type EndKind } from '../../src/shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
-import type { Pass } from '../../src/shared/wire/pass.js';
 import type { Address } from '../../src/shared/wire/sockets.js';
 import { PASS } from '../support/passes.js';
 import { until } from '../support/fixture-threads.js';
