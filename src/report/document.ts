@@ -33,11 +33,14 @@ export type SettingsReport = MigrationReport['settings'];
 export type AuditReport = NonNullable<MigrationReport['audit']>;
 export type ReportedProcess = MigrationReport['source'];
 
-/** The ledger with its sums; `sockets` and `wire` are counted elsewhere. */
+/**
+ * The ledger with its sums; `sockets` and `wire` are counted elsewhere. With a connection that was cut `sockets` may count
+ * what never became a record.
+ */
 export function addUp(rows: Omit<ByteLedger, 'total' | 'encryption'>): ByteLedger {
   const { sockets, wire, ...kinds } = rows;
   const total = Object.values(kinds).reduce((sum, bytes) => sum + bytes, 0);
-  return { ...kinds, total, sockets, encryption: wire - sockets, wire };
+  return { ...kinds, total, sockets, encryption: Math.max(0, wire - sockets), wire };
 }
 
 /** Pairs stand side by side up to here. */

@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
 import type { Connection } from '../../src/shared/wire/connection.js';
 import { dialConnection } from '../../src/shared/wire/dialling.js';
@@ -136,6 +136,18 @@ describe('two ends with the same key', () => {
     connection.write([said]);
     expect((await hears(said.length)).equals(said)).toBe(true);
     expect(open.isProven).toBe(true);
+  });
+
+  it('leave no timer behind that would end the connection later', async () => {
+    const set = vi.spyOn(globalThis, 'setTimeout');
+    const cleared = vi.spyOn(globalThis, 'clearTimeout');
+    const open = await opened(KEY);
+    await dialled(open, KEY);
+    const timers = set.mock.results.map(({ value }) => value as unknown);
+    expect(timers.length).toBeGreaterThan(0);
+    const ended = cleared.mock.calls.map(([timer]) => timer as unknown);
+    expect(timers.filter((timer) => !ended.includes(timer))).toEqual([]);
+    vi.restoreAllMocks();
   });
 
   it('count what is said and what goes over the wire apart', async () => {

@@ -195,12 +195,11 @@ export class SecureEntrance {
    */
   async take(socket: Socket): Promise<TLSSocket> {
     const end = endOf(socket);
+    const timer = after(HANDSHAKE_MS_MAX, () => socket.destroy());
     try {
       return await new Promise((resolve, reject) => {
         this.#waiting.set(end, { done: resolve, failed: reject });
-        const timer = after(HANDSHAKE_MS_MAX, () => socket.destroy());
         socket.once('close', () => {
-          timer.cancel();
           reject(new MicrostunError('CONNECTION_LOST', 'the peer was not done with its TLS handshake'));
         });
         this.#server.emit('connection', socket);
@@ -209,6 +208,7 @@ export class SecureEntrance {
       socket.destroy();
       throw error;
     } finally {
+      timer.cancel();
       this.#waiting.delete(end);
     }
   }

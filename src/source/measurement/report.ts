@@ -151,7 +151,7 @@ function ledgerOf({ rounds, bytes, settings }: Measured): ByteLedger {
       'MEASUREMENT',
       `the byte ledger adds up to ${ledger.total}, the sockets counted ${ledger.sockets}; please report this`,
     );
-  if (ledger.encryption < leastEncryption(settings, bytes.sockets))
+  if (ledger.encryption < leastEncryption(settings, bytes.sockets) && bytes.cuts === 0)
     throw new MicrostunError(
       'MEASUREMENT',
       `the sockets counted ${ledger.sockets} bytes before and ${ledger.wire} after encryption, which is too few; please report this`,
