@@ -1,8 +1,10 @@
 // A destination on this host: its door is a listening socket, and its migrations have the host's hands.
 // Decides nothing: node.ts leads the callers, incoming.ts takes the guests.
+import { monotonicUs } from '../shared/clock.js';
 import { unclaimed } from '../shared/wire/message-connection.js';
 import { Door, type Caller } from '../shared/wire/door.js';
 import { admit } from './door.js';
+import { DroppedCallers } from './dropped-callers.js';
 import type { IncomingHands } from './hands.js';
 import { IncomingMigration, type IncomingOptions } from './incoming.js';
 import { Destination, type DestinationParts, type Greeted } from './node.js';
@@ -29,10 +31,16 @@ export function destinationHere(
 
 /** The door through which callers come to `destination`; closed as yet. */
 export function doorOf(destination: Destination, logger: IncomingOptions['logger']): Door {
+  const dropped = new DroppedCallers(
+    (from, text) => {
+      logger.warn({ from }, text);
+    },
+    () => monotonicUs() / 1000,
+  );
   return new Door({
     called: (caller) => destination.hear(greetedBy(caller)),
-    dropped: (error, from) => {
-      logger.warn({ from }, `a connection was dropped: ${error.message}`);
+    dropped: ({ message }, from) => {
+      dropped.note(from, message);
     },
   });
 }

@@ -62,8 +62,8 @@ export const WELCOME_MS_MAX = 5000;
 /** A TLS handshake, on the accepting end: a few round trips, on a busy host too. */
 export const HANDSHAKE_MS_MAX = 5000;
 
-/** A caller that says nothing for so long is dropped. */
-export const GREETING_MS_MAX = 10_000;
+/** A caller whose greeting is not whole after this is dropped, however it comes. */
+export const GREETING_MS_MAX = 6000;
 below(
   WELCOME_MS_MAX,
   GREETING_MS_MAX,
@@ -78,11 +78,20 @@ below(
   'a source whose welcome was lost has dialled anew before its place is given away',
 );
 
+/** Connections that one turn of the event loop accepts: as many as the kernel keeps for a socket that listens. */
+const BACKLOG = 511;
+
 /**
  * Connections that may be open at a door without being welcome: not greeted yet, refused, or told how their migration
- * ended. One more takes the place of the oldest, so that a crowd of them keeps nobody out who greets at once.
+ * ended; a few KiB each. One more takes the place of another (strangers.ts), so that a crowd of them keeps nobody out who
+ * greets at once.
  */
-export const STRANGERS_MAX = 64;
+export const STRANGERS_MAX = 1024;
+below(
+  BACKLOG,
+  STRANGERS_MAX,
+  'what a caller said is read before as many others have come as would take its place',
+);
 
 // ---- Page connections that stand still --------------------------------------------------------------------------
 

@@ -55,9 +55,9 @@ afterEach(() => {
   door.close();
 });
 
-/** A client that closes nothing by itself. */
-async function dialDoor(): Promise<Socket> {
-  const client = connect({ ...address, allowHalfOpen: true });
+/** A client that closes nothing by itself; `from` another address of this host, if told. */
+async function dialDoor(from?: string): Promise<Socket> {
+  const client = connect({ ...address, allowHalfOpen: true, ...(from && { localAddress: from }) });
   client.on('error', () => undefined);
   clients.push(client);
   await once(client, 'connect');
@@ -72,6 +72,10 @@ async function answerTo(client: Socket, first: Buffer): Promise<Message> {
 
 const closed = (client: Socket): Promise<unknown> =>
   client.destroyed ? Promise.resolve() : once(client, 'close');
+
+/** In order, or by a reset because of what it went on to say. */
+const hungUpOn = (client: Socket): Promise<unknown> =>
+  client.destroyed ? Promise.resolve() : Promise.race([once(client.resume(), 'end'), once(client, 'close')]);
 
 describe('a caller that was refused', () => {
   it.each<[string, (client: Socket) => void]>([
@@ -168,6 +172,51 @@ describe('a caller that does not greet', () => {
     });
     // An honest one among them is heard all the same.
     expect(await answerTo(await dialDoor(), bytesOf(HELLO))).toMatchObject({ code: 'BUSY' });
+  });
+});
+
+describe('a caller that is slow to greet', () => {
+  const half = bytesOf(HELLO).subarray(0, 50);
+  const rest = bytesOf(HELLO).subarray(50);
+
+  it.each([
+    ['from another address, whatever they say', '127.0.0.2', half],
+    ['from its own that are silent', undefined, Buffer.alloc(0)],
+    ['from its own that are slower', undefined, half.subarray(0, 20)],
+  ])('is heard beside a flood of others %s', async (_what, from, said) => {
+    const slow = await dialDoor();
+    slow.write(half);
+    for (let nth = 0; nth < STRANGERS_MAX + 100; nth++) (await dialDoor(from)).write(said);
+    await vi.waitFor(() => {
+      expect(dropped.length).toBeGreaterThanOrEqual(100);
+    });
+    expect(await answerTo(slow, rest)).toMatchObject({ code: 'BUSY' });
+  });
+
+  it('is heard byte by byte, and is let stand no longer for it', async () => {
+    const slow = await dialDoor();
+    for (const byte of bytesOf(HELLO).subarray(0, -1)) slow.write(Buffer.of(byte));
+    expect(await answerTo(slow, bytesOf(HELLO).subarray(-1))).toMatchObject({ code: 'BUSY' });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const slower = await dialDoor();
+    await answerTo(await dialDoor(), bytesOf(HELLO));
+    for (const byte of half) {
+      slower.write(Buffer.of(byte));
+      vi.advanceTimersByTime(GREETING_MS_MAX / half.length);
+      await new Promise(setImmediate);
+    }
+    await hungUpOn(slower);
+    expect(dropped.map(({ message }) => message)).toEqual(['the peer connected and did not greet']);
+  });
+
+  it('and does not wait for an answer is not heard at all', async () => {
+    const called = vi.fn();
+    admit = called;
+    const client = await dialDoor();
+    client.write(Buffer.concat([bytesOf(HELLO), Buffer.of(1)]));
+    await hungUpOn(client);
+    expect(called).not.toHaveBeenCalled();
+    expect(dropped.map(({ message }) => message)).toEqual(['the peer did not wait for an answer to HELLO']);
   });
 });
 

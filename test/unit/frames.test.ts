@@ -13,6 +13,7 @@ import {
   type FrameName,
 } from '../../src/shared/wire/frames.js';
 import { decodeMessage, encodeMessage, type Message } from '../../src/shared/wire/messages.js';
+import { releaseUnusedMemory } from '../../src/cli/unused-memory.js';
 import { examples } from './message-examples.js';
 
 const frameNames = Object.keys(FrameType) as FrameName[];
@@ -172,6 +173,18 @@ describe('a frame reader', () => {
     expect(before).toBeDefined();
     reader.consume(stream.subarray(40));
     expect(first?.body.toString('hex')).toBe(before);
+  });
+
+  it('holds what has come of a frame and no more, however small the pieces are that it came in', () => {
+    const frame = Buffer.concat(encodeFrame('AUDITED', [Buffer.alloc(BODY_BYTES_MAX.AUDITED)]));
+    const reader = new FrameReader();
+    releaseUnusedMemory();
+    const before = process.memoryUsage().heapUsed;
+    // Each its own memory, as those are that a socket reads.
+    for (const byte of frame.subarray(0, -1)) reader.consume(Buffer.from(Uint8Array.of(byte).buffer));
+    releaseUnusedMemory();
+    expect(reader.pendingBytes).toBe(frame.length - 1);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(8 << 20);
   });
 
   it.each([

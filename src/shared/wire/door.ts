@@ -11,6 +11,7 @@ import { isSameSecret, proofOf, type Pass } from './pass.js';
 import { SecureEntrance } from './secure-socket.js';
 import { isThisHostOnly, THIS_HOST_ONLY, type Security } from './security.js';
 import { listen, peerHostOf, type Address } from './sockets.js';
+import { Strangers, type Stranger } from './strangers.js';
 import { SILENCE_MS_MAX, STRANGERS_MAX, TOLD_MS_MAX } from '../limits.js';
 
 export interface DoorEvents {
@@ -84,24 +85,35 @@ export class Caller {
 }
 
 /** Somebody who is not welcome yet: a socket, and once it has shaken hands a connection. */
-class Stranger {
+class SocketOfStranger implements Stranger {
   readonly #socket: Socket;
+  readonly host: string;
   connection: Connection | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.host = peerHostOf(socket);
   }
 
-  sendAway(why: MicrostunError): void {
-    if (this.connection === undefined) this.#socket.destroy();
-    else if (this.connection.isOpen) this.connection.giveUp(why);
+  get saidBytes(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get isOpen(): boolean {
+    return this.#socket.writable;
+  }
+
+  sendAway(): void {
+    this.connection?.giveUp(
+      new MicrostunError('CONNECTION_LOST', 'it was not welcome yet when it had to go'),
+    );
+    this.#socket.destroy();
   }
 }
 
 export class Door {
   readonly #events: DoorEvents;
-  /** The oldest first. */
-  readonly #strangers = new Set<Stranger>();
+  readonly #strangers = new Strangers(STRANGERS_MAX);
   #server: Server | undefined;
 
   constructor(events: DoorEvents) {
@@ -124,6 +136,10 @@ export class Door {
       isThisHostOnly: isThisHostOnly(security),
       flag,
     });
+    // No descriptor is free for another: somebody here has one who needs it less.
+    server.on('error', () => {
+      this.#strangers.sendOneAway();
+    });
     this.#server = server;
     return address;
   }
@@ -131,12 +147,15 @@ export class Door {
   /** Nobody comes in any more; those who were welcomed stay. */
   close(): void {
     this.#server?.close();
-    const closed = new MicrostunError('CONNECTION_LOST', 'nobody comes in here any more');
-    for (const stranger of this.#strangers) stranger.sendAway(closed);
+    this.#strangers.sendAllAway();
   }
 
   async #hear(socket: Socket, entrance: SecureEntrance | undefined): Promise<void> {
-    const stranger = this.#letStand(socket);
+    const stranger = new SocketOfStranger(socket);
+    this.#strangers.add(stranger);
+    socket.once('close', () => {
+      this.#strangers.remove(stranger);
+    });
     if (entrance !== undefined && !(await entrance.beginsHandshake(socket))) {
       const why = 'only TLS is spoken here; give both sides the same key, or certificates';
       refuse(new Connection(socket), 'UNAUTHORIZED', why);
@@ -154,7 +173,7 @@ export class Door {
       const hello = await readHello(connection);
       await this.#events.called(
         new Caller(connection, hello, () => {
-          this.#strangers.delete(stranger);
+          this.#strangers.remove(stranger);
         }),
       );
     } catch (error) {
@@ -162,19 +181,5 @@ export class Door {
       if (connection.isOpen) connection.destroy();
       throw error;
     }
-  }
-
-  #letStand(socket: Socket): Stranger {
-    const [oldest] = this.#strangers;
-    if (oldest !== undefined && this.#strangers.size >= STRANGERS_MAX) {
-      this.#strangers.delete(oldest);
-      oldest.sendAway(new MicrostunError('CONNECTION_LOST', 'others came, and it was not welcome yet'));
-    }
-    const stranger = new Stranger(socket);
-    this.#strangers.add(stranger);
-    socket.once('close', () => {
-      this.#strangers.delete(stranger);
-    });
-    return stranger;
   }
 }

@@ -153,15 +153,19 @@ export interface Frame {
   readonly body: Buffer;
 }
 
+/** What is held of a frame that has begun is held in so much at first. */
+const HELD_BYTES_MIN = 1024;
+
 /**
- * Cuts a byte stream into frames, however the stream was cut on its way. Keeps at most one frame's bytes, and takes
- * time in proportion to them. After it has thrown, it must not be used again.
+ * Cuts a byte stream into frames, however the stream was cut on its way. Keeps at most one frame's bytes, in a buffer of no
+ * more than twice as many, and takes time in proportion to them. After it has thrown, it must not be used again.
  */
 export class FrameReader {
   readonly #expected: ReadonlySet<FrameName> | undefined;
-  #chunks: Buffer[] = [];
-  #pendingBytes = 0;
-  /** Bytes that must be there before anything can be done: a header, then a whole frame. */
+  /** A frame that has begun: its bytes are copied here, lest each of them keeps a chunk of its own. */
+  #held: Buffer = Buffer.alloc(0);
+  #heldBytes = 0;
+  /** Bytes of it that must be there before anything can be done: a header, then a whole frame. */
   #neededBytes = FRAME_HEADER_BYTES;
 
   /** `expected`: the frames that belong on this connection; others are refused by their headers. */
@@ -171,31 +175,60 @@ export class FrameReader {
 
   /** Takes the next bytes of the stream; answers the frames that are whole now. Throws as `decodeHeader` does. */
   consume(chunk: Buffer): Frame[] {
-    this.#chunks.push(chunk);
-    this.#pendingBytes += chunk.length;
-    if (this.#pendingBytes < this.#neededBytes) return [];
-    let bytes = this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks);
     const frames: Frame[] = [];
-    this.#neededBytes = FRAME_HEADER_BYTES;
-    while (bytes.length >= FRAME_HEADER_BYTES) {
-      const header = decodeExpectedHeader(bytes, 0, this.#expected);
-      const end = FRAME_HEADER_BYTES + header.bodyBytes;
-      if (bytes.length < end) {
-        this.#neededBytes = end;
-        break;
-      }
-      const body = bytes.subarray(FRAME_HEADER_BYTES, end);
-      verifyFrame(header, body);
-      frames.push({ header, body });
-      bytes = bytes.subarray(end);
+    let rest = chunk;
+    while (this.#heldBytes > 0 && rest.length > 0) {
+      rest = this.#hold(rest);
+      if (this.#heldBytes < this.#neededBytes) break;
+      const frame = this.#frameIn(this.#held.subarray(0, this.#heldBytes));
+      if (frame === undefined) continue;
+      frames.push(frame);
+      // Its body is a view of this.
+      this.#held = Buffer.alloc(0);
+      this.#heldBytes = 0;
     }
-    this.#chunks = bytes.length === 0 ? [] : [bytes];
-    this.#pendingBytes = bytes.length;
+    while (rest.length > 0) {
+      const frame = this.#frameIn(rest);
+      if (frame === undefined) break;
+      frames.push(frame);
+      rest = rest.subarray(FRAME_HEADER_BYTES + frame.body.length);
+    }
+    this.#hold(rest);
     return frames;
   }
 
   /** Bytes of a frame that has begun and is not whole. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#heldBytes;
+  }
+
+  // The frame at the beginning of `bytes` if it is whole; else how many bytes it needs is noted.
+  #frameIn(bytes: Buffer): Frame | undefined {
+    this.#neededBytes = FRAME_HEADER_BYTES;
+    if (bytes.length < FRAME_HEADER_BYTES) return undefined;
+    const header = decodeExpectedHeader(bytes, 0, this.#expected);
+    const end = FRAME_HEADER_BYTES + header.bodyBytes;
+    if (bytes.length < end) {
+      this.#neededBytes = end;
+      return undefined;
+    }
+    const body = bytes.subarray(FRAME_HEADER_BYTES, end);
+    verifyFrame(header, body);
+    return { header, body };
+  }
+
+  // Holds what is still needed of `bytes`; answers the rest.
+  #hold(bytes: Buffer): Buffer {
+    const byteCount = Math.min(bytes.length, this.#neededBytes - this.#heldBytes);
+    const heldBytes = this.#heldBytes + byteCount;
+    if (heldBytes > this.#held.length) {
+      const room = Math.min(this.#neededBytes, Math.max(HELD_BYTES_MIN, 2 * heldBytes));
+      const longer = Buffer.allocUnsafeSlow(Math.max(heldBytes, room));
+      this.#held.copy(longer, 0, 0, this.#heldBytes);
+      this.#held = longer;
+    }
+    bytes.copy(this.#held, this.#heldBytes, 0, byteCount);
+    this.#heldBytes = heldBytes;
+    return bytes.subarray(byteCount);
   }
 }

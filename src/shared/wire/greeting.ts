@@ -4,7 +4,8 @@ import { MicrostunError, ProtocolError } from '../errors.js';
 import { after } from '../timers.js';
 import type { Connection, ConnectionNames, ConnectionOwner } from './connection.js';
 import { FirstFrame } from './first-frame.js';
-import { FRAME_HEADER_BYTES, FrameReader, PROTOCOL_VERSION } from './frames.js';
+import { FRAME_HEADER_BYTES, PROTOCOL_VERSION } from './frames.js';
+import type { ChunkReads } from './intake.js';
 import {
   hostName,
   clipReason,
@@ -96,26 +97,24 @@ export function refuse(connection: Connection, code: RefusalCode, reason: string
 // Reads up to the end of one frame and leaves the connection paused; the peer sends nothing more until it is answered.
 function firstMessage(connection: Connection): Promise<MessageOf<'HELLO'>> {
   return new Promise((resolve, reject) => {
-    const reader = new FrameReader(['HELLO']);
     const timer = after(GREETING_MS_MAX, () => {
       connection.giveUp(new ProtocolError('the peer connected and did not greet'));
     });
-    connection.own({
+    // What comes is copied into the one buffer of its frame: however small its pieces are, they cost no more.
+    const first = new FirstFrame(['HELLO'], (frame) => {
+      const hello = decodeMessage(frame);
+      if (hello.name !== 'HELLO') throw new ProtocolError(`the first message is ${hello.name}, not HELLO`);
+      timer.cancel();
+      connection.own({ ...owner, reads: nothingMore });
+      connection.pause();
+      // Not before the rest of what came with it was looked at.
+      queueMicrotask(() => {
+        resolve(hello);
+      });
+    });
+    const owner: ConnectionOwner = {
       names: CALLER,
-      reads: {
-        take: (chunk) => {
-          const [frame, more] = reader.consume(chunk);
-          if (frame === undefined) return;
-          if (more !== undefined || reader.pendingBytes > 0)
-            throw new ProtocolError('the peer did not wait for an answer to HELLO');
-          const hello = decodeMessage(frame);
-          if (hello.name !== 'HELLO')
-            throw new ProtocolError(`the first message is ${hello.name}, not HELLO`);
-          timer.cancel();
-          connection.pause();
-          resolve(hello);
-        },
-      },
+      reads: first,
       lost: (error) => {
         timer.cancel();
         reject(error);
@@ -124,9 +123,16 @@ function firstMessage(connection: Connection): Promise<MessageOf<'HELLO'>> {
         timer.cancel();
         reject(new MicrostunError('CONNECTION_LOST', 'the peer closed the connection before it greeted'));
       },
-    });
+    };
+    connection.own(owner);
   });
 }
+
+const nothingMore: ChunkReads = {
+  take: () => {
+    throw new ProtocolError('the peer did not wait for an answer to HELLO');
+  },
+};
 
 /**
  * Says HELLO on a connection that was dialled. Once it is welcomed it has the owner that `welcomed` answers, who reads
