@@ -9,6 +9,7 @@ const long = [
   'test/e2e/bitmap-zoom.test.ts',
   'test/e2e/compare.test.ts',
   'test/e2e/fault-matrix.test.ts',
+  'test/e2e/flood.test.ts',
   'test/e2e/html-report.test.ts',
   'test/e2e/link.test.ts',
   'test/e2e/live-view.test.ts',

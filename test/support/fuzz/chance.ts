@@ -8,6 +8,9 @@ const countAsked = process.env['FUZZ_COUNT'];
 const seedAsked = process.env['FUZZ_SEED'];
 export const firstSeed = seedAsked === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(seedAsked);
 
+/** Whether more than the everyday inputs are asked for. */
+export const isWide = isLong || countAsked !== undefined;
+
 /** How many inputs a target is given: what its everyday count is, and how many times that for the long tests. */
 export function countOf(everyday: number, timesForLong = 10): number {
   if (countAsked !== undefined) return Number(countAsked);
