@@ -8,6 +8,7 @@ import type { MigrationMode, MigrationPlan, TimeoutStrategy } from '../../src/so
 import { OutgoingMigration } from '../../src/source/outgoing.js';
 import { bitmapLogics } from '../../src/source/tracer/tracer.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
+import { PHASE_LIMITS } from '../../src/destination/states/limits.js';
 import { IncomingMigration } from '../../src/destination/incoming.js';
 import { TakeOver } from '../../src/destination/take-over.js';
 import type { MakeTakeOver } from './simulated-fetcher.js';
@@ -142,6 +143,7 @@ class Scenario {
         resumeMs: chance.between(300, 6000),
         auditMs: chance.between(500, 6000),
         leaveMs: chance.between(300, 3000),
+        comebacksMax: PHASE_LIMITS.comebacksMax,
       },
     };
     this.#newDestination = () =>

@@ -122,6 +122,34 @@ describe('the time of a phase', () => {
   });
 });
 
+describe('a source that keeps its place and brings nothing', () => {
+  const armed = (state: IncomingState, event: IncomingEvent): boolean =>
+    step(state, event).effects.some((effect) => effect.kind === 'arm' && effect.timer === 'phase');
+
+  it('does not keep it by rounds without a page', () => {
+    expect(armed(states.receiving, { kind: 'round-placed', round: 1, pages: 0 })).toBe(false);
+    expect(armed(states.receiving, { kind: 'round-placed', round: 1, pages: 1 })).toBe(true);
+  });
+
+  it('may come back so often, and is refused then', () => {
+    let state: IncomingState = states.receiving;
+    const comeBack = (): IncomingStep => {
+      const lost = step(state, {
+        kind: 'control-lost',
+        error: new MicrostunError('CONNECTION_LOST', 'gone'),
+      });
+      return step(lost.state, { kind: 'attached' });
+    };
+    for (let time = 0; time < PHASE_LIMITS.comebacksMax; time++) ({ state } = comeBack());
+    expect(state.name).toBe('receiving');
+    expect(comeBack().state).toMatchObject({ name: 'ended', outcome: { error: { code: 'TIMEOUT' } } });
+    // A page in between is a sign that it means to move a guest.
+    ({ state } = step(state, { kind: 'pages-moved' }));
+    ({ state } = comeBack());
+    expect(state.name).toBe('receiving');
+  });
+});
+
 describe('a guest that throws', () => {
   const error = new MicrostunError('GUEST_FAILED', 'thrown');
   const thrown: IncomingEvent = { kind: 'failed', error };

@@ -3,7 +3,9 @@ import { PASS } from '../support/passes.js';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ANSWERS_QUEUED } from '../../src/shared/limits.js';
 import { MicrostunError } from '../../src/shared/errors.js';
+import { answerOn } from '../../src/shared/wire/connection-end.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { Dialler } from '../../src/shared/wire/dialler.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
@@ -22,9 +24,12 @@ class FakeSocket extends Duplex {
   readonly bytesRead = 0;
   readonly bytesWritten = 0;
 
+  /** Whether its peer reads nothing any more. */
+  isFull = false;
+
   override _write(chunk: Buffer, _: string, done: () => void): void {
     this.said.push(chunk);
-    done();
+    if (!this.isFull) done();
   }
 
   override _read(): void {
@@ -224,6 +229,21 @@ describe('a dialled connection', () => {
     dialler.giveUp(still);
     await settled();
     expect(lost).toEqual([still]);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it('on which the peer asks and asks and takes no answer is given up, whatever is queued until then', async () => {
+    const { dialler, dials, lost } = fakes();
+    answerOn(dialler, Buffer.alloc(20));
+    const socket = await dials[0]!.isWelcomed();
+    const saidBefore = socket.said.length;
+    answerOn(dialler, Buffer.alloc(20));
+    expect(socket.said).toHaveLength(saidBefore + 1);
+    socket.isFull = true;
+    let answers = 0;
+    for (; lost.length === 0 && answers < 1e6; answers++) answerOn(dialler, Buffer.alloc(20));
+    expect(lost[0]?.message).toBe('the peer asks more and more, and takes no answer');
+    expect(answers * 20).toBeLessThanOrEqual(ANSWERS_QUEUED.highBytes + 40);
     expect(socket.destroyed).toBe(true);
   });
 

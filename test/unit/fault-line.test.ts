@@ -13,6 +13,7 @@ const PAGES = 8;
 /** A frame of the switch-over of which 320 bytes are a bitmap. */
 const SAID = encodeFrame('HAND_OVER', [Buffer.alloc(100), Buffer.alloc(320)]);
 const SAID_BYTES = 12 + 420;
+const ANNOUNCED = encodeFrame('ANNOUNCEMENT', [Buffer.alloc(20)]);
 
 const lines: FaultLine[] = [];
 const peers: FaultPeer[] = [];
@@ -56,6 +57,8 @@ describe('the fault connection', () => {
     line.areFaultsServed = true;
     expect(line.write(SAID, 320)).toBe(SAID_BYTES);
     expect((await peer.hears('HAND_OVER')).body).toHaveLength(420);
+    line.write(ANNOUNCED, 0);
+    await peer.hears('ANNOUNCEMENT');
     peer.say(encodeMark('ANNOUNCED', 7, 0), encodeMark('TAKEN_OVER', 1, 2), encodeMark('PAGE_WANTED', 3, 0));
     const { body } = await peer.hears('PAGE_SENT');
     expect(decodePageSent(body, PAGES).page).toBe(3);
@@ -89,6 +92,23 @@ describe('the fault connection', () => {
     expect(told).not.toContain('taken over');
     expect(line.isUp).toBe(true);
   });
+
+  it.each(['ANNOUNCED', 'TAKEN_OVER'] as const)(
+    'is lost by a %s more than what was said, over all connections together',
+    async (name) => {
+      const { told, errors, line, dial } = await open();
+      for (let time = 0; time < 2; time++) {
+        const peer = await dial();
+        line.write(name === 'ANNOUNCED' ? ANNOUNCED : SAID, 0);
+        await peer.hears(name === 'ANNOUNCED' ? 'ANNOUNCEMENT' : 'HAND_OVER');
+        // What is said on one connection may be answered on the next.
+        if (time === 1) for (let answers = 0; answers < 3; answers++) peer.say(encodeMark(name, 1, 0));
+      }
+      await until(() => errors.length > 0);
+      expect(errors[0]?.message).toBe(`${name} answers nothing that was said`);
+      expect(told.slice(2, -1)).toHaveLength(2);
+    },
+  );
 
   it.each([
     ['a page, before the guest is handed over', encodeMark('PAGE_WANTED', 3, 0)],

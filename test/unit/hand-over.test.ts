@@ -296,7 +296,7 @@ describe('the source', () => {
 describe('the destination', () => {
   const limits: IncomingLimits = {
     ...incomingLimits,
-    phases: { prepareMs: 55, idleMs: 120, resumeMs: 60, auditMs: 540, leaveMs: 61 },
+    phases: { prepareMs: 55, idleMs: 120, comebacksMax: 3, resumeMs: 60, auditMs: 540, leaveMs: 61 },
   };
   const prepare: MessageOf<'PREPARE'> = {
     name: 'PREPARE',

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
 import { checkLastRound } from '../../src/destination/hand-over-check.js';
 import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
+import { ROUNDS_MAX } from '../../src/shared/limits.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { CHECKED, type RegionHead } from '../../src/shared/wire/page-frames.js';
@@ -48,6 +49,14 @@ describe('a round on one connection', () => {
     round.end(0, 6);
     expect([round.round, round.regions, round.pages]).toEqual([1, 0, 0]);
     expect(taking(round, head(1, 1, [0]))).toBe('taken');
+  });
+
+  it('ends with the last number that a round may have', () => {
+    const round = new IncomingRound({ index: 0, receivers: 1 });
+    for (let nth = 0; nth < ROUNDS_MAX; nth++) round.end(nth, 0);
+    expect(() => {
+      round.end(ROUNDS_MAX, 0);
+    }).toThrow(ProtocolError);
   });
 
   it.each([

@@ -12,7 +12,7 @@ import { placeAbsentPage, settleArrived } from '../../shared/memory/placement.js
 import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { CHUNK_BYTES, CLEAR_CHUNK } from '../../shared/memory/space-bitmap.js';
-import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
+import { answerOn, connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodePageSent, encodeMark } from '../../shared/wire/page-frames.js';
@@ -97,7 +97,7 @@ const takeOver = new TakeOver({
     checkGrowth(bytes, own.size, process.availableMemory());
   },
   answer: (frame) => {
-    end.connection?.write([frame]);
+    answerOn(end, frame);
   },
   placing: () => {
     tell({ kind: 'placing' });

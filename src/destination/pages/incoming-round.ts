@@ -1,6 +1,7 @@
 // What one page connection has brought of the round under way, over as many sockets as that takes: rounds in order, each
 // region on the connection that it belongs to; copied pages in order and none twice. Knows heads of regions and numbers only.
 import { ProtocolError } from '../../shared/errors.js';
+import { ROUNDS_MAX } from '../../shared/limits.js';
 import { REGION_PAGES } from '../../shared/memory/pages.js';
 
 import { countPages, type RegionHead } from '../../shared/wire/page-frames.js';
@@ -70,6 +71,7 @@ export class IncomingRound {
       throw new ProtocolError(`round ${round} ends, but round ${this.#round} is under way`);
     if (pages !== this.#pages)
       throw new ProtocolError(`round ${round} ends after ${pages} pages, but ${this.#pages} came`);
+    if (round >= ROUNDS_MAX) throw new ProtocolError(`round ${round} ends, and there are no more of them`);
     this.#round++;
     this.#regions = 0;
     this.#pages = 0;

@@ -4,9 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicUs } from '../../shared/clock.js';
 import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
-import { PAGE_BYTES, PageState } from '../../shared/memory/pages.js';
+import { PageState } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
-import { connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
+import { answerOn, connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { PlacedReads } from '../../shared/wire/intake.js';
@@ -56,6 +56,11 @@ export type ReceiverMessage =
 
 /** How often it is told that pages come in. */
 const LIFE_MS = 1000;
+/**
+ * And that so much has come since: whoever sends a page now and then does not keep its place by that. A link of
+ * 100 kbit/s that all connections share brings it within their limit (states/limits.ts) on each of them.
+ */
+const PROGRESS_BYTES_MIN = 64 << 10;
 
 const port = parentPort;
 assert(port !== null, 'receiver-worker.ts runs as a worker');
@@ -145,7 +150,7 @@ const stallWatch = setInterval(() => {
 // The main thread waits for a source as long as it sends pages; marks are none.
 let toldBytes = 0;
 const lifeWatch = setInterval(() => {
-  if (receiver.receivedBytes - toldBytes < PAGE_BYTES) return;
+  if (receiver.receivedBytes - toldBytes < PROGRESS_BYTES_MIN) return;
   toldBytes = receiver.receivedBytes;
   tell({ kind: 'moved' });
 }, LIFE_MS);
@@ -162,5 +167,5 @@ function onFrame(frame: Frame): void {
   gate.notePlaced(own.index, ended);
   // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
   tell({ kind: 'round-placed', round: ended, pages });
-  end.connection?.write([encodeMark('ROUND_PLACED', ended, pages)]);
+  answerOn(end, encodeMark('ROUND_PLACED', ended, pages));
 }

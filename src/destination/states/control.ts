@@ -12,7 +12,7 @@ import { GREETED_MS_MAX } from '../../shared/limits.js';
  * A control connection for this migration is up, for the first time or again: everything that was answered is said
  * once more, because the answer may have been lost with the old connection.
  */
-export function onAttached(state: IncomingState): IncomingStep {
+export function onAttached(limits: IncomingLimits, state: IncomingState): IncomingStep {
   const disarm: IncomingEffect[] = [
     { kind: 'disarm', timer: 'control' },
     { kind: 'disarm', timer: 'farewell' },
@@ -28,7 +28,13 @@ export function onAttached(state: IncomingState): IncomingStep {
   const isLacking = 'pages' in state && state.pages.name === 'lacking';
   const redial: IncomingEffect[] =
     isOurs && (isLacking || state.name === 'receiving') ? [{ kind: 'redial-faults' }] : [];
-  if (state.name === 'receiving') return { state, effects: [...disarm, ...redial] };
+  if (state.name === 'receiving') {
+    const comebacks = (state.comebacks ?? 0) + 1;
+    // Each time it has as long anew to bring a page.
+    if (comebacks > limits.phases.comebacksMax)
+      return refuse(state, 'TIMEOUT', `the source came back ${comebacks} times and sent no page in between`);
+    return { state: { ...state, comebacks }, effects: [...disarm, ...redial] };
+  }
   if (state.name === 'running' || state.name === 'auditing' || state.name === 'told') {
     const isBack: IncomingEffect[] = isMissed(state) ? [{ kind: 'report-source', isAway: false }] : [];
     return { state: waitAnew(state), effects: [...disarm, ...isBack, ...redial, ...sayAgain(state.answers)] };

@@ -26,6 +26,8 @@ export interface PhaseLimits {
   readonly prepareMs: number;
   /** Receiving: from one sign of pages to the next, while the source is connected. */
   readonly idleMs: number;
+  /** Receiving: how often its source may come back between two signs of pages. */
+  readonly comebacksMax: number;
   readonly resumeMs: number;
   readonly auditMs: number;
   /** Once the guest is whole and everything is said: the source's farewell, while it is connected. */
@@ -36,6 +38,8 @@ export const PHASE_LIMITS: PhaseLimits = {
   prepareMs: PREPARING_MS_MAX,
   // A source that measures its clock, installs traces or harvests sends no pages; each of those has a limit there.
   idleMs: 120_000,
+  // Whose connections break so often before they bring a page brings none; it may hold the place for no more than hours.
+  comebacksMax: 100,
   // The first slice of every vCPU; a host that is very busy takes a second for it.
   resumeMs: 60_000,
   auditMs: AUDITING_MS_MAX,

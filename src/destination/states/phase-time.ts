@@ -14,9 +14,7 @@ export function timePhase(
   after: IncomingState,
   event: IncomingEvent,
 ): IncomingEffect | undefined {
-  const isAlive =
-    after.name === 'receiving' &&
-    (event.kind === 'round-placed' || event.kind === 'pages-moved' || event.kind === 'attached');
+  const isAlive = after.name === 'receiving' && (arePagesMoving(event) || event.kind === 'attached');
   // Without its source it is the timer `control` that counts.
   if (after.name === 'receiving' && event.kind === 'control-lost') return { kind: 'disarm', timer: 'phase' };
   const ms = phaseMs(limits, after);
@@ -24,6 +22,11 @@ export function timePhase(
   if (before.name === after.name && ms === msBefore && !isAlive) return undefined;
   if (ms !== undefined) return { kind: 'arm', timer: 'phase', ms };
   return msBefore === undefined ? undefined : { kind: 'disarm', timer: 'phase' };
+}
+
+/** Whether it is told that pages come: a round that brings none is no sign of them. */
+export function arePagesMoving(event: IncomingEvent): boolean {
+  return event.kind === 'pages-moved' || (event.kind === 'round-placed' && event.pages > 0);
 }
 
 function phaseMs(limits: PhaseLimits, state: IncomingState): number | undefined {

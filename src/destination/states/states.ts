@@ -37,6 +37,8 @@ export type IncomingState =
       readonly prepare: Prepare;
       readonly arePagesLost: boolean;
       readonly unreachable?: MicrostunError | undefined;
+      /** How often its source has come back since a page moved; none if nothing is said. */
+      readonly comebacks?: number;
     }
   /** A hand-over came, and waits for the last round before it. */
   | { readonly name: 'placing'; readonly prepare: Prepare; readonly arePagesLost: boolean }

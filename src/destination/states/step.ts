@@ -24,7 +24,7 @@ import {
   refuseLost,
   refuseUnreachable,
 } from './page-connections.js';
-import { onPhaseTimeout, timePhase } from './phase-time.js';
+import { arePagesMoving, onPhaseTimeout, timePhase } from './phase-time.js';
 import { onListening, onPrepare, onPrepared, onSilentSource } from './preparing.js';
 import { isHandedOver, isWhole, mayRefuse, type IncomingState } from './states.js';
 
@@ -47,7 +47,7 @@ export function stepIncoming(
 function react(limits: IncomingLimits, state: IncomingState, event: IncomingEvent): IncomingStep {
   switch (event.kind) {
     case 'attached':
-      return onAttached(state);
+      return onAttached(limits, state);
     case 'control-lost':
       return onControlLost(limits, state);
     case 'received':
@@ -60,10 +60,10 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return mayRefuse(state) ? refuse(state, event.code, event.error) : failRunning(state, event.error);
     case 'pages-lost':
       return onPagesLost(limits, state, event.error);
-    // They are signs of life.
     case 'round-placed':
     case 'pages-moved':
-      return same(state);
+      // Signs of life; phase-time.ts.
+      return same(state.name === 'receiving' && arePagesMoving(event) ? { ...state, comebacks: 0 } : state);
     case 'pages-connected':
       return onPagesConnected(state);
     case 'all-arrived':

@@ -1,7 +1,7 @@
 // One end of a page or fault connection over as many sockets as that takes: awaited at a door of its own, or dialled. Whoever
 // has it cannot tell which, and needs not. Knows no frames beyond the greeting; what the connection carries is its owner's.
-import type { MicrostunError } from '../errors.js';
-import { PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../limits.js';
+import { MicrostunError } from '../errors.js';
+import { ANSWERS_QUEUED, PAGES_DIAL_MS_MAX, WELCOME_MS_MAX } from '../limits.js';
 import { AwaitedEnd } from './awaited-end.js';
 import type { Connection, ConnectionNames, ConnectionOwner } from './connection.js';
 import { Dialler } from './dialler.js';
@@ -49,6 +49,15 @@ export interface ConnectionEnd {
   close(): void;
   /** Nothing comes up any more; what is up ends in order. */
   leave(): void;
+}
+
+/** Answers what the peer said, if it is connected still. A peer that says more and more and takes no answer is lost. */
+export function answerOn(end: Pick<ConnectionEnd, 'connection' | 'giveUp'>, frame: Uint8Array): void {
+  const { connection } = end;
+  if (connection === undefined) return;
+  connection.write([frame]);
+  if (connection.queuedBytes > ANSWERS_QUEUED.highBytes)
+    end.giveUp(new MicrostunError('CONNECTION_LOST', 'the peer asks more and more, and takes no answer'));
 }
 
 export function connectionEnd(kind: EndKind, options: EndOptions): ConnectionEnd {

@@ -66,7 +66,8 @@ export class Strangers {
 
   /** Nobody is let in any more. Who was refused may read why. */
   sendAllAway(): void {
-    for (const standing of [...this.#networks.values()]) for (const one of [...standing]) if (one.isOpen) one.sendAway();
+    for (const standing of [...this.#networks.values()])
+      for (const one of [...standing]) if (one.isOpen) one.sendAway();
   }
 }
 

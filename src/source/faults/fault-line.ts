@@ -1,12 +1,18 @@
 // The fault connection at the source, over as many sockets as that takes: the newest counts. First it carries the
 // switch-over, then the pages that the guest there needs at once. Runs on the tracer's thread.
 // Knows frames; what a hand-over is, and when, is tracer/departure.ts.
-import type { MicrostunError } from '../../shared/errors.js';
+import { ProtocolError, type MicrostunError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { connectionEnd, type ConnectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
-import { FRAME_HEADER_BYTES, FrameReader, refuseFlags, type Frame } from '../../shared/wire/frames.js';
+import {
+  FRAME_HEADER_BYTES,
+  FrameReader,
+  FrameType,
+  refuseFlags,
+  type Frame,
+} from '../../shared/wire/frames.js';
 import { decodeMark } from '../../shared/wire/page-frames.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
@@ -49,6 +55,8 @@ export class FaultLine {
   #pacer: Pacer | undefined;
   #line: Line | undefined;
   #connections = 0;
+  /** What was said, on all connections together, and not answered. An answer to nothing is none. */
+  readonly #unanswered = { ANNOUNCED: 0, TAKEN_OVER: 0 };
   /** Whether the last connection was lost with something half said. The destination hangs up in order when it is done. */
   #wasCutShort = false;
   /** Whether pages may be asked for: the guest is handed over, and they follow. */
@@ -101,8 +109,19 @@ export class FaultLine {
     if (line !== undefined && bytes > 0) {
       line.switchOver.bitmap += bitmapBytes;
       line.switchOver.checkpoint += bytes - bitmapBytes;
+      this.#awaitAnswer(frame);
     }
     return bytes;
+  }
+
+  #awaitAnswer([first]: readonly Uint8Array[]): void {
+    if (first?.[0] === FrameType.ANNOUNCEMENT) this.#unanswered.ANNOUNCED++;
+    if (first?.[0] === FrameType.HAND_OVER) this.#unanswered.TAKEN_OVER++;
+  }
+
+  #noteAnswer(name: 'ANNOUNCED' | 'TAKEN_OVER'): void {
+    if (this.#unanswered[name] === 0) throw new ProtocolError(`${name} answers nothing that was said`);
+    this.#unanswered[name]--;
   }
 
   /** What all connections carried, and how often one was cut; whole once closed. */
@@ -150,10 +169,12 @@ export class FaultLine {
     refuseFlags(frame.header);
     switch (frame.header.name) {
       case 'ANNOUNCED':
+        this.#noteAnswer('ANNOUNCED');
         switchOver.answers += FRAME_HEADER_BYTES + frame.body.length;
         this.#events.announced(decodeMark(frame.body)[0]);
         return;
       case 'TAKEN_OVER':
+        this.#noteAnswer('TAKEN_OVER');
         decodeMark(frame.body);
         switchOver.answers += FRAME_HEADER_BYTES + frame.body.length;
         this.#events.takenOver();
