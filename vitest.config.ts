@@ -16,6 +16,7 @@ const long = [
   'test/e2e/report.test.ts',
   'test/e2e/stopped-peer.test.ts',
   'test/e2e/there-and-back.test.ts',
+  'test/fuzz/sides.test.ts',
 ];
 /** Of every day, but gone through more widely by the long tests. */
 const wider = [

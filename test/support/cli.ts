@@ -77,6 +77,11 @@ export class CliProcess {
     return this.#child.pid ?? 0;
   }
 
+  /** Whether it has ended. */
+  get isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** What is on standard output so far. */
   get printed(): string {
     return this.#text.stdout;

@@ -46,8 +46,12 @@ export function mutated(chance: Chance, frame: Buffer, others: readonly Buffer[]
   return mended(bytes, !chance.isOneIn(8));
 }
 
-/** A stream of `frames`, of which some are changed, left out, repeated or out of their order; perhaps cut in the middle. */
-export function mutatedStream(chance: Chance, frames: readonly Buffer[], others: readonly Buffer[]): Buffer {
+/** The frames, of which some are changed, left out, repeated or out of their order. */
+export function mutatedFrames(
+  chance: Chance,
+  frames: readonly Buffer[],
+  others: readonly Buffer[],
+): Buffer[] {
   const changed = [...frames];
   for (let change = chance.below(3); change >= 0; change--) {
     const at = chance.below(changed.length);
@@ -69,7 +73,12 @@ export function mutatedStream(chance: Chance, frames: readonly Buffer[], others:
         changed[at] = mutated(chance, frame, others);
     }
   }
-  const stream = Buffer.concat(changed);
+  return changed;
+}
+
+/** The same as a stream, which is perhaps cut in the middle. */
+export function mutatedStream(chance: Chance, frames: readonly Buffer[], others: readonly Buffer[]): Buffer {
+  const stream = Buffer.concat(mutatedFrames(chance, frames, others));
   return chance.isOneIn(6) ? stream.subarray(0, chance.below(stream.length + 1)) : stream;
 }
 

@@ -11,7 +11,7 @@ import {
 } from '../../../src/shared/wire/messages.js';
 import { PAGES_CHECK_BYTES, REGION_HEAD_BYTES } from '../../../src/shared/wire/page-frames.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../../src/shared/memory/pages.js';
-import { mended } from './mutations.js';
+import { framesOf, mended } from './mutations.js';
 import { quick, reportOf, runCli, startDestination } from '../cli.js';
 
 /** What was said on one connection. Of page connections there are several. */
@@ -36,9 +36,18 @@ export async function recordMigration(...flags: readonly string[]): Promise<Reco
   return recorder.connections;
 }
 
-class Recorder {
+/** Changes what a destination says on a connection before its source hears it: frame by frame, all of them in order. */
+export type Tamper = (role: RecordedConnection['role'], frame: Buffer) => readonly Buffer[];
+
+/** Stands between a source and a destination, keeps what is said, and passes it on as it is or tampered with. */
+export class Recorder {
+  readonly #tamper: Tamper | undefined;
   readonly #servers: Server[] = [];
   readonly #recorded: { readonly role: Role; readonly chunks: Record<Side, Buffer[]> }[] = [];
+
+  constructor(tamper?: Tamper) {
+    this.#tamper = tamper;
+  }
 
   get connections(): RecordedConnection[] {
     return this.#recorded.map(({ role, chunks }) => ({
@@ -83,9 +92,18 @@ class Recorder {
           destination.write(bytes);
         });
     });
+    let begun: Buffer = Buffer.alloc(0);
     destination.on('data', (chunk: Buffer) => {
       chunks.fromDestination.push(chunk);
-      source.write(chunk);
+      if (this.#tamper === undefined) {
+        source.write(chunk);
+        return;
+      }
+      begun = Buffer.concat([begun, chunk]);
+      for (const frame of framesOf(begun)) {
+        for (const said of this.#tamper(role, frame)) source.write(said);
+        begun = begun.subarray(frame.length);
+      }
     });
     for (const [one, other] of [
       [source, destination],
