@@ -6,6 +6,7 @@ import { helloOf } from '../../src/shared/wire/greeting.js';
 import { encodeMessage } from '../../src/shared/wire/messages.js';
 import { STRANGERS_MAX } from '../../src/shared/limits.js';
 import { endAll, reportOf, startDestination, startSource, type CliProcess } from '../support/cli.js';
+import { PASS } from '../support/passes.js';
 import { Flood, type FloodManner } from '../support/flood.js';
 
 const COUNT = 5000;
@@ -13,7 +14,7 @@ const COUNT = 5000;
 const OTHERS_MAX = 200;
 
 const greeting = Buffer.concat(
-  encodeMessage(helloOf({ role: 'control', migrationId: '00000000-0000-4000-8000-000000000001' })),
+  encodeMessage(helloOf({ role: 'control', migrationId: PASS.migrationId, ticket: PASS.ticket })),
 );
 const manners: readonly FloodManner[] = [
   { first: Buffer.alloc(0) },

@@ -2,13 +2,13 @@
 // Knows frames; what they mean is the test's.
 import { proofOf } from '../../src/shared/wire/pass.js';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { FaultLineOptions } from '../../src/source/faults/fault-line.js';
 import type { SwitchOver } from '../../src/source/tracer/departure.js';
 import type { TracerEvents } from '../../src/source/tracer/tracer-thread.js';
-import { FrameReader, type Frame, type FrameName } from '../../src/shared/wire/frames.js';
 import { helloOf } from '../../src/shared/wire/greeting.js';
 import { encodeMessage } from '../../src/shared/wire/messages.js';
+import { FramePeer } from './frame-peer.js';
 
 import { PASS } from './passes.js';
 
@@ -42,21 +42,7 @@ export async function faultPeerOf(side: {
   return FaultPeer.dial(await side.open(FAULT_LINE));
 }
 
-export class FaultPeer {
-  readonly #socket: Socket;
-  readonly #reader = new FrameReader();
-  readonly #frames: Frame[] = [];
-  #wake: (() => void) | undefined;
-
-  private constructor(socket: Socket) {
-    this.#socket = socket;
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk: Buffer) => {
-      this.#frames.push(...this.#reader.consume(chunk));
-      this.#wake?.();
-    });
-  }
-
+export class FaultPeer extends FramePeer {
   /** Resolves once it is welcome. */
   static async dial(port: number, migrationId = PASS.migrationId): Promise<FaultPeer> {
     const socket = connect({ host: '127.0.0.1', port });
@@ -67,37 +53,5 @@ export class FaultPeer {
     peer.say(...encodeMessage(helloOf({ role: 'faults', migrationId, ticket })));
     await peer.hears('WELCOME');
     return peer;
-  }
-
-  /** The next frame, which must be a `name`. */
-  async hears(name: FrameName): Promise<Frame> {
-    while (this.#frames.length === 0) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    const frame = this.#frames.shift()!;
-    if (frame.header.name !== name) throw new Error(`heard ${frame.header.name}, and not ${name}`);
-    return frame;
-  }
-
-  say(...parts: readonly Uint8Array[]): void {
-    this.#socket.write(Buffer.concat(parts));
-  }
-
-  get receivedBytes(): number {
-    return this.#socket.bytesRead;
-  }
-
-  get sentBytes(): number {
-    return this.#socket.bytesWritten;
-  }
-
-  /** It hangs up, in order or not. Resolves once the connection is closed. */
-  async leave(how: 'in order' | 'at once' = 'in order'): Promise<void> {
-    const closed = this.#socket.destroyed ? undefined : once(this.#socket, 'close');
-    if (how === 'in order') this.#socket.end();
-    else this.#socket.destroy();
-    await closed;
   }
 }
