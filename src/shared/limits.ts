@@ -93,6 +93,13 @@ below(
   'what a caller said is read before as many others have come as would take its place',
 );
 
+/**
+ * Of these, so many may be in a TLS handshake, which takes 60 to 70 KiB each and, of who has the key, a few round trips. One
+ * more takes the place of another.
+ */
+export const HANDSHAKES_MAX = 128;
+below(HANDSHAKES_MAX, STRANGERS_MAX, 'those who shake hands are fewer than those who stand at the door');
+
 // ---- Page connections that stand still --------------------------------------------------------------------------
 
 /** The source gives up a page connection on which the peer's host acknowledged nothing of what is under way. */

@@ -119,6 +119,20 @@ describe('a source that is welcome', () => {
   });
 });
 
+describe('a source that speaks for the migration of another', () => {
+  it('and has not its ticket is refused, and the other goes on', async () => {
+    const source = await prepared();
+    await expect(HostileSource.greet(port, source.migrationId, 'cd'.repeat(32))).rejects.toThrow(
+      'heard REFUSAL',
+    );
+    source.say({ name: 'PING', sentAt: 1 });
+    await source.control.hears('PONG');
+    source.say({ name: 'CANCEL', code: 'CANCELLED', reason: 'it was only to be seen' });
+    await source.isRefused();
+    await isUnharmed();
+  });
+});
+
 describe('pages that mean harm', () => {
   const guest = guestOf(HOSTILE_PAGES);
   write(guest, 3, 1);

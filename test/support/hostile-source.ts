@@ -32,9 +32,13 @@ export class HostileSource {
   }
 
   /** Resolves once it is welcome. */
-  static async greet(port: number, migrationId: string = randomUUID()): Promise<HostileSource> {
+  static async greet(
+    port: number,
+    migrationId: string = randomUUID(),
+    ticket = PASS.ticket,
+  ): Promise<HostileSource> {
     const source = new HostileSource(await FramePeer.connect(port), migrationId);
-    source.say(helloOf({ role: 'control', migrationId, ticket: PASS.ticket }));
+    source.say(helloOf({ role: 'control', migrationId, ticket }));
     await source.control.hears('WELCOME');
     return source;
   }

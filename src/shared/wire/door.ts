@@ -1,6 +1,7 @@
 // Where peers come in: listens, hears each caller's HELLO, and hands the caller to its owner, who welcomes or refuses it.
 // Knows no migration. Whoever is not welcomed is a stranger: it holds a few KiB, for a few seconds, and harms nobody.
 import type { Server, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { asMicrostunError, MicrostunError } from '../errors.js';
 import { after } from '../timers.js';
 import { Connection } from './connection.js';
@@ -12,7 +13,7 @@ import { SecureEntrance } from './secure-socket.js';
 import { isThisHostOnly, THIS_HOST_ONLY, type Security } from './security.js';
 import { listen, peerHostOf, type Address } from './sockets.js';
 import { Strangers, type Stranger } from './strangers.js';
-import { SILENCE_MS_MAX, STRANGERS_MAX, TOLD_MS_MAX } from '../limits.js';
+import { HANDSHAKES_MAX, SILENCE_MS_MAX, STRANGERS_MAX, TOLD_MS_MAX } from '../limits.js';
 
 export interface DoorEvents {
   /** Somebody has greeted; must be welcomed, refused or told, and may wait for that. */
@@ -114,6 +115,8 @@ class SocketOfStranger implements Stranger {
 export class Door {
   readonly #events: DoorEvents;
   readonly #strangers = new Strangers(STRANGERS_MAX);
+  /** Those of them who shake hands. */
+  readonly #shaking = new Strangers(HANDSHAKES_MAX);
   #server: Server | undefined;
 
   constructor(events: DoorEvents) {
@@ -161,11 +164,11 @@ export class Door {
       refuse(new Connection(socket), 'UNAUTHORIZED', why);
       throw new MicrostunError('UNAUTHORIZED', 'the peer does not speak TLS');
     }
-    const secured = await entrance?.take(socket);
+    const secured = entrance && (await this.#shakeHands(stranger, socket, entrance));
     const connection = new Connection(secured ?? socket, undefined, socket);
     stranger.connection = connection;
     try {
-      const untrusted = secured && entrance?.complaintOf(secured);
+      const untrusted = secured && entrance.complaintOf(secured);
       if (untrusted !== undefined) {
         refuse(connection, 'UNAUTHORIZED', untrusted.message);
         throw untrusted;
@@ -180,6 +183,15 @@ export class Door {
       // One that was refused is hung up on in order.
       if (connection.isOpen) connection.destroy();
       throw error;
+    }
+  }
+
+  async #shakeHands(stranger: Stranger, socket: Socket, entrance: SecureEntrance): Promise<TLSSocket> {
+    this.#shaking.add(stranger);
+    try {
+      return await entrance.take(socket);
+    } finally {
+      this.#shaking.remove(stranger);
     }
   }
 }
