@@ -15,6 +15,7 @@ const long = [
   'test/e2e/link.test.ts',
   'test/e2e/live-view.test.ts',
   'test/e2e/report.test.ts',
+  'test/e2e/source-dials.test.ts',
   'test/e2e/stopped-peer.test.ts',
   'test/e2e/there-and-back.test.ts',
   'test/fuzz/sides.test.ts',

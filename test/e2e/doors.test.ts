@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type MessageOf } from '../../src/shared/wire/messages.js';
+import { behindFirewall } from '../support/firewall.js';
 import { endAll, failureOf, reportOf, startDestination, startSource } from '../support/cli.js';
 
 const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
@@ -56,6 +57,18 @@ describe('a destination that runs a guest', () => {
     const ended = await destination.ended;
     expect(JSON.parse(ended.stdout)).toMatchObject({ outcome: 'ran' });
     expect(ended.status).toBe(0);
+  });
+});
+
+describe('a destination that can dial nobody', () => {
+  it('takes a guest whose source dials every connection', async () => {
+    const shutIn = behindFirewall('destination', ['destination', '--listen', '127.0.0.1:0', '--json']);
+    try {
+      const source = startSource(await shutIn.address(30_000), '--dial', 'source');
+      expect(reportOf(await source.ended)).toMatchObject({ cuts: 0, audit: { passed: true } });
+    } finally {
+      await shutIn.kill();
+    }
   });
 });
 

@@ -253,10 +253,11 @@ class CellRun {
   }
 
   #faults(side: Cell['sender']): Record<string, string> {
-    const { message, sender, when, what } = this.#cell;
+    const { message, sender, when, what, isOfWorkers = false } = this.#cell;
     if (side !== sender) return {};
     const fault: WireFault = {
       message,
+      isOfWorkers,
       when,
       what,
       peerPidFile: this.#peerPidFile,

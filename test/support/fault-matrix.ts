@@ -16,6 +16,7 @@ export type SituationName =
   | 'post-copy'
   | 'overtime'
   | 'source-dials'
+  | 'source-dials-post-copy'
   | 'refusal';
 
 export interface Situation {
@@ -27,6 +28,8 @@ export interface Situation {
   readonly completes: boolean;
 }
 
+const SOURCE_DIALS = ['--dial', 'source'];
+const POST_COPY = ['--mode', 'post-copy', '--memory', String(1537 * 4096), '--bandwidth', '50Mbit'];
 const SEGMENTED = ['--memory', '24TiB', '--resident', '4MiB'];
 
 export const situations: Readonly<Record<SituationName, Situation>> = {
@@ -43,10 +46,16 @@ export const situations: Readonly<Record<SituationName, Situation>> = {
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
-  'source-dials': { sourceFlags: ['--dial', 'source'], destinationFlags: [], completes: true },
   // Several regions and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
-    sourceFlags: ['--mode', 'post-copy', '--memory', String(1537 * 4096), '--bandwidth', '50Mbit'],
+    sourceFlags: POST_COPY,
+    destinationFlags: [],
+    completes: true,
+  },
+  // The same two, with every connection dialled by the source.
+  'source-dials': { sourceFlags: SOURCE_DIALS, destinationFlags: [], completes: true },
+  'source-dials-post-copy': {
+    sourceFlags: [...SOURCE_DIALS, ...POST_COPY],
     destinationFlags: [],
     completes: true,
   },
@@ -67,18 +76,23 @@ export interface Row {
   readonly message: FrameName;
   readonly sender: Side;
   readonly situation: SituationName;
+  /** Whether it is met on a page or fault connection, and not on control. */
+  readonly isOfWorkers?: boolean;
 }
 
 /** Who sends each message, and where it is met. A message that is missing here fails the compiler and the test. */
 const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
-  // Both sides dial: the source for control, the destination for pages and faults; so both greet and both welcome.
+  // Both sides dial: the source for control, the destination for pages and faults; so both greet and both welcome. Where
+  // the source dials all, each does so on either kind of connection.
   HELLO: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'destination', situation: 'hybrid' },
+    { sender: 'source', situation: 'source-dials', isOfWorkers: true },
   ],
   WELCOME: [
     { sender: 'destination', situation: 'hybrid' },
     { sender: 'source', situation: 'hybrid' },
+    { sender: 'destination', situation: 'source-dials', isOfWorkers: true },
   ],
   REFUSAL: [{ sender: 'destination', situation: 'refusal' }],
   PREPARE: [{ sender: 'source', situation: 'hybrid' }],
@@ -92,15 +106,20 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'pre-copy' },
   ],
-  ANNOUNCED: [{ sender: 'destination', situation: 'hybrid' }],
+  ANNOUNCED: [
+    { sender: 'destination', situation: 'hybrid' },
+    { sender: 'destination', situation: 'source-dials' },
+  ],
   HAND_OVER: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'compacted' },
     { sender: 'source', situation: 'pre-copy' },
+    { sender: 'source', situation: 'source-dials' },
   ],
   TAKEN_OVER: [
     { sender: 'destination', situation: 'hybrid' },
     { sender: 'destination', situation: 'pre-copy' },
+    { sender: 'destination', situation: 'source-dials' },
   ],
   RESUMED: [
     { sender: 'destination', situation: 'hybrid' },
@@ -114,6 +133,8 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   PAGES: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'post-copy' },
+    { sender: 'source', situation: 'source-dials' },
+    { sender: 'source', situation: 'source-dials-post-copy' },
   ],
   ROUND_END: [
     { sender: 'source', situation: 'hybrid' },
@@ -122,9 +143,16 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   ROUND_PLACED: [
     { sender: 'destination', situation: 'hybrid' },
     { sender: 'destination', situation: 'post-copy' },
+    { sender: 'destination', situation: 'source-dials' },
   ],
-  PAGE_WANTED: [{ sender: 'destination', situation: 'post-copy' }],
-  PAGE_SENT: [{ sender: 'source', situation: 'post-copy' }],
+  PAGE_WANTED: [
+    { sender: 'destination', situation: 'post-copy' },
+    { sender: 'destination', situation: 'source-dials-post-copy' },
+  ],
+  PAGE_SENT: [
+    { sender: 'source', situation: 'post-copy' },
+    { sender: 'source', situation: 'source-dials-post-copy' },
+  ],
 };
 
 export const INSTANTS = ['before', 'middle', 'after'] as const satisfies readonly WireFault['when'][];
@@ -150,24 +178,28 @@ export function rowsOf(message: FrameName): readonly Row[] {
 
 /** The whole matrix, row by row. */
 export function allCells(): Cell[] {
-  return (Object.keys(FrameType) as FrameName[])
-    .flatMap(rowsOf)
-    .flatMap((row) => INSTANTS.flatMap((when) => FAULTS.map((what) => ({ ...row, when, what }))));
+  return (Object.keys(FrameType) as FrameName[]).flatMap(rowsOf).flatMap(cellsOf);
 }
 
-/** Cells of each row in the sample. Steps of 7 through the 15 meet every fault and every instant in turn. */
-const SAMPLED_PER_ROW = 2;
+function cellsOf(row: Row): Cell[] {
+  return INSTANTS.flatMap((when) => FAULTS.map((what) => ({ ...row, when, what })));
+}
 
-/** A sample that is always the same: every row, every fault and every instant is in it. */
+/**
+ * A sample that is always the same: every row, every fault and every instant is in it. Two cells of each row; one, where
+ * the same message is met in another row with the source dialling, or not. Steps of 7 through the 15 cells of a row meet
+ * every fault and every instant in turn.
+ */
 export function sampledCells(): Cell[] {
-  const perRow = INSTANTS.length * FAULTS.length;
-  const cells = allCells();
-  return Array.from({ length: cells.length / perRow }, (_, row) =>
-    Array.from(
-      { length: SAMPLED_PER_ROW },
-      (_unused, index) => cells[row * perRow + (((row * SAMPLED_PER_ROW + index) * 7) % perRow)]!,
-    ),
-  ).flat();
+  let step = 0;
+  return (Object.keys(FrameType) as FrameName[]).flatMap((message) => {
+    const rows = rowsOf(message);
+    const isShared = rows.some(({ situation }) => situation.startsWith('source-dials'));
+    return rows.flatMap((row) => {
+      const cells = cellsOf(row);
+      return Array.from({ length: isShared ? 1 : 2 }, () => cells[(step++ * 7) % cells.length]!);
+    });
+  });
 }
 
 export function nameOf({ message, sender, situation, when, what }: Cell): string {

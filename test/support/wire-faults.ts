@@ -6,6 +6,8 @@ export interface WireFault {
   /** The message whose sending triggers it, and which one of them (from 1; counted in each thread). */
   readonly message: FrameName;
   readonly nth?: number;
+  /** Whether only what a worker sends triggers it: on a page or fault connection, and not on control. */
+  readonly isOfWorkers?: boolean;
   /** Before its first byte, after half of it, or after its last. For `corrupt`: which byte of it is damaged. */
   readonly when: 'before' | 'middle' | 'after';
   readonly what: 'cut' | 'kill-self' | 'kill-peer' | 'stall' | 'corrupt';

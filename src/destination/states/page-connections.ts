@@ -54,7 +54,8 @@ export function refuseUnreachable(state: IncomingState): IncomingStep {
     state,
     'CONNECT_FAILED',
     `the destination ${state.unreachable.message}. There the source listens for it (its --listen); a firewall or NAT ` +
-      `may be in the way: let the destination reach TCP ports ${ports} of the source, or choose others with --listen`,
+      `may be in the way: let the destination reach TCP ports ${ports} of the source, choose others with --listen, or have ` +
+      'the source dial (--dial source)',
   );
 }
 
