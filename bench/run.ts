@@ -11,6 +11,7 @@ import { benchForecast, renderForecast } from './forecast.js';
 import { benchKernels, renderKernels } from './kernels.js';
 import { benchMemory, renderMemory } from './memory.js';
 import { copyRow, demoRow, hotSetRow } from './rows/copying.js';
+import { dialRow } from './rows/dial.js';
 import { monsterRow } from './rows/monster.js';
 import { soakRow } from './rows/soak.js';
 import { storeRow } from './rows/store-paths.js';
@@ -33,6 +34,7 @@ const rows = {
   'hot-set': { what: '1 GiB, of which 64 MiB are written flat out', measure: hotSetRow },
   demo: { what: 'The demo without a flag', measure: demoRow },
   store: { what: 'The store path: guest memory against a bare typed array', measure: storeRow },
+  dial: { what: 'Who dials: 1 GiB idle, and 256 MiB flat out, each way in turn', measure: dialRow },
   monster: { what: 'Guests of up to 24 TiB, of which 1 GiB is resident', measure: monsterRow },
   soak: { what: '64 MiB, flat out: three hundred migrations between two nodes', measure: soakRow },
 } as const satisfies Record<string, Row>;
@@ -42,8 +44,8 @@ const rowNames = Object.keys(rows) as RowName[];
 /** Measured when asked for: figures without a goal. */
 const others = ['kernels', 'memory', 'forecast', 'compaction'] as const;
 type OtherName = (typeof others)[number];
-/** Each takes about as long as all the others together, or longer. */
-const ONLY_ALONE: readonly RowName[] = ['monster', 'soak'];
+/** Without a goal, or each takes about as long as all the others together, or longer. */
+const ONLY_ALONE: readonly RowName[] = ['dial', 'monster', 'soak'];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')

@@ -2,7 +2,7 @@
 // Knows addresses only.
 import type { EmulatedLink, EmulatedLinkEvents, Emulation } from '../lab/emulated-link.js';
 import type { Dials } from '../shared/wire/connection-end.js';
-import { ProtocolError } from '../shared/errors.js';
+import { MicrostunError, ProtocolError } from '../shared/errors.js';
 import { addressInRow, type Address } from '../shared/wire/sockets.js';
 import type { Pass } from '../shared/wire/pass.js';
 import { isThisHostOnly } from '../shared/wire/security.js';
@@ -64,8 +64,15 @@ export async function listenForPages(
     await openAll(pass, options, copiers, tracer, addresses);
   };
   if (emulation === undefined) {
-    const dial = (host: string, at: readonly number[]): Promise<void> =>
-      dialled(checked(at, connections).map((port) => ({ host, port })));
+    const dial = async (host: string, at: readonly number[]): Promise<void> => {
+      // Node takes no host for this one.
+      if (host === '')
+        throw new MicrostunError(
+          'CONNECTION_LOST',
+          'the destination was gone before it was known where it is',
+        );
+      await dialled(checked(at, connections).map((port) => ({ host, port })));
+    };
     return { ...portsOf(ports), controlAddress: to, link: undefined, dial };
   }
   const link = hands.emulatedLink(emulation, linkEvents);

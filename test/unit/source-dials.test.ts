@@ -225,6 +225,17 @@ describe('a destination whose source dials', () => {
   });
 
   it.each([
+    ['dialled', told],
+    ['listened at', awaiting.prepare],
+  ])('takes no address that is not known for its own: nothing is %s there', (_, asked) => {
+    for (const unknown of [
+      { ...control, host: '' },
+      { ...control, localHost: '' },
+    ])
+      expect(() => pageWays(asked, unknown)).toThrow(/before it was known from where it came/);
+  });
+
+  it.each([
     { ...told, pagePorts: [40_001] },
     { ...told, faultPort: 0 },
     { ...told, dials: 'source' as const },
