@@ -307,4 +307,28 @@ export const changes = [
     "function stopOf(plan, why, forecast) {\n    const pagesFollow = plan.mode === 'post-copy';",
     'a hybrid copies its rest within the stun',
   ]),
+  ...planted(
+    'source/states/page-connections.js',
+    unit('source-dials'),
+    [
+      'return phase.arrived === undefined;',
+      'return true;',
+      'dials a destination that needs no page any more',
+    ],
+    [
+      'state.arePagesLost === true ?',
+      'false ?',
+      'counts the time of lost pages anew from each dial that fails',
+    ],
+  ),
+  ...planted('shared/wire/awaited-end.js', unit('connection-end'), [
+    'dropped?.destroy();',
+    '',
+    'leaves the connection before the newest one open',
+  ]),
+  ...planted('shared/wire/greeting.js', unit('connection-end'), [
+    'helloBytes + FRAME_HEADER_BYTES + frame.body.length',
+    'connection.carriedBytes',
+    'counts what comes right behind the greeting twice',
+  ]),
 ];
