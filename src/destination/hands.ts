@@ -46,10 +46,13 @@ export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | '
 
 export type IncomingReceivers = Pick<
   ReceiverPool,
-  'start' | 'count' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'renew' | 'close'
+  'start' | 'count' | 'ports' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'renew' | 'close'
 >;
 
-export type IncomingFetcher = Pick<Fetcher, 'roundPlaced' | 'settle' | 'reconnect' | 'renew' | 'close'>;
+export type IncomingFetcher = Pick<
+  Fetcher,
+  'port' | 'roundPlaced' | 'settle' | 'reconnect' | 'renew' | 'close'
+>;
 
 export interface IncomingHands<Machine extends IncomingMachine> {
   readonly time: Time;

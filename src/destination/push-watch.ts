@@ -4,6 +4,7 @@ import type { Cancellable, Time } from '../shared/time.js';
 import type { IncomingMachine } from './hands.js';
 import { StallWatch } from './pages/stall-watch.js';
 import type { Place } from './preparation.js';
+import type { SourceConnection } from './source-connection.js';
 import { STALL_MS_MAX } from '../shared/limits.js';
 
 const LOOKS_A_STALL = 8;
@@ -12,7 +13,7 @@ const LOOKS_A_STALL = 8;
 export function watchPush(
   { pages, receivers, fetcher }: Place<IncomingMachine>,
   time: Time,
-  source: { readonly isUp: boolean },
+  source: Pick<SourceConnection, 'isUp' | 'send'>,
   stalled: () => void,
 ): Cancellable {
   const stall = new StallWatch();
@@ -25,5 +26,9 @@ export function watchPush(
     stalled();
     receivers.renew();
     fetcher.renew();
+    // A source that dials may not see that they are gone.
+    const { ports } = receivers;
+    const { port } = fetcher;
+    if (port !== undefined) source.send({ name: 'LISTENING', pagePorts: [...ports], faultPort: port });
   });
 }

@@ -50,6 +50,7 @@ export type PageCopiers = Pick<
   Copiers,
   | 'start'
   | 'open'
+  | 'redial'
   | 'reconnect'
   | 'copyRound'
   | 'stopRound'

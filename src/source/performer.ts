@@ -89,6 +89,9 @@ export class Performer {
       case 'reconnect-pages':
         this.#work.reconnect();
         return;
+      case 'redial-pages':
+        this.#work.redial();
+        return;
       case 'redial-faults':
         this.#work.tracer.redial();
         return;

@@ -119,6 +119,12 @@ export class Work {
     this.tracer.reconnect();
   }
 
+  /** Dials all of them anew. */
+  redial(): void {
+    this.copiers.redial();
+    this.tracer.redial();
+  }
+
   /** Every page is traced from then on; the gaps that this makes in the guest's running are watched. */
   installTraces(): void {
     this.#hands.guest.watchGaps();

@@ -194,6 +194,9 @@ export class SimulatedDeparture {
         if (this.#site.dials === 'source') this.#dialPages();
         return Promise.resolve(addresses.map(() => 1));
       },
+      redial: () => {
+        this.#dialPages();
+      },
       reconnect: () => {
         if (this.#isLost) this.#dialPages();
       },

@@ -1,5 +1,6 @@
 // The fetcher's thread of a simulation: the real taking over of a guest, over a fake line and a machine without vCPUs. It
 // tells the main thread of everything a moment late, as a thread does.
+import type { Dials } from '../../src/shared/wire/connection-end.js';
 import { asMicrostunError, MicrostunError } from '../../src/shared/errors.js';
 import { allocateMachine, type SharedMachine } from '../../src/shared/guest/shared-machine.js';
 import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
@@ -29,6 +30,7 @@ export interface FetcherSite extends SimulatedSite {
   readonly placed: { readonly round: number; readonly pages: number };
   /** The guest runs here, and lacks so many pages. */
   handedOver(lackingPages: number): void;
+  readonly dials: Dials;
   dial(): void;
 }
 
@@ -58,10 +60,12 @@ export class SimulatedFetcher implements IncomingFetcher {
   readonly #takeOver: TakeOver;
   readonly #toMain: LateActions;
   #lackingPages = 0;
+  readonly port: number | undefined;
 
   constructor(site: FetcherSite, gate: SharedArrayBuffer, events: FetcherEvents) {
     this.#site = site;
     this.#events = events;
+    this.port = site.dials === 'source' ? 2 : undefined;
     this.#toMain = new LateActions(site.process, TELL_MS_MAX);
     const lackingPages = (): number => this.#lackingPages;
     this.#takeOver = site.makeTakeOver({

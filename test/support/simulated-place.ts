@@ -98,6 +98,7 @@ export class SimulatedPlace {
         this.#dial();
       },
       count: 1,
+      ports: this.#dials === 'source' ? [1] : [],
       placementGate: NO_WORDS,
       get receivedBytes() {
         return movesOf();
@@ -137,6 +138,7 @@ export class SimulatedPlace {
         handedOver: (lackingPages) => {
           this.#handedOver(lackingPages);
         },
+        dials: this.#dials,
         dial: () => {
           this.#dial();
         },

@@ -75,6 +75,13 @@ describe('a source that dials', () => {
     expect(step(first.state, said(listening))).toEqual({ state: first.state, effects: [] });
   });
 
+  it.each([handingOver, pushing, { name: 'stopping', asks: 0 } as const])(
+    'dials all of them anew when it hears that again while it is $name: nothing comes there',
+    (phase) => {
+      expect(step(at(phase), said(listening)).effects).toEqual([{ kind: 'redial-pages' }]);
+    },
+  );
+
   it('is the only one that is to hear it', () => {
     const { state } = step(at(preparing), said(listening), { ...plan, dials: 'destination' });
     expect(state.phase).toMatchObject({
@@ -103,6 +110,7 @@ describe('a source that dials', () => {
     const done = at({ ...pushing, arrived: examples.ARRIVED[0] });
     expect(step(done, { kind: 'faults-lost', error: lost }).effects).toEqual([]);
     expect(step(done, retry).effects).toEqual([]);
+    expect(step(done, said(listening)).effects).toEqual([]);
     const over = at({ name: 'awaiting-audit' });
     expect(step(over, { kind: 'pages-lost', error: lost }).effects).toEqual([]);
   });

@@ -42,6 +42,8 @@ export interface GuestPlace {
 export class Fetcher {
   readonly #worker: WorkerThread<FetcherRequest, FetcherMessage>;
   #isLost = false;
+  /** Where it is dialled; undefined if it dials. */
+  port: number | undefined;
 
   constructor(
     { machine, gate, receivers, size }: GuestPlace,
@@ -68,6 +70,7 @@ export class Fetcher {
       (message) => {
         switch (message.kind) {
           case 'listening':
+            this.port = message.port;
             events.listening(message.port);
             return;
           case 'connected':

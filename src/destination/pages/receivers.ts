@@ -121,6 +121,11 @@ export class ReceiverPool {
     }
   }
 
+  /** Where they are dialled; none if they dial. */
+  get ports(): readonly number[] {
+    return this.#ports;
+  }
+
   /** How many there are. */
   get count(): number {
     return this.#workerData.length;

@@ -100,13 +100,19 @@ export class Copiers {
     return Promise.race([Promise.all(ports), failed]);
   }
 
+  /** Gives up all connections, and dials under way, and dials them again. */
+  redial(): void {
+    for (const index of this.#workers.keys()) this.#renew(index);
+  }
+
   /** Has what was lost dialled again. */
   reconnect(): void {
-    for (const [index, line] of this.#lines.entries()) {
-      if (line !== 'lost') continue;
-      this.#lines[index] = 'coming';
-      this.#workers[index]!.post({ kind: 'renew' });
-    }
+    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#renew(index);
+  }
+
+  #renew(index: number): void {
+    this.#lines[index] = 'coming';
+    this.#workers[index]!.post({ kind: 'renew' });
   }
 
   #receive(index: number, message: CopierMessage): void {

@@ -16,6 +16,8 @@ export type OutgoingEffect =
   | { readonly kind: 'dial-pages'; readonly pagePorts: readonly number[]; readonly faultPort: number }
   /** What was lost of the page and fault connections is dialled again. */
   | { readonly kind: 'reconnect-pages' }
+  /** All of them are dialled anew, whatever they seem to be. */
+  | { readonly kind: 'redial-pages' }
   /** The fault connection is dialled anew: what was said on the one before may have been lost. */
   | { readonly kind: 'redial-faults' }
   | { readonly kind: 'ping' }

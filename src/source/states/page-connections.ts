@@ -9,7 +9,10 @@ import type { MigrationPlan } from './plan.js';
 import { onPrepared } from './preparing.js';
 import { isBeforeHandOver, type OutgoingState } from './states.js';
 
-/** The destination says where it can be dialled; once more, if it was asked to prepare once more. */
+/**
+ * The destination says where it can be dialled; once more, if it was asked to prepare once more. Later it asks to be dialled
+ * anew: nothing comes there, on connections that it has given up and that may seem up here.
+ */
 export function onListening(
   plan: MigrationPlan,
   state: OutgoingState,
@@ -17,7 +20,9 @@ export function onListening(
 ): OutgoingStep {
   const { phase } = state;
   if (plan.dials !== 'source') return outOfTurn(plan, state, message.name);
-  if (phase.name !== 'preparing' || phase.listening !== undefined) return stay(state);
+  if (phase.name !== 'preparing')
+    return needsConnections(plan, state) ? { state, effects: [{ kind: 'redial-pages' }] } : stay(state);
+  if (phase.listening !== undefined) return stay(state);
   const { pagePorts, faultPort } = message;
   return enter(state, { ...phase, listening: message }, [{ kind: 'dial-pages', pagePorts, faultPort }]);
 }
