@@ -1,5 +1,8 @@
 // A source that dials every connection: to a destination that can dial nobody, through cuts, and where ports are closed.
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FailureReport, MigrationReport } from '../../src/report/document.js';
 import { endAll, failureOf, reportOf, runCli, small, startDestination, startSource } from '../support/cli.js';
@@ -56,6 +59,21 @@ describe('connections that the source dials', () => {
     );
     expect(report.cuts).toBeGreaterThan(0);
     expect(report.audit).toMatchObject({ passed: true });
+  });
+
+  it('are as secret as the others, and proved by the source, also when they are made again', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'microstun-source-dials-'));
+    try {
+      const key = path.join(folder, 'key');
+      expect((await runCli('keygen', key)).status).toBe(0);
+      const cut = ['--cut', '400ms+100ms,900ms', '--bandwidth', '40Mbit'];
+      const ended = await runCli('demo', '--json', ...small(), '--dial', 'source', '--key-file', key, ...cut);
+      const report = reportOf(ended);
+      expect(report.cuts).toBeGreaterThan(0);
+      expect(report.audit).toMatchObject({ passed: true });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('go to the ports that the destination was told to listen on, and no others', async () => {
