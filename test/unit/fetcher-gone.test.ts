@@ -35,6 +35,8 @@ const FAILED = new MicrostunError('WORKER_FAILED', 'a worker failed');
 
 /** The source's end of a control connection: what it hears, by name. */
 class Source extends Duplex {
+  readonly remoteAddress = '127.0.0.1';
+  readonly localAddress = '127.0.0.1';
   readonly heard: string[] = [];
   readonly #reader = new FrameReader();
   readonly #on: (name: string) => void;

@@ -38,6 +38,8 @@ const facts: TakenOver = {
 
 /** The source's end of a control connection: what it says and hears, and its going. */
 class Source extends Duplex {
+  readonly remoteAddress = '127.0.0.1';
+  readonly localAddress = '127.0.0.1';
   readonly #reader = new FrameReader();
   /** It has heard that a place for its guest is ready. */
   prepared: () => void = () => undefined;
