@@ -4,6 +4,7 @@ import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
 import { GUESTS_MAX } from '../shared/limits.js';
 import { once, parseReserve, wholeNumber } from './flag-values.js';
+import { programNames } from '../shared/guest/programs/catalogue.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions, patienceOptions } from './options.js';
@@ -110,6 +111,12 @@ export function destinationFlags(y: Argv) {
       type: 'string',
       describe: 'The largest guest to take (default: what is available); a limit of each',
       coerce: once(parseSize),
+    })
+    .requiresArg(['max-guests', 'allow-guest'])
+    .option('allow-guest', {
+      choices: programNames,
+      array: true,
+      describe: 'Take guests of this program only; may be repeated (default: every built-in one)',
     })
     .option('run-for', {
       type: 'string',

@@ -1,8 +1,10 @@
 // Runs a destination: listens, takes guests, and ends when it was asked to, or with the last guest that it was to take.
 // Knows when the process ends; what becomes of each guest is hosted-guest.ts's.
+import { AllowedGuests } from '../destination/allowed-guests.js';
 import { hostHands } from '../destination/hands.js';
 import { destinationHere, doorOf } from '../destination/host.js';
 import type { IncomingMigration } from '../destination/incoming.js';
+import { HostRoom, type HostMemory } from '../destination/memory/host-room.js';
 import type { Destination } from '../destination/node.js';
 import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
@@ -28,6 +30,8 @@ export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
   /** Where a source that dials finds its page connections. */
   readonly pageListen: Address | undefined;
+  /** Programs that a guest may run; undefined: all built-in ones. */
+  readonly allowGuest: readonly string[] | undefined;
   /** Memory that is kept for guests. */
   readonly reserve: number | undefined;
   /** How long a guest runs on after its source took its leave; undefined: until interrupted. */
@@ -93,15 +97,8 @@ class DestinationRun {
     this.#destination = destinationHere(
       {
         limits: incomingLimitsOf(args),
-        room: () => {
-          // What guests left that are gone is not in the way of the next.
-          releaseUnusedMemory();
-          return {
-            guestBytesMax: args.maxMemory,
-            availableBytes: process.availableMemory(),
-            reserved: this.#reserve?.forNextGuest,
-          };
-        },
+        allowed: new AllowedGuests(args.allowGuest),
+        room: new HostRoom({ guestBytesMax: args.maxMemory, reserve: this.#reserve, memory: hostMemory }),
         logger: this.#logger,
       },
       {
@@ -228,6 +225,15 @@ class DestinationRun {
     if (this.#interrupted.signal.aborted || this.#guestsTaken >= this.#args.maxGuests) this.#end();
   }
 }
+
+const hostMemory: HostMemory = {
+  availableBytes: () => {
+    // What guests left that are gone is not in the way of the next.
+    releaseUnusedMemory();
+    return process.availableMemory();
+  },
+  residentBytes: () => process.memoryUsage.rss(),
+};
 
 // A mistake of ours: nobody knows what holds any more.
 function endProcess(error: unknown): void {

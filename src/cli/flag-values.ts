@@ -111,10 +111,13 @@ function parsePages(flag: string, text: string): number {
   );
 }
 
+/** Flags that may be given more than once, as yargs names them. */
+const REPEATABLE: readonly string[] = ['allow-guest', 'allowGuest'];
+
 /** Refuses flags that were given more than once and take one value, whatever their kind. */
 export function refuseRepeatedFlags(parsed: Readonly<Record<string, unknown>>): true {
   for (const [name, value] of Object.entries(parsed)) {
-    if (name !== '_' && Array.isArray(value)) {
+    if (name !== '_' && !REPEATABLE.includes(name) && Array.isArray(value)) {
       throw new MicrostunError(
         'USAGE',
         `--${name} was given ${value.length} times: ${value.join(', ')}; give it once`,

@@ -9,19 +9,32 @@ import type { IncomingHands } from './hands.js';
 import { IncomingMigration, type IncomingOptions } from './incoming.js';
 import { Destination, type DestinationParts, type Greeted } from './node.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
+import type { HostRoom } from './memory/host-room.js';
 import { AnswerBook } from './states/answer-book.js';
 
 /** How many guests it has at once, and who hears how their migrations end. */
 export type NodeOptions = Pick<DestinationParts<GuestMachine>, 'places' | 'ended' | 'broke'>;
 
+/** What its migrations are taken by; their memory is counted in its room. */
+export interface HereOptions extends IncomingOptions {
+  readonly room: Pick<HostRoom, 'now' | 'promise' | 'arrived' | 'release'>;
+}
+
 /** A destination of this host. */
 export function destinationHere(
-  options: IncomingOptions,
+  options: HereOptions,
   node: NodeOptions,
   hands: IncomingHands<GuestMachine>,
 ): Destination {
   return new Destination({
     ...node,
+    ended: (result, migration) => {
+      if (result.kind !== 'refused') options.room.arrived(migration.id);
+      node.ended(result, migration);
+    },
+    freed: (id) => {
+      options.room.release(id);
+    },
     begin: (id, ticket) => new IncomingMigration(id, ticket, options, hands),
     answers: new AnswerBook(),
     admit,

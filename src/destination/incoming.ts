@@ -16,9 +16,8 @@ import { describeAbsence } from './missing-pages.js';
 import { placeEvents } from './place-events.js';
 import { Preparation, type Place } from './preparation.js';
 import { watchPush } from './push-watch.js';
-import { checkPrepare } from './prepare-check.js';
+import { letIn, type Admittance } from './prepare-check.js';
 import { resultOf, type IncomingResult } from './result.js';
-import type { Room } from './room.js';
 import { SourceConnection } from './source-connection.js';
 import type { IncomingEffect, IncomingEvent, IncomingStep, TimerName } from './states/events.js';
 import type { IncomingLimits } from './states/limits.js';
@@ -29,10 +28,8 @@ import type { IncomingState, Outcome } from './states/states.js';
 import { beginIncoming } from './states/step.js';
 import { resumed, unknownTakeOver } from './resumed.js';
 
-export interface IncomingOptions {
+export interface IncomingOptions extends Admittance {
   readonly limits: IncomingLimits;
-  /** What there is room for; asked when a guest comes, and not before. */
-  readonly room: () => Room;
   readonly logger: Logger;
 }
 
@@ -241,7 +238,7 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   }
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
-    const { guestBytesMax } = checkPrepare(prepare, this.#options.room());
+    const guestBytesMax = letIn(prepare, this.id, this.#options);
     const pass = this.#source.passFor(this, this.#hands.security);
     this.#place = await this.#preparation.run(prepare, this.#source, pass, guestBytesMax);
     return { kind: 'prepared' };

@@ -35,6 +35,8 @@ export interface DestinationParts<Machine extends IncomingMachine> {
   begin(migrationId: string, ticket: string): IncomingMigration<Machine>;
   /** Hears of each migration's end; one whose guest came keeps its place until it is released. */
   ended(result: IncomingResult<Machine>, migration: IncomingMigration<Machine>): void;
+  /** Hears that a migration has its place no more, and what it had is another's. */
+  freed(migrationId: string): void;
   /** Hears of a mistake of ours that ended a migration: nobody knows whose its guest is, and its place stays taken. */
   broke(error: unknown, migration: IncomingMigration<Machine>): void;
   /** What is remembered of migrations that have ended: it is said again to a source that asks. */
@@ -68,7 +70,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
 
   /** The guest of that migration has left this node, or ended: its place is free for the next. */
   release(migrationId: string): void {
-    this.#places.delete(migrationId);
+    if (this.#places.delete(migrationId)) this.#parts.freed(migrationId);
   }
 
   cancel(reason: string): void {

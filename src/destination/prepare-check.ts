@@ -4,14 +4,38 @@ import { ProtocolError } from '../shared/errors.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import { checkRoom, type Room } from './room.js';
+import type { AllowedGuests } from './allowed-guests.js';
+import type { HostRoom } from './memory/host-room.js';
+import { checkRoom, type MemoryNeeds, type Room } from './room.js';
+
+/** What a destination lets in. */
+export interface Admittance {
+  readonly allowed: Pick<AllowedGuests, 'check'>;
+  readonly room: Pick<HostRoom, 'now' | 'promise'>;
+}
 
 /**
- * Answers the room in which the guest fits.
+ * Lets the guest of `prepare` in: it has the memory that it needs promised from now on. Answers the largest guest that the
+ * user allows, if that is said.
+ * @throws MicrostunError REFUSED when its program is not taken here; else as `checkPrepare`.
+ */
+export function letIn(
+  prepare: MessageOf<'PREPARE'>,
+  migrationId: string,
+  { allowed, room }: Admittance,
+): number | undefined {
+  allowed.check(prepare);
+  const now = room.now();
+  room.promise(migrationId, checkPrepare(prepare, now));
+  return now.guestBytesMax;
+}
+
+/**
+ * Answers what the guest takes of the room.
  * @throws MicrostunError INSUFFICIENT_MEMORY when the guest does not fit; ProtocolError when it cannot be.
  */
-export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
-  checkRoom(prepare, room);
+export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): MemoryNeeds {
+  const needs = checkRoom(prepare, room);
   const { guest, touchedBytes } = prepare;
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
@@ -21,7 +45,7 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): Room {
       `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,
     );
   refusePorts(prepare);
-  return room;
+  return needs;
 }
 
 // Whoever dials is told where.

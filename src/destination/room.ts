@@ -12,8 +12,20 @@ export interface Room {
   readonly guestBytesMax: number | undefined;
   /** What processes may still take on this host, or within the limits of its container. */
   readonly availableBytes: number;
+  /** What of that guests that are here may still touch: it was promised to them. */
+  readonly promisedBytes: number;
   /** Memory of this process that is kept for the next guest, if any is; what is touched of it is not available. */
   readonly reserved?: { readonly bytes: number; readonly untouchedBytes: number } | undefined;
+}
+
+/** What a guest that comes may take of this host's memory. */
+export interface MemoryNeeds {
+  /** As long as it is here. */
+  readonly lastingBytes: number;
+  /** Until it is here and audited: whoever brings it, and its audit. */
+  readonly passingBytes: number;
+  /** Beside that it gets what is kept for the next guest. */
+  readonly isReserved: boolean;
 }
 
 /** What a worker thread takes with its heap and stack: 5 to 8 MiB with Node 20 on x86-64. */
@@ -24,13 +36,13 @@ const WORKERS = 3;
 const TABLE_SHARE = 1 / 2048;
 
 /**
- * Answers only if the guest of `prepare` fits.
+ * Answers only if the guest of `prepare` fits: with what it may take.
  * @throws MicrostunError INSUFFICIENT_MEMORY, saying what it needs and what there is.
  */
 export function checkRoom(
   { guest, touchedBytes, pagePorts, audits }: MessageOf<'PREPARE'>,
-  { guestBytesMax, availableBytes, reserved }: Room,
-): void {
+  { guestBytesMax, availableBytes, promisedBytes, reserved }: Room,
+): MemoryNeeds {
   const { vcpus } = guest;
   const isInOnePiece = guest.memoryBytes <= PIECE_BYTES_MAX;
   // Of a guest in segments all that it says it will ever touch, and has touched.
@@ -45,16 +57,19 @@ export function checkRoom(
   }
   const isReserved = reserved !== undefined && isInOnePiece && memoryBytes <= reserved.bytes;
   const newBytes = isReserved ? Math.min(memoryBytes, reserved.untouchedBytes) : memoryBytes;
-  const ownBytes = Math.ceil(
-    newBytes + memoryBytes * TABLE_SHARE + (vcpus + pagePorts.length + WORKERS) * WORKER_BYTES,
-  );
+  const lastingBytes = Math.ceil(newBytes + memoryBytes * TABLE_SHARE + vcpus * WORKER_BYTES);
+  const workerBytes = (pagePorts.length + WORKERS) * WORKER_BYTES;
   const auditBytes = audits ? auditMemoryBytesOf(guest) : 0;
-  if (ownBytes + auditBytes <= availableBytes) return;
+  const passingBytes = workerBytes + auditBytes;
+  const freeBytes = Math.max(0, availableBytes - promisedBytes);
+  if (lastingBytes + passingBytes <= freeBytes) return { lastingBytes, passingBytes, isReserved };
   const forAudit = auditBytes > 0 ? `, and ${formatBytes(auditBytes)} for its audit` : '';
+  const forOthers =
+    promisedBytes > 0 ? `, less ${formatBytes(promisedBytes)} that its other guests may touch yet` : '';
   throw new MicrostunError(
     'INSUFFICIENT_MEMORY',
-    `the guest of ${formatBytes(memoryBytes)} needs ${formatBytes(ownBytes)}${isReserved ? ' more than what is reserved' : ''} at the destination${forAudit}; ` +
-      `${formatBytes(availableBytes)} are available there now. Free memory there, or choose a smaller --memory` +
+    `the guest of ${formatBytes(memoryBytes)} needs ${formatBytes(lastingBytes + workerBytes)}${isReserved ? ' more than what is reserved' : ''} at the destination${forAudit}; ` +
+      `${formatBytes(freeBytes)} are available there now${forOthers}. Free memory there, or choose a smaller --memory` +
       (auditBytes > 0 ? ', or --no-audit' : ''),
   );
 }

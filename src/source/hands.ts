@@ -23,6 +23,7 @@ export type MovedGuest = LeavingGuest &
   Pick<
     GuestMachine,
     | 'spec'
+    | 'codeHash'
     | 'touchedBytes'
     | 'counters'
     | 'gapCounts'

@@ -214,6 +214,7 @@ export class Performer {
     this.#send({
       name: 'PREPARE',
       guest: this.#hands.guest.spec,
+      codeHash: this.#hands.guest.codeHash,
       touchedBytes: this.#hands.guest.touchedBytes,
       connections: this.#options.connections,
       dials: plan.dials,

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { codeHashOf } from '../../src/shared/guest/programs/catalogue.js';
 import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import {
   decodeMessage,
@@ -90,6 +91,7 @@ async function cancelWhilePreparing(to: string): Promise<void> {
       hotSetBytes: 0,
       residentBytes: 0,
     },
+    codeHash: codeHashOf('uniform'),
     touchedBytes: 65536,
     connections: 2,
     dials: 'destination',

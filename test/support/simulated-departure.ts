@@ -126,6 +126,7 @@ export class SimulatedDeparture {
         hotSetBytes: 0,
         residentBytes: 0,
       },
+      codeHash: '0'.repeat(64),
       touchedBytes: SIMULATED_MEMORY_BYTES,
       safepoints: { throttle: () => undefined, endTraceWork: () => undefined },
       isFailed: false,

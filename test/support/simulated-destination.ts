@@ -13,6 +13,7 @@ import { messageOf } from '../../src/shared/errors.js';
 import { NOTHING_ARRIVED } from '../../src/shared/wire/greeting.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { MessageOf, RefusalCode } from '../../src/shared/wire/messages.js';
+import { openHouse } from './open-house.js';
 import { unclaimedEnd } from './simulated-control.js';
 import type { MakeTakeOver } from './simulated-fetcher.js';
 import type { SimulatedMachine } from './simulated-machine.js';
@@ -83,6 +84,7 @@ export class SimulatedDestination {
       ended: ({ kind }, { id }) => {
         this.#onEnded(kind, id);
       },
+      freed: () => undefined,
       broke: () => undefined,
       answers: {
         find: (id) => this.#answers.find(id),
@@ -204,13 +206,8 @@ export class SimulatedDestination {
       return next;
     };
     const { limits } = this.#options;
-    const room = { guestBytesMax: undefined, availableBytes: Infinity };
-    return this.#options.begin(
-      id,
-      ticket,
-      { limits, room: () => room, logger: this.#logger() },
-      place.hands(step),
-    );
+    const options = { limits, ...openHouse, logger: this.#logger() };
+    return this.#options.begin(id, ticket, options, place.hands(step));
   }
 
   #note(record: MigrationRecord, event: IncomingEvent, { state, effects }: IncomingStep): void {

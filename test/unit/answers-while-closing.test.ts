@@ -15,6 +15,7 @@ import {
   type Message,
   type MessageName,
 } from '../../src/shared/wire/messages.js';
+import { openHouse } from '../support/open-house.js';
 import { examples } from './message-examples.js';
 
 const [hello] = examples.HELLO;
@@ -76,7 +77,7 @@ describe('a source whose migration was refused', () => {
             endsWithoutPages: true,
             phases: PHASE_LIMITS,
           },
-          room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
+          ...openHouse,
           logger,
         },
         {

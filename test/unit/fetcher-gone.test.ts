@@ -25,6 +25,7 @@ import { Connection } from '../../src/shared/wire/connection.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import { unclaimed } from '../../src/shared/wire/message-connection.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
+import { openHouse } from '../support/open-house.js';
 import { examples } from './message-examples.js';
 
 const [example] = examples.PREPARE;
@@ -124,9 +125,8 @@ async function migrated(
     endsWithoutPages: true,
     phases: PHASE_LIMITS,
   };
-  const room = () => ({ guestBytesMax: undefined, availableBytes: Infinity });
   const logger = pino({ enabled: false });
-  const migration = new IncomingMigration('m', TICKET, { limits, room, logger }, hands);
+  const migration = new IncomingMigration('m', TICKET, { limits, ...openHouse, logger }, hands);
   migration.attach(unclaimed(new Connection(source as unknown as Socket)));
   source.say(prepare);
   return { result: await migration.run(), heard: source.heard };

@@ -309,6 +309,7 @@ describe('the destination', () => {
       hotSetBytes: 0,
       residentBytes: 0,
     },
+    codeHash: '0'.repeat(64),
     touchedBytes: 65536,
     connections: 1,
     dials: 'destination',

@@ -18,6 +18,7 @@ import { HandOverGate } from '../../src/shared/memory/hand-over-gate.js';
 import type { ControlEvents, UnclaimedConnection } from '../../src/shared/wire/control.js';
 import type { Message } from '../../src/shared/wire/messages.js';
 import { incomingLimits } from '../support/incoming-limits.js';
+import { openHouse } from '../support/open-house.js';
 import { examples } from './message-examples.js';
 
 const facts: TakenOver = {
@@ -91,7 +92,7 @@ async function prepared() {
     TICKET,
     {
       limits: incomingLimits,
-      room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
+      ...openHouse,
       logger: pino({ enabled: false }),
     },
     hands,

@@ -15,6 +15,8 @@ type Examples = { readonly [Name in MessageName]: readonly [MessageOf<Name>, ...
 const ID = '0b54f2a1-9c3e-4d10-8a77-6f0e1d2c3b4a';
 const OTHER_ID = '00000000-0000-4000-8000-000000000000';
 
+const HASH = '0123456789abcdef'.repeat(4);
+
 const guest = {
   program: 'page-writer',
   memoryBytes: 256 * 1024 ** 2,
@@ -83,6 +85,7 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest,
+      codeHash: HASH,
       touchedBytes: 65536,
       connections: 2,
       dials: 'destination',
@@ -102,6 +105,7 @@ export const examples: Examples = {
         hotSetBytes: 0,
         residentBytes: 0,
       },
+      codeHash: HASH,
       touchedBytes: 65536,
       connections: 16,
       dials: 'destination',
@@ -113,6 +117,7 @@ export const examples: Examples = {
     {
       name: 'PREPARE',
       guest: { ...guest, writeRate: 0, hotSetBytes: 0, residentBytes: 0 },
+      codeHash: HASH,
       touchedBytes: 65536,
       connections: 1,
       dials: 'source',

@@ -6,7 +6,7 @@ import type { GuestSpec } from '../../src/shared/guest/guest-program.js';
 import { REGION_BYTES } from '../../src/shared/memory/pages.js';
 import { examples } from './message-examples.js';
 
-const ROOM = { guestBytesMax: undefined, availableBytes: 2 ** 40 };
+const ROOM = { guestBytesMax: undefined, availableBytes: 2 ** 40, promisedBytes: 0 };
 
 function check(guest: Partial<GuestSpec>): void {
   const [prepare] = examples.PREPARE;

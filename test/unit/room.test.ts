@@ -12,7 +12,11 @@ function prepareFor(program: string, audits: boolean): MessageOf<'PREPARE'> {
 }
 
 describe('the room for a guest', () => {
-  const available = (availableBytes: number, guestBytesMax?: number) => ({ availableBytes, guestBytesMax });
+  const available = (availableBytes: number, guestBytesMax?: number) => ({
+    availableBytes,
+    guestBytesMax,
+    promisedBytes: 0,
+  });
 
   it('is what is available, less what its threads and tables take', () => {
     const prepare = prepareFor('uniform', true);
@@ -37,7 +41,7 @@ describe('the room for a guest', () => {
   });
 
   it('counts of what is kept for guests only what is not touched, and nothing for a guest that is larger', () => {
-    const room = { availableBytes: 0.5 * GIB, guestBytesMax: undefined };
+    const room = { availableBytes: 0.5 * GIB, guestBytesMax: undefined, promisedBytes: 0 };
     const prepare = prepareFor('uniform', true);
     expect(() => {
       checkRoom(prepare, { ...room, reserved: { bytes: GIB, untouchedBytes: 0 } });
@@ -48,6 +52,17 @@ describe('the room for a guest', () => {
     expect(() => {
       checkRoom(prepare, { ...room, reserved: { bytes: GIB - 4096, untouchedBytes: 0 } });
     }).toThrow(/needs 1\.\d+ GiB at the destination; 512 MiB are available/);
+  });
+
+  it('is less by what guests that are here were promised and have not touched', () => {
+    const room = { availableBytes: 3 * GIB, guestBytesMax: undefined, promisedBytes: 1.5 * GIB };
+    const prepare = prepareFor('uniform', true);
+    expect(() => {
+      checkRoom(prepare, room);
+    }).not.toThrow();
+    expect(() => {
+      checkRoom(prepare, { ...room, promisedBytes: 2.5 * GIB });
+    }).toThrow(/512 MiB are available there now, less 2\.50 GiB that its other guests may touch yet/);
   });
 
   it('is what a guest of a large address space touches, whatever it says to have touched', () => {
@@ -90,7 +105,7 @@ describe('the room for a guest in segments', () => {
       guest: { ...example.guest, program: 'uniform', memoryBytes: 24 * TIB, residentBytes: GIB, vcpus: 2 },
     };
   };
-  const room = { availableBytes: 2 * GIB, guestBytesMax: undefined };
+  const room = { availableBytes: 2 * GIB, guestBytesMax: undefined, promisedBytes: 0 };
 
   it('is for what it has touched, however large its address space is', () => {
     expect(() => {

@@ -22,6 +22,7 @@ import { Connection } from '../../src/shared/wire/connection.js';
 import { unclaimed } from '../../src/shared/wire/message-connection.js';
 import { FrameReader } from '../../src/shared/wire/frames.js';
 import { encodeMessage, type Message } from '../../src/shared/wire/messages.js';
+import { openHouse } from '../support/open-house.js';
 import { examples } from './message-examples.js';
 
 const [example] = examples.PREPARE;
@@ -133,7 +134,7 @@ describe('a guest whose source goes away for good', () => {
           endsWithoutPages: true,
           phases: PHASE_LIMITS,
         },
-        room: () => ({ guestBytesMax: undefined, availableBytes: Infinity }),
+        ...openHouse,
         logger: pino({ enabled: false }),
       },
       hands,

@@ -47,7 +47,17 @@ export class MemoryReserve {
   /** What of it a guest may take without taking any from the host; undefined when it is not for the next guest. */
   get forNextGuest(): { readonly bytes: number; readonly untouchedBytes: number } | undefined {
     if (this.#state === 'taken' || this.#state === 'failed') return undefined;
-    return { bytes: this.bytes, untouchedBytes: this.bytes - this.#touchedBytes[0]! };
+    return { bytes: this.bytes, untouchedBytes: this.untouchedBytes };
+  }
+
+  /** How far the touching is. */
+  get touchedBytes(): number {
+    return this.#touchedBytes[0]!;
+  }
+
+  /** What is still going to be touched. */
+  get untouchedBytes(): number {
+    return this.#state === 'failed' ? 0 : this.bytes - this.touchedBytes;
   }
 
   /** Resolves when nothing is being cleared. */

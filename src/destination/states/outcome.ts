@@ -37,6 +37,7 @@ function errorCodeOf(code: RefusalCode): ErrorCode {
   switch (code) {
     case 'BUSY':
     case 'UNKNOWN_MIGRATION':
+    case 'GUEST_REFUSED':
       return 'REFUSED';
     default:
       return code;
@@ -100,5 +101,6 @@ function cancelled(error: MicrostunError): IncomingEffect {
 
 /** As what a failure before the take-over refuses the guest. */
 export function refusalCodeOf({ code }: MicrostunError): RefusalCode {
+  if (code === 'REFUSED') return 'GUEST_REFUSED';
   return code === 'INSUFFICIENT_MEMORY' || code === 'PROTOCOL' ? code : 'GUEST_FAILED';
 }

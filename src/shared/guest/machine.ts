@@ -14,6 +14,7 @@ import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
 import { checkHostMemory } from './host-memory.js';
+import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
 import { sumCounters, type MachineCounters } from './machine-counters.js';
 import { GuestSampler } from './sampler.js';
@@ -42,6 +43,8 @@ const STARTED_AT_ONCE_MAX = 4;
 export class GuestMachine {
   readonly shared: SharedMachine;
   readonly safepoints: SafepointControl;
+  /** The hash of its program's code, which its vCPUs run; empty when there is no such program. */
+  readonly codeHash: string;
   readonly #settings: MachineSettings;
   readonly #regions: Regions;
   readonly #events: MachineEvents;
@@ -67,6 +70,8 @@ export class GuestMachine {
         { cause: error },
       );
     }
+    // Now, as its threads are about to load it: what lies there later may be another's.
+    this.codeHash = codeHashOf(spec.program);
     this.#regions = viewMemory(this.shared.memory).regions;
     this.safepoints = new SafepointControl(this.shared.safepointWords);
     this.#settings = new MachineSettings(this.shared);

@@ -35,6 +35,7 @@ import { TICKET_BYTES } from './pass.js';
 const HOST_CHARACTERS_MAX = 64;
 const FINDING_CHARACTERS_MAX = 400;
 const REASON_CHARACTERS_MAX = 2000;
+const SHA256_BYTES = 32;
 
 const u32 = integer(0, 0xffff_ffff);
 const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
@@ -56,6 +57,7 @@ export const refusalCodes = [
   'TIMEOUT',
   'UNKNOWN_MIGRATION',
   'UNAUTHORIZED',
+  'GUEST_REFUSED',
 ] as const;
 export type RefusalCode = (typeof refusalCodes)[number];
 
@@ -110,6 +112,8 @@ const bodies = {
   REFUSAL: record({ version: u32, code: oneOf(...refusalCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   PREPARE: record({
     guest: guestSpec,
+    /** The hash of the guest program's code as the source runs it (program-code.ts). */
+    codeHash: hexadecimal(SHA256_BYTES),
     /** What the guest has touched of its memory so far, as far as it takes some of the host. */
     touchedBytes: integer(0, MEMORY_BYTES_MAX),
     /** Page connections. */

@@ -2,10 +2,13 @@
 import { MicrostunError } from '../../errors.js';
 import { residentBytesOf, type GuestFactory, type GuestProgram, type GuestSpec } from '../guest-program.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
+import { hashOfCode } from './program-code.js';
 import { replay } from './replay.js';
 
 interface CatalogueEntry {
   readonly summary: string;
+  /** Where its code is: the module that `factory` comes from. */
+  readonly code: URL;
   readonly factory: GuestFactory;
   /** Pages a second when the user names no rate. */
   readonly defaultWriteRate: number;
@@ -13,18 +16,17 @@ interface CatalogueEntry {
   readonly auditMemoryBytes?: (spec: GuestSpec) => number;
 }
 
+const pageWriter = { code: new URL('./page-writer.js', import.meta.url), defaultWriteRate: 100_000 };
+
 /** Every built-in guest. */
 export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
-  uniform: { summary: 'writes pages all over memory alike', factory: uniform, defaultWriteRate: 100_000 },
-  'hot-set': {
-    summary: 'nine writes in ten go to a tenth of memory',
-    factory: hotSet,
-    defaultWriteRate: 100_000,
-  },
-  sequential: { summary: 'page after page, round and round', factory: sequential, defaultWriteRate: 100_000 },
-  zipf: { summary: 'few pages are popular, most are not', factory: zipf, defaultWriteRate: 100_000 },
+  uniform: { ...pageWriter, summary: 'writes pages all over memory alike', factory: uniform },
+  'hot-set': { ...pageWriter, summary: 'nine writes in ten go to a tenth of memory', factory: hotSet },
+  sequential: { ...pageWriter, summary: 'page after page, round and round', factory: sequential },
+  zipf: { ...pageWriter, summary: 'few pages are popular, most are not', factory: zipf },
   replay: {
     summary: 'deterministic: all of memory is recomputed and compared',
+    code: new URL('./replay.js', import.meta.url),
     factory: replay,
     defaultWriteRate: 100_000,
     // It runs the whole guest again, in memory of its own, where nothing lies between its pages.
@@ -34,11 +36,23 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
 
 export const programNames = Object.keys(catalogue);
 
+/** The guest of that name; undefined when there is none. */
+function entryOf(program: string): CatalogueEntry | undefined {
+  return Object.hasOwn(catalogue, program) ? catalogue[program] : undefined;
+}
+
+/**
+ * The hash of that guest's code as it is now (program-code.ts); empty when there is no such guest.
+ * @throws MicrostunError GUEST_FAILED when the code cannot be read.
+ */
+export function codeHashOf(program: string): string {
+  const entry = entryOf(program);
+  return entry === undefined ? '' : hashOfCode(entry.code);
+}
+
 /** What the audit of `spec` takes beside the guest itself, in bytes. */
 export function auditMemoryBytesOf(spec: GuestSpec): number {
-  return Object.hasOwn(catalogue, spec.program)
-    ? (catalogue[spec.program]?.auditMemoryBytes?.(spec) ?? 0)
-    : 0;
+  return entryOf(spec.program)?.auditMemoryBytes?.(spec) ?? 0;
 }
 
 /**
@@ -46,7 +60,7 @@ export function auditMemoryBytesOf(spec: GuestSpec): number {
  * @throws MicrostunError GUEST_FAILED when there is none of that name.
  */
 export function makeProgram(spec: GuestSpec): GuestProgram {
-  const entry = Object.hasOwn(catalogue, spec.program) ? catalogue[spec.program] : undefined;
+  const entry = entryOf(spec.program);
   if (entry === undefined) {
     throw new MicrostunError(
       'GUEST_FAILED',
