@@ -40,7 +40,7 @@ const TABLE_SHARE = 1 / 2048;
  * @throws MicrostunError INSUFFICIENT_MEMORY, saying what it needs and what there is.
  */
 export function checkRoom(
-  { guest, touchedBytes, pagePorts, audits }: MessageOf<'PREPARE'>,
+  { guest, touchedBytes, connections, audits }: MessageOf<'PREPARE'>,
   { guestBytesMax, availableBytes, promisedBytes, reserved }: Room,
 ): MemoryNeeds {
   const { vcpus } = guest;
@@ -58,7 +58,7 @@ export function checkRoom(
   const isReserved = reserved !== undefined && isInOnePiece && memoryBytes <= reserved.bytes;
   const newBytes = isReserved ? Math.min(memoryBytes, reserved.untouchedBytes) : memoryBytes;
   const lastingBytes = Math.ceil(newBytes + memoryBytes * TABLE_SHARE + vcpus * WORKER_BYTES);
-  const workerBytes = (pagePorts.length + WORKERS) * WORKER_BYTES;
+  const workerBytes = (connections + WORKERS) * WORKER_BYTES;
   const auditBytes = audits ? auditMemoryBytesOf(guest) : 0;
   const passingBytes = workerBytes + auditBytes;
   const freeBytes = Math.max(0, availableBytes - promisedBytes);

@@ -1,5 +1,5 @@
 // The control connection to a migration's source, whichever is in use: the newest takes the place of the one before.
-// Does not know what is said on it, nor what carries it.
+// Does not know what carries it, nor what is said on it, except that PREPARE names ports of the peer that says it.
 import { MicrostunError } from '../shared/errors.js';
 import type { ControlConnection, Received, UnclaimedConnection } from '../shared/wire/control.js';
 import type { Pass } from '../shared/wire/pass.js';
@@ -18,9 +18,8 @@ export interface SourceEvents {
 export class SourceConnection {
   readonly #events: SourceEvents;
   #inUse: ControlConnection | undefined;
-  #host = '';
-  #localHost = '';
-  #certificate: string | undefined;
+  /** Of the connection that PREPARE came on. */
+  #peer: Pick<UnclaimedConnection, 'peerHost' | 'localHost' | 'peerCertificate'> | undefined;
 
   constructor(events: SourceEvents) {
     this.#events = events;
@@ -30,19 +29,22 @@ export class SourceConnection {
     return this.#inUse !== undefined;
   }
 
-  /** Where the source is, or was last. */
+  /**
+   * Where the source was when it said what it brings: its ports are dialled there and nowhere else, wherever a control
+   * connection comes from after that.
+   */
   get host(): string {
-    return this.#host;
+    return this.#peer?.peerHost ?? '';
   }
 
-  /** Our address, where it came in. */
+  /** Our address, where that came in: a source that dials is awaited there. */
   get localHost(): string {
-    return this.#localHost;
+    return this.#peer?.localHost ?? '';
   }
 
-  /** What other connections to this source show, and whom they expect there: nobody else than whom this one reached. */
+  /** What other connections to this source show, and whom they expect there: nobody else than whoever said PREPARE. */
   passFor({ id, ticket }: { readonly id: string; readonly ticket: string }, security: Security): Pass {
-    return { migrationId: id, ticket, security: pinnedTo(security, this.#certificate) };
+    return { migrationId: id, ticket, security: pinnedTo(security, this.#peer?.peerCertificate) };
   }
 
   /** Bytes that wait for the source to read; without end where there is no connection. */
@@ -53,9 +55,13 @@ export class SourceConnection {
   /** Takes a greeted and welcomed connection; what the one before says counts no more, and it is dropped. */
   take(offered: UnclaimedConnection): void {
     this.#inUse?.destroy();
+    const { peerHost, localHost, peerCertificate } = offered;
+    const peer = { peerHost, localHost, peerCertificate };
     const connection = offered.claim({
       received: (received) => {
-        if (this.#inUse === connection) this.#events.received(received);
+        if (this.#inUse !== connection) return;
+        if (received.message.name === 'PREPARE') this.#peer ??= peer;
+        this.#events.received(received);
       },
       backlog: () => this.#events.backlog(),
       closed: (error) => {
@@ -66,9 +72,6 @@ export class SourceConnection {
     });
     connection.expectLife(SILENCE_MS_MAX);
     this.#inUse = connection;
-    this.#host = offered.peerHost;
-    this.#localHost = offered.localHost;
-    this.#certificate = offered.peerCertificate;
   }
 
   /** Says it, if anybody listens. */

@@ -249,8 +249,8 @@ describe('a destination whose source dials', () => {
     { ...told, dials: 'source' as const },
     { ...told, dials: 'source' as const, pagePorts: [] },
   ])('refuses ports that are not those of its connections', (asked) => {
-    expect(() => checkPrepare(asked, { guestBytesMax: undefined, availableBytes: 2 ** 40 })).toThrow(
-      ProtocolError,
-    );
+    expect(() =>
+      checkPrepare(asked, { guestBytesMax: undefined, availableBytes: 2 ** 40, promisedBytes: 0 }),
+    ).toThrow(ProtocolError);
   });
 });
