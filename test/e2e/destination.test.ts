@@ -1,18 +1,6 @@
 // A destination whose migration ends while it prepares, and one that cannot send its guest on.
-import { newTicket } from '../../src/shared/wire/pass.js';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
-import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { codeHashOf } from '../../src/shared/guest/programs/catalogue.js';
-import { FrameReader, PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
-import {
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  type MessageName,
-} from '../../src/shared/wire/messages.js';
 import {
   quick,
   type Ended,
@@ -22,87 +10,22 @@ import {
   startSource,
   type CliProcess,
 } from '../support/cli.js';
-import { closeFakePeers, freeAddress, listenFree } from '../support/fake-peer.js';
+import { closeFakePeers, freeAddress, silentPeer } from '../support/fake-peer.js';
+import { FakeSource } from '../support/fake-source.js';
 
 afterEach(async () => {
   closeFakePeers();
   await endAll();
 });
 
-/** Speaks for a source: says messages, and waits for the destination's. */
-async function fakeSource(
-  to: string,
-): Promise<{ say(message: Message): void; hear(name: MessageName): Promise<void> }> {
-  const [host, port] = to.split(':');
-  const socket = connect({ host: host!, port: Number(port) });
-  socket.on('error', () => undefined);
-  const reader = new FrameReader();
-  const heard: string[] = [];
-  let look = (): void => undefined;
-  socket.on('data', (chunk: Buffer) => {
-    for (const frame of reader.consume(chunk)) heard.push(decodeMessage(frame).name);
-    look();
-  });
-  await once(socket, 'connect');
-  return {
-    say(message) {
-      socket.write(Buffer.concat(encodeMessage(message)));
-    },
-    hear: (name) =>
-      new Promise((resolve) => {
-        look = () => {
-          if (heard.includes(name)) resolve();
-        };
-        look();
-      }),
-  };
-}
-
 /** Has a destination prepare for a guest, and cancels as soon as its first receiver dials. */
 async function cancelWhilePreparing(to: string): Promise<void> {
-  let dialled: () => void = () => undefined;
-  const isDialled = new Promise<void>((resolve) => (dialled = resolve));
-  // It takes connections and never welcomes: nothing gets further than that.
-  const pages = await listenFree(() => {
-    dialled();
-  });
-  const port = Number(pages.split(':')[1]);
-  const source = await fakeSource(to);
-  source.say({
-    name: 'HELLO',
-    version: PROTOCOL_VERSION,
-    role: 'control',
-    migrationId: randomUUID(),
-    ticket: newTicket(),
-    welcomedBy: '',
-    index: 0,
-    round: 0,
-    regions: 0,
-  });
-  await source.hear('WELCOME');
-  source.say({
-    name: 'PREPARE',
-    guest: {
-      program: 'uniform',
-      memoryBytes: 16 << 20,
-      vcpus: 4,
-      seed: 1,
-      writeRate: 0,
-      hotSetBytes: 0,
-      residentBytes: 0,
-    },
-    codeHash: codeHashOf('uniform'),
-    touchedBytes: 65536,
-    connections: 2,
-    dials: 'destination',
-    pagePorts: [port, port],
-    faultPort: port,
-    audits: false,
-    auditAfterMs: 0,
-  });
-  await isDialled;
+  const silent = await silentPeer();
+  const source = await FakeSource.dial(to);
+  source.prepare(silent.port, { vcpus: 4 });
+  await silent.dialled;
   source.say({ name: 'CANCEL', code: 'CANCELLED', reason: 'never mind' });
-  await source.hear('REFUSAL');
+  await source.hears('REFUSAL');
 }
 
 const threadsOf = ({ pid }: CliProcess): number => readdirSync(`/proc/${pid}/task`).length;

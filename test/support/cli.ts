@@ -102,6 +102,12 @@ export class CliProcess {
     return this.#when(() => pattern.exec(this.#text.stderr), String(pattern));
   }
 
+  /** Resolves once `text` is on standard error so many times. */
+  async saidTimes(text: string, times: number): Promise<void> {
+    const isSaid = (): true | undefined => this.#text.stderr.split(text).length > times || undefined;
+    await this.#when(isSaid, `"${text}" ${times} times`);
+  }
+
   /** Where a destination that was started with an IPC channel listens. */
   async listening(): Promise<Address> {
     let notice: ListeningNotice | undefined;

@@ -20,6 +20,16 @@ export async function listenFree(onConnection: (socket: Socket) => void): Promis
   return addressOf(server);
 }
 
+/** Takes connections and says nothing: nobody who dials it gets further than that. `dialled`: somebody has. */
+export async function silentPeer(): Promise<{ readonly port: number; readonly dialled: Promise<void> }> {
+  let dial: () => void = () => undefined;
+  const dialled = new Promise<void>((resolve) => (dial = resolve));
+  const address = await listenFree(() => {
+    dial();
+  });
+  return { port: Number(address.split(':')[1]), dialled };
+}
+
 /** An address on which nobody listens: it was free a moment ago. */
 export async function freeAddress(): Promise<string> {
   const server = createServer();
