@@ -33,12 +33,18 @@ export class FakeSource {
   readonly #reader = new FrameReader();
   readonly #heard: string[] = [];
   #look = (): void => undefined;
+  /** Why it was refused; empty if it was not. */
+  refusal = '';
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.on('error', () => undefined);
     socket.on('data', (chunk: Buffer) => {
-      for (const frame of this.#reader.consume(chunk)) this.#heard.push(decodeMessage(frame).name);
+      for (const frame of this.#reader.consume(chunk)) {
+        const message = decodeMessage(frame);
+        this.#heard.push(message.name);
+        if (message.name === 'REFUSAL') this.refusal = message.reason;
+      }
       this.#look();
     });
   }
@@ -64,7 +70,7 @@ export class FakeSource {
     this.say({
       name: 'PREPARE',
       guest: all,
-      codeHash: codeHashOf(all.program),
+      codeHash: codeHashOf(all.program) || '0'.repeat(64),
       touchedBytes: 65536,
       dials: 'destination',
       connections: 1,

@@ -1,6 +1,5 @@
-// A destination with several places: its guests come, run and end, each without the others.
+// A destination with several places that are each used once.
 import { afterEach, describe, expect, it } from 'vitest';
-import type { NodeReport } from '../../src/cli/destination-report.js';
 import {
   endAll,
   failureOf,
@@ -22,19 +21,6 @@ function startReplay(to: string, seed: number, memory = '4MiB'): CliProcess {
 }
 
 describe('a destination with two places', () => {
-  it('has two guests at once, sends a third away, and tells of all in one document', async () => {
-    const { destination, to } = await startDestination(['--max-guests', '2']);
-    const ends = await Promise.all([startReplay(to, 1).ended, startReplay(to, 2).ended]);
-    for (const end of ends) expect(reportOf(end).audit?.passed).toBe(true);
-    const { error } = failureOf(await startReplay(to, 3).ended);
-    expect(error.message).toMatch(/has 2 guests already.*raise its --max-guests/);
-    destination.kill('SIGTERM');
-    const { status, stdout } = await destination.ended;
-    const { outcome, guestCount, guests } = JSON.parse(stdout) as NodeReport;
-    expect({ outcome, guestCount, status }).toEqual({ outcome: 'ran', guestCount: 2, status: 0 });
-    for (const { guest } of guests) expect(guest?.pagesWritten).toBeGreaterThan(0);
-  });
-
   it('with --once ends after two migrations, whatever became of them', async () => {
     const { destination, to } = await startDestination([
       ...['--max-guests', '2', '--once', '--run-for', '0ms', '--max-memory', '8MiB'],
