@@ -84,16 +84,17 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
       caller.refuse('PROTOCOL', `a ${role} connection has a port of its own, and this is not one`);
       return;
     }
-    const known = this.#ticketOf(migrationId);
-    if (known !== undefined && !isSameSecret(known, ticket)) {
-      caller.refuse('UNAUTHORIZED', 'that migration is of another source, which has its ticket');
-      return;
-    }
     let admission = this.#admit(migrationId, welcomedBy);
     while (admission === 'make-way') {
       await this.#makeWay();
       if (caller.isGone) return;
       admission = this.#admit(migrationId, welcomedBy);
+    }
+    // Now: another caller may have begun a migration of that id meanwhile.
+    const known = this.#ticketOf(migrationId);
+    if (known !== undefined && !isSameSecret(known, ticket)) {
+      caller.refuse('UNAUTHORIZED', 'that migration is of another source, which has its ticket');
+      return;
     }
     // Whoever is refused is welcomed first, so that it knows which process it is that refuses.
     switch (admission) {
