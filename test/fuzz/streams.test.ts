@@ -5,7 +5,13 @@ import { BitmapDecoder } from '../../src/shared/memory/bitmap-stream.js';
 import { BitmapError, expand, statedPages } from '../../src/shared/memory/compacted-bitmap.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { ProtocolError } from '../../src/shared/errors.js';
-import { FrameReader, FrameType, type Frame, type FrameName } from '../../src/shared/wire/frames.js';
+import {
+  FRAME_HEADER_BYTES,
+  FrameReader,
+  FrameType,
+  type Frame,
+  type FrameName,
+} from '../../src/shared/wire/frames.js';
 import { decodeMessage, encodeMessage, messageNames } from '../../src/shared/wire/messages.js';
 import { PlacedFrameReader } from '../../src/shared/wire/placed-frames.js';
 import { endAll } from '../support/cli.js';
@@ -125,13 +131,12 @@ describe('a message that was tampered with', () => {
       const input = mutated(chance, chance.pick(frames), frames);
       tried(input);
       try {
+        let from = 0;
         for (const frame of new FrameReader(messageNames).consume(input)) {
           const again = Buffer.concat(encodeMessage(decodeMessage(frame)));
+          const said = input.subarray(from, (from += FRAME_HEADER_BYTES + frame.body.length));
           // Text is read as it can be shown.
-          if (
-            !again.equals(input.subarray(0, again.length)) &&
-            !/reason|findings/.test(input.toString('latin1'))
-          )
+          if (!again.equals(said) && !/reason|findings/.test(said.toString('latin1')))
             throw new Error(`said again it is ${again.toString('hex')}`);
           messages++;
         }
