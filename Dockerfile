@@ -16,6 +16,8 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# Where a volume with a key may be mounted: a new one is this user's, and nobody else's.
+RUN install -d -o node -g node -m 0700 /keys
 USER node
 EXPOSE 7000
 # No shell in between: signals and the exit status are the program's own.

@@ -162,6 +162,11 @@ export function keygenFlags(y: Argv) {
       demandOption: true,
       describe: 'Where the key is written; not there yet',
     })
+    .option('keep', {
+      type: 'boolean',
+      default: false,
+      describe: 'Leave a key that is there already as it is, instead of failing: for scripts',
+    })
     .example(
       '$0 keygen guest.key',
       'then copy it to the other host, and give both sides --key-file guest.key',

@@ -69,9 +69,11 @@ const parser = yargs(commandLine)
     'Make a key for both sides of migrations between hosts, in a file that only its owner may read',
     keygenFlags,
     (args) => {
-      makeKeyFile(args.file);
+      const isNew = makeKeyFile(args.file, args.keep);
       standardError.say(
-        `${args.file} holds a new key; copy it to the other host in a safe way, and give both sides --key-file ${args.file}`,
+        isNew
+          ? `${args.file} holds a new key; copy it to the other host in a safe way, and give both sides --key-file ${args.file}`
+          : `${args.file} holds a key already, which stays`,
       );
     },
   )

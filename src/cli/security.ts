@@ -1,7 +1,7 @@
 // Keys and certificates from the files that flags name: read, checked, and never shown. The one place that reads secrets.
 // Knows files and flags; what is done with them is shared/wire's.
 import { randomBytes, X509Certificate, createPrivateKey } from 'node:crypto';
-import { openSync, closeSync, fstatSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { messageOf, MicrostunError } from '../shared/errors.js';
 import { KEY_BYTES, THIS_HOST_ONLY, type Security } from '../shared/wire/security.js';
@@ -106,13 +106,19 @@ function readText(flag: string, file: string, forbidden = 0): string {
 }
 
 /**
- * Makes a key and writes it to a file of its own, which nobody else may read.
- * @throws MicrostunError OUTPUT_FAILED: it is there already, or cannot be written.
+ * Makes a key and writes it to a file of its own, which nobody else may read. `keeps`: one that is there already stays.
+ * Answers whether it was made.
+ * @throws MicrostunError OUTPUT_FAILED: it is there already, or cannot be written; USAGE: what is there is no key.
  */
-export function makeKeyFile(file: string): void {
+export function makeKeyFile(file: string, keeps: boolean): boolean {
+  if (keeps && existsSync(file)) {
+    readKey(file);
+    return false;
+  }
   try {
     const text = `${KEY_FILE_HEAD}\n${randomBytes(KEY_BYTES).toString('hex')}\n`;
     writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+    return true;
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
     const why = isThere

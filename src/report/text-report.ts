@@ -236,6 +236,14 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
     ['control', formatBytes(bytes.control)],
     ['total', `${formatBytes(bytes.total)} (${check})`],
+    ...(bytes.encryption === 0
+      ? []
+      : [
+          [
+            'on the wire',
+            `${formatBytes(bytes.wire)}, of which ${formatBytes(bytes.encryption)} are encryption`,
+          ] as const,
+        ]),
   ];
 }
 
