@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Bulletin } from '../../src/cli/dashboard/bulletin.js';
-import { isLoopback, refusalOf, type RequestHeaders } from '../../src/cli/dashboard/request-check.js';
+import { isLoopback } from '../../src/shared/wire/security.js';
+import { refusalOf, type RequestHeaders } from '../../src/cli/dashboard/request-check.js';
 import { StallWatch } from '../../src/cli/dashboard/stall-watch.js';
 import { Viewers, VIEWERS_MAX } from '../../src/cli/dashboard/viewers.js';
 import { GAP_BUCKETS, gapBucketOf } from '../../src/shared/guest/gap-buckets.js';

@@ -1,5 +1,6 @@
 // Whether a request to the live view may be answered: pages of other origins must not read it, also not by a name that
 // was made to point here (DNS rebinding). Pure; knows headers only.
+import { isLoopback } from '../../shared/wire/security.js';
 import type { Address } from '../../shared/wire/sockets.js';
 
 /** The headers that a decision rests on, as they came. */
@@ -30,11 +31,6 @@ export function refusalOf(headers: RequestHeaders, served: Served): string | und
   const isForeign = headers.secFetchSite === 'cross-site' || headers.secFetchSite === 'same-site';
   if (isForeign && headers.secFetchMode !== 'navigate') return 'another site may not read the live view';
   return undefined;
-}
-
-/** Whether only this host can reach an address. */
-export function isLoopback(host: string): boolean {
-  return host === '::1' || /^(?:::ffff:)?127\.\d+\.\d+\.\d+$/.test(host);
 }
 
 interface NamedHost {
