@@ -99,7 +99,9 @@ describe('with --json', () => {
   });
 
   it('an address that is no own one is a document', async () => {
-    const { status, stdout } = await runCli('destination', '--json', '--listen', '203.0.113.1:7000');
+    const { status, stdout } = await runCli(
+      ...['destination', '--json', '--insecure', '--listen', '203.0.113.1:7000'],
+    );
     expect(status).toBe(3);
     expect(documentOf(stdout).error.code).toBe('LISTEN_FAILED');
   });

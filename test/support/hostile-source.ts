@@ -1,6 +1,7 @@
 // A source without a guest, in a test's hand: it greets a destination, has it prepare, and takes its page and fault
 // connections. From then on it says what the test likes.
 // Knows the greeting and PREPARE; what is wrong with what it says is the test's.
+import { codeHashOf } from '../../src/shared/guest/programs/catalogue.js';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
@@ -65,6 +66,7 @@ export class HostileSource {
         hotSetBytes: 0,
         residentBytes: 0,
       },
+      codeHash: codeHashOf('replay'),
       touchedBytes: 0,
       connections,
       dials: 'destination',
