@@ -12,6 +12,7 @@ import { benchKernels, renderKernels } from './kernels.js';
 import { benchMemory, renderMemory } from './memory.js';
 import { copyRow, demoRow, hotSetRow } from './rows/copying.js';
 import { dialRow } from './rows/dial.js';
+import { encryptionRow } from './rows/encryption.js';
 import { monsterRow } from './rows/monster.js';
 import { soakRow } from './rows/soak.js';
 import { storeRow } from './rows/store-paths.js';
@@ -35,6 +36,10 @@ const rows = {
   demo: { what: 'The demo without a flag', measure: demoRow },
   store: { what: 'The store path: guest memory against a bare typed array', measure: storeRow },
   dial: { what: 'Who dials: 1 GiB idle, and 256 MiB flat out, each way in turn', measure: dialRow },
+  encryption: {
+    what: 'Plain and under TLS in pairs: 1 GiB idle is copied, 256 MiB flat out move between two nodes',
+    measure: encryptionRow,
+  },
   monster: { what: 'Guests of up to 24 TiB, of which 1 GiB is resident', measure: monsterRow },
   soak: { what: '64 MiB, flat out: three hundred migrations between two nodes', measure: soakRow },
 } as const satisfies Record<string, Row>;
@@ -45,7 +50,7 @@ const rowNames = Object.keys(rows) as RowName[];
 const others = ['kernels', 'memory', 'forecast', 'compaction'] as const;
 type OtherName = (typeof others)[number];
 /** Without a goal, or each takes about as long as all the others together, or longer. */
-const ONLY_ALONE: readonly RowName[] = ['dial', 'monster', 'soak'];
+const ONLY_ALONE: readonly RowName[] = ['dial', 'encryption', 'monster', 'soak'];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
