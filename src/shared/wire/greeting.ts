@@ -15,6 +15,7 @@ import {
   type RefusalCode,
 } from './messages.js';
 import { refusalError, versionComplaint } from './refusal.js';
+import { HANDSHAKE_RECORD } from './secure-socket.js';
 import { GREETING_MS_MAX } from '../limits.js';
 
 /** Which process this is; a restarted one has another. */
@@ -112,9 +113,23 @@ function firstMessage(connection: Connection): Promise<MessageOf<'HELLO'>> {
         resolve(hello);
       });
     });
+    let hasBegun = false;
     const owner: ConnectionOwner = {
       names: CALLER,
-      reads: first,
+      reads: {
+        get target() {
+          return first.target;
+        },
+        advance: (byteCount) => {
+          if (!hasBegun && first.target[0] === HANDSHAKE_RECORD) {
+            timer.cancel();
+            reject(refuseTls(connection, owner));
+            return;
+          }
+          hasBegun = true;
+          first.advance(byteCount);
+        },
+      },
       lost: (error) => {
         timer.cancel();
         reject(error);
@@ -133,6 +148,14 @@ const nothingMore: ChunkReads = {
     throw new ProtocolError('the peer did not wait for an answer to HELLO');
   },
 };
+
+// Whoever begins a handshake where nobody has a key is to hear that: one that is only hung up on dials again. That the answer
+// is no TLS is all that it understands of it. The rest of what it says is not looked at.
+function refuseTls(connection: Connection, owner: ConnectionOwner): MicrostunError {
+  connection.own({ ...owner, reads: { take: () => undefined } });
+  refuse(connection, 'UNAUTHORIZED', 'no TLS is spoken here; give both sides the same key, or certificates');
+  return new MicrostunError('UNAUTHORIZED', 'the peer speaks TLS, and has a key or certificates');
+}
 
 /**
  * Says HELLO on a connection that was dialled. Once it is welcomed it has the owner that `welcomed` answers, who reads

@@ -33,7 +33,7 @@ const BINDING_LABEL = 'EXPORTER-microstun-connection';
 const BINDING_BYTES = 32;
 
 /** RFC 8446, 5.1: the first byte of a handshake. No frame of ours has this type. */
-const HANDSHAKE_RECORD = 22;
+export const HANDSHAKE_RECORD = 22;
 
 /** The last session with a peer: a connection that is made again to it is spared the certificates. */
 export class Sessions {
