@@ -8,23 +8,21 @@ export const KERNELS_MODULE = 'src/shared/memory/kernels-binary.ts';
 
 const FOLDER = 'src/shared/memory/assembly';
 const OPTIONS = ['-O3', '--noAssert', '--converge', '--runtime', 'stub', '--enable', 'simd'];
-/** Pages' work on any guest's memory; bitmaps' on one of their own: room for a block of a million pages. */
+const ON_GUEST_MEMORY = [
+  '--enable',
+  'threads',
+  '--importMemory',
+  '--noExportMemory',
+  '--sharedMemory',
+  '--initialMemory',
+  '1',
+  '--maximumMemory',
+  '65536',
+];
+/** Pages' work and hashes on any guest's memory; bitmaps' on one of their own: room for a block of a million pages. */
 const KERNELS = [
-  [
-    'PAGES_BINARY',
-    'pages.ts',
-    [
-      '--enable',
-      'threads',
-      '--importMemory',
-      '--noExportMemory',
-      '--sharedMemory',
-      '--initialMemory',
-      '1',
-      '--maximumMemory',
-      '65536',
-    ],
-  ],
+  ['PAGES_BINARY', 'pages.ts', ON_GUEST_MEMORY],
+  ['HASHES_BINARY', 'hashes.ts', ON_GUEST_MEMORY],
   ['BITMAPS_BINARY', 'bitmaps.ts', ['--initialMemory', '9', '--maximumMemory', '9']],
 ];
 

@@ -134,6 +134,11 @@ export function networkOptions<T>(yargs: Argv<T>) {
         'Emulate cuts: all connections are lost this long after the migration began, for a time: 2s, 2s+500ms, or several with commas',
       coerce: once(parseCuts),
     })
+    .option('checksums', {
+      type: 'boolean',
+      default: true,
+      describe: 'Send a check of its pages with each frame of them; --no-checksums does not, in a lab',
+    })
     .option('connect-timeout', {
       type: 'string',
       default: '30s',

@@ -48,6 +48,8 @@ export interface MigrationArguments extends SecurityArguments {
   readonly onTimeout: TimeoutStrategy;
   readonly stunBudget: number;
   readonly migrateAfter: number;
+  /** Whether pages carry a check of their bytes; `--no-checksums` says no. */
+  readonly checksums: boolean;
   readonly audit: boolean;
   readonly auditAfter: number;
   readonly connectTimeout: number;
@@ -83,6 +85,8 @@ export function planMigration(
     listen,
     connections,
     bytesPerSecond: args.bandwidth,
+    // Where every record is authenticated, a check of the pages would be one more: that decides here.
+    pageChecks: args.checksums,
     faultBytesPerSecond: args.faultBandwidth,
     emulation: emulationOf(args),
     bitmapLogic: bitmap,

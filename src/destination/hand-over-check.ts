@@ -54,21 +54,21 @@ export function checkRegions(
 }
 
 /**
- * Checks the last round of a pre-copy: `checked` are its pages that came CHECKED, and must be those that were lacking.
+ * Checks the last round of a pre-copy: `came` are the pages that it brought, and must be those that were lacking.
  * @throws ProtocolError naming a page that came and was not lacking, or lacks still.
  */
-export function checkLastRound(lacking: PageBitmap, checked: PageBitmap): void {
+export function checkLastRound(lacking: PageBitmap, came: PageBitmap): void {
   // Of a guest in segments the pages that are lacking end where the slots in use do, long before the tables may. That
   // nothing came for what lies past them is quickly counted, and only looked for where it is wrong.
-  const isWhole = checked.pageCount === lacking.pageCount || checked.count() === lacking.count();
-  const words = isWhole ? checked.upTo(lacking.pageCount).words : checked.words;
+  const isWhole = came.pageCount === lacking.pageCount || came.count() === lacking.count();
+  const words = isWhole ? came.upTo(lacking.pageCount).words : came.words;
   const word = words.findIndex((one, index) => one !== (lacking.words[index] ?? 0));
   if (word === -1) return;
   const differing = (lacking.words[word] ?? 0) ^ words[word]!;
   const page = word * 32 + (31 - Math.clz32(differing & -differing));
   throw new ProtocolError(
     ((lacking.words[word] ?? 0) & differing & -differing) !== 0
-      ? `the last round did not bring page ${page}, or not with its check, and the hand-over names it`
+      ? `the last round did not bring page ${page}, and the hand-over names it`
       : `the last round brought page ${page}, which the hand-over does not name`,
   );
 }

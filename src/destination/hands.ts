@@ -13,7 +13,7 @@ import type { Security } from '../shared/wire/security.js';
 import { Fetcher, type FetcherEvents, type GuestPlace } from './faults/fetcher.js';
 import { pageWays, type ControlPath, type PageWays } from './page-ways.js';
 import { ArrivingPages } from './pages/arriving-pages.js';
-import { ReceiverPool, type ReceiverEvents } from './pages/receivers.js';
+import { ReceiverPool, type PageAgreement, type ReceiverEvents } from './pages/receivers.js';
 import type { MemoryReserve } from './memory/reserve.js';
 import { Toucher } from './memory/toucher.js';
 import { stepIncoming } from './states/step.js';
@@ -70,7 +70,13 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   pages(machine: Machine): IncomingPages;
   /** How a guest's page and fault connections come about. */
   ways(prepare: MessageOf<'PREPARE'>, control: ControlPath): PageWays;
-  receivers(machine: Machine, ways: PageWays, pass: Pass, events: ReceiverEvents): IncomingReceivers;
+  receivers(
+    machine: Machine,
+    ways: PageWays,
+    pass: Pass,
+    events: ReceiverEvents,
+    agreed: PageAgreement,
+  ): IncomingReceivers;
   fetcher(
     place: Omit<GuestPlace, 'machine'> & { readonly machine: Machine },
     ways: PageWays,
@@ -104,7 +110,8 @@ export const hostHands = (
     reserve?.holds(shared.memory) === true ? IDLE : new Toucher(shared.memory, touchedBytes),
   pages: (machine) => new ArrivingPages(machine),
   ways: (prepare, control) => pageWays(prepare, control, pageListen),
-  receivers: (machine, ways, pass, events) => new ReceiverPool(machine.shared, ways, pass, events),
+  receivers: (machine, ways, pass, events, agreed) =>
+    new ReceiverPool(machine.shared, ways, pass, events, agreed),
   fetcher: (place, ways, pass, events) => new Fetcher(place, ways, pass, events),
 });
 

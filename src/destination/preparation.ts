@@ -15,7 +15,7 @@ import type {
   IncomingReceivers,
 } from './hands.js';
 import type { ControlPath, PageWays } from './page-ways.js';
-import type { ReceiverEvents } from './pages/receivers.js';
+import type { PageAgreement, ReceiverEvents } from './pages/receivers.js';
 
 export interface PreparationEvents {
   readonly receivers: ReceiverEvents;
@@ -82,7 +82,7 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   async #prepare(
-    { guest, touchedBytes }: MessageOf<'PREPARE'>,
+    { guest, touchedBytes, pageChecks }: MessageOf<'PREPARE'>,
     ways: PageWays,
     pass: Pass,
     guestBytesMax: number | undefined,
@@ -96,7 +96,7 @@ export class Preparation<Machine extends IncomingMachine> {
       this.#makers.release(one);
     });
     // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
-    const receivers = this.#makeReceivers(machine, ways, pass);
+    const receivers = this.#makeReceivers(machine, ways, pass, { pageChecks });
     this.#makeToucher(machine, touchedBytes);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.
@@ -118,8 +118,8 @@ export class Preparation<Machine extends IncomingMachine> {
     return { machine, pages: this.#makers.pages(machine), receivers, fetcher };
   }
 
-  #makeReceivers(machine: Machine, ways: PageWays, pass: Pass): IncomingReceivers {
-    const made = this.#makers.receivers(machine, ways, pass, this.#events.receivers);
+  #makeReceivers(machine: Machine, ways: PageWays, pass: Pass, agreed: PageAgreement): IncomingReceivers {
+    const made = this.#makers.receivers(machine, ways, pass, this.#events.receivers, agreed);
     const receivers = this.#helpers.own(made, (one) => one.close());
     this.#receivers = receivers;
     receivers.start();

@@ -45,7 +45,7 @@ export interface TakeOverParts {
     SafepointControl,
     'handOver' | 'command' | 'alert' | 'areAllParked' | 'state' | 'vcpus' | 'lackingPages'
   >;
-  readonly placement: Pick<PlacementGate, 'shut' | 'checkedPages' | 'placedRound'>;
+  readonly placement: Pick<PlacementGate, 'shut' | 'newestPages' | 'placedRound'>;
   readonly gate: Pick<HandOverGate, 'isOpen' | 'isPassed' | 'pass'>;
   /**
    * A guest in segments takes more than it had when it came: so many bytes in all.
@@ -239,7 +239,7 @@ export class TakeOver {
     const lackingPages = lacking.count();
     if (handOver.finalPages !== lackingPages)
       throw new ProtocolError(`the bitmap names ${lackingPages} pages, the hand-over ${handOver.finalPages}`);
-    checkLastRound(lacking, this.#parts.placement.checkedPages);
+    checkLastRound(lacking, this.#parts.placement.newestPages);
   }
 
   // The guest is this side's once the gate is passed. The answer goes before the vCPUs take the cores.

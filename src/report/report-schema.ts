@@ -49,6 +49,7 @@ const guest = fields({
 const settings = fields({
   bandwidthBytesPerSecond: number().nullable().describe('`null`: no limit'),
   faultBandwidthBytesPerSecond: number().nullable().describe('`null`: no limit'),
+  pageChecks: truth().describe('whether the pages of each frame carried a check of their own'),
   stunBudgetMs: number(),
   roundsMax: count(),
   timeLimitMs: number(),

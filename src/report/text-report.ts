@@ -65,6 +65,7 @@ function headline(report: MigrationReport): string {
     `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [emulationOf(link)]),
     ...protectionLines(settings.security),
+    ...(settings.pageChecks ? [] : ['Pages carried no check of their own.']),
   ].join('\n');
 }
 

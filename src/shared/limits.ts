@@ -267,6 +267,14 @@ below(
   'a frame of pages is ready before the last ones have left',
 );
 
+/** The same of pages that are copied first, so that a check fits them: the copies take this much memory and little more. */
+export const STAGED_QUEUED: WaterMarks = { highBytes: 4 << 20, lowBytes: 1 << 20 };
+below(
+  BODY_BYTES_MAX.PAGES,
+  STAGED_QUEUED.highBytes - STAGED_QUEUED.lowBytes + 1,
+  'a frame of pages is copied before the last ones have left',
+);
+
 /** The same of a push: pages that a vCPU waits for leave before what is not even written yet. */
 export const PUSH_QUEUED: WaterMarks = { highBytes: 2 << 20, lowBytes: 1 << 20 };
 

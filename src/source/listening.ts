@@ -18,6 +18,8 @@ export interface ListenOptions {
   readonly connections: number;
   /** Caps what the page connections send together. */
   readonly bytesPerSecond: number | undefined;
+  /** Whether all pages carry a check of their bytes. */
+  readonly pageChecks: boolean;
   /** The same for the pages that faults ask for. */
   readonly faultBytesPerSecond: number | undefined;
   /** An emulated network instead of the real one. */
@@ -55,9 +57,10 @@ export async function listenForPages(
   hands: Pick<OutgoingHands, 'emulatedLink'>,
   linkEvents: EmulatedLinkEvents,
 ): Promise<Listening> {
-  const { connections, listen, emulation, bytesPerSecond, to, plan } = options;
+  const { connections, listen, emulation, bytesPerSecond, pageChecks, to, plan } = options;
   const isAwaited = plan.dials === 'destination';
-  copiers.start({ connections, end: isAwaited ? 'awaited' : 'dialled', pass, bytesPerSecond });
+  const end = isAwaited ? 'awaited' : 'dialled';
+  copiers.start({ connections, end, pass, bytesPerSecond, pageChecks });
   const own = emulation === undefined ? listen : BEHIND_THE_LINK;
   const ports = isAwaited ? await openAll(pass, options, copiers, tracer, rowOf(own, connections + 1)) : [];
   const dialled = async (addresses: readonly Address[]): Promise<void> => {

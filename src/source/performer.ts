@@ -24,6 +24,7 @@ export interface PerformerParts {
     readonly plan: MigrationPlan;
     readonly connections: number;
     readonly auditAfterMs: number;
+    readonly pageChecks: boolean;
   };
   readonly logger: Logger;
   readonly timers: Timers<TimerName>;
@@ -210,7 +211,7 @@ export class Performer {
 
   #sendPrepare(): void {
     const { pagePorts, faultPort } = this.#listening;
-    const { plan, auditAfterMs } = this.#options;
+    const { plan, auditAfterMs, pageChecks } = this.#options;
     this.#send({
       name: 'PREPARE',
       guest: this.#hands.guest.spec,
@@ -220,6 +221,7 @@ export class Performer {
       dials: plan.dials,
       pagePorts: [...pagePorts],
       faultPort,
+      pageChecks,
       audits: plan.audits,
       auditAfterMs,
     });

@@ -6,10 +6,10 @@ import type { EventQueue } from '../shared/event-queue.js';
 import { GateKeeper } from '../shared/gate-keeper.js';
 import { listenFailureOf } from '../shared/wire/listen-failure.js';
 import type { MessageOf } from '../shared/wire/messages.js';
-import { CHECKED, PUSHED } from '../shared/wire/page-frames.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 import type { Measurement } from './measurement/measurement.js';
 import type { RoundTotal } from './pages/copiers.js';
+import type { RoundKind } from './pages/copier.js';
 import { releaseGuest } from './release.js';
 import type { EffectOf } from './states/effects.js';
 import type { Helper, OutgoingEvent } from './states/events.js';
@@ -139,7 +139,7 @@ export class Work {
   }
 
   copyRound(round: number): void {
-    this.#carry(round, 0);
+    this.#carry(round, 'beside-guest');
   }
 
   stopRound(round: number): void {
@@ -195,13 +195,12 @@ export class Work {
     }
   }
 
-  /** The guest is parked, so its pages can be checked on their way. */
   copyRest(round: number): void {
-    this.#carry(round, CHECKED);
+    this.#carry(round, 'last');
   }
 
   push(round: number): void {
-    this.#carry(round, PUSHED | CHECKED);
+    this.#carry(round, 'push');
   }
 
   /** The guest runs at the destination; what it was here is known now. */
@@ -220,15 +219,14 @@ export class Work {
 
   // ---- What is carried -------------------------------------------------------------------------------------------
 
-  #carry(round: number, flags: number): void {
+  #carry(round: number, kind: RoundKind): void {
     this.#round = {
-      // What is parked cannot change on its way, so it is checked: copier.ts looks at the same.
-      isBesideGuest: flags === 0,
+      isBesideGuest: kind === 'beside-guest',
       pages: this.#dirtyPages,
       pagesBefore: this.copiers.progress.pages,
       fromUs: this.#hands.time.nowUs(),
     };
-    this.copiers.copyRound(round, flags);
+    this.copiers.copyRound(round, kind);
   }
 
   #onRoundPlaced(total: RoundTotal): void {

@@ -233,8 +233,12 @@ export const changes = [
     ['if (page >= pageCount)', 'if (page > pageCount)', 'takes the page after the last'],
     ['(flags & ~KNOWN_FLAGS) !== 0', 'false', 'takes unknown flags'],
     ['if (pagesInRegion <= 0)', 'if (pagesInRegion < 0)', 'takes a region past the guest'],
-    ['crc32(pages) !== check.readUInt32BE(0)', 'false', 'takes damaged pages'],
   ),
+  ...planted('destination/pages/frame-check.js', unit('page-receiver-pushed', 'staging'), [
+    'this.#promised === undefined || this.#fold === this.#promised',
+    'true',
+    'takes damaged pages',
+  ]),
   ...planted('shared/wire/fields.js', frames, [
     '!msgpack.encode(value, { codec: plainCodec }).equals(bytes)',
     'false',

@@ -76,6 +76,7 @@ export class FakeSource {
       connections: 1,
       pagePorts: [port],
       faultPort: port,
+      pageChecks: true,
       audits: false,
       auditAfterMs: 0,
       ...more,

@@ -72,6 +72,7 @@ export class HostileSource {
       dials: 'destination',
       pagePorts: Array.from({ length: connections }, () => port),
       faultPort: port,
+      pageChecks: true,
       audits: false,
       auditAfterMs: 0,
       ...changes,

@@ -19,6 +19,7 @@ export const fixtureReport: MigrationReport = {
   settings: {
     bandwidthBytesPerSecond: null,
     faultBandwidthBytesPerSecond: 12_500_000,
+    pageChecks: true,
     stunBudgetMs: 10,
     roundsMax: 30,
     timeLimitMs: 300_000,

@@ -92,7 +92,7 @@ export class SimulatedFetcher implements IncomingFetcher {
       },
       placement: {
         shut: () => true,
-        get checkedPages() {
+        get newestPages() {
           return firstPages(site.placed.pages);
         },
         placedRound: (round) => {

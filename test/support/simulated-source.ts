@@ -71,6 +71,7 @@ export class SimulatedMigration {
       connections: 1,
       bytesPerSecond: undefined,
       faultBytesPerSecond: undefined,
+      pageChecks: true,
       emulation: undefined,
       plan,
       trace: 'dedicated',

@@ -138,8 +138,8 @@ export class TakeOverSite {
 
   /** Every receiver has placed `round`, which brought these pages with their check. */
   placed(round: number, ...pages: readonly number[]): void {
-    this.placement.checkedPages.clear();
-    for (const page of pages) this.placement.checkedPages.add(page);
+    this.placement.newestPages.clear();
+    for (const page of pages) this.placement.newestPages.add(page);
     for (let receiver = 0; receiver < RECEIVERS; receiver++) this.placement.notePlaced(receiver, round);
   }
 
@@ -177,7 +177,7 @@ export class TakeOverSite {
       },
       placement: {
         shut: () => this.placement.shut(),
-        checkedPages: this.placement.checkedPages,
+        newestPages: this.placement.newestPages,
         placedRound: (round) => {
           this.whileChecked();
           return this.placement.placedRound(round);

@@ -4,13 +4,17 @@ import type { Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { IncomingRound } from '../../src/destination/pages/incoming-round.js';
 import type { PageReceiver } from '../../src/destination/pages/page-receiver.js';
-import { FaultWatch } from '../../src/shared/memory/fault-words.js';
 import type { MemoryViews } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
-import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../src/shared/wire/page-frames.js';
-import { Copier, type FaultsBeside, type RoundProgress } from '../../src/source/pages/copier.js';
+import { decodeMark, encodeMark } from '../../src/shared/wire/page-frames.js';
+import {
+  Copier,
+  type FaultsBeside,
+  type RoundKind,
+  type RoundProgress,
+} from '../../src/source/pages/copier.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
 
 const PAGES = 2 * REGION_PAGES;
@@ -47,7 +51,11 @@ class FakeLink extends Duplex {
 }
 
 /** A copier, and a destination that dials again whenever a link was cut; `bytesMax` each may carry. */
-function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside = new FaultWatch(source)) {
+function pair(
+  source: MemoryViews,
+  bytesMax: () => number,
+  { faults, pageChecks = true }: { readonly faults?: FaultsBeside; readonly pageChecks?: boolean } = {},
+) {
   const destination = guestOf(source.pageCount);
   const order = new IncomingRound({ index: 0, receivers: 1 });
   const { receiver, frames } = receiverOver(destination, order);
@@ -58,7 +66,9 @@ function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside 
   const stuck = new Promise<never>((_, reject) => {
     fail = reject;
   });
-  const copier = new Copier(source, { first: 0, stride: 1 }, undefined, faults);
+  receiver.pageChecks = pageChecks;
+  const manner = { bytesPerSecond: undefined, pageChecks };
+  const copier = new Copier(source, { first: 0, stride: 1 }, manner, faults);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {
       fail(new Error(`${order.pages} pages arrived over ${LINKS_MAX} links`));
@@ -85,9 +95,9 @@ function pair(source: MemoryViews, bytesMax: () => number, faults: FaultsBeside 
     });
   };
   const progress: RoundProgress = { count: () => undefined, isStopped: () => state.isStopped };
-  const copy = (flags: number): ReturnType<Copier['copyRound']> => {
+  const copy = (kind: RoundKind): ReturnType<Copier['copyRound']> => {
     dial();
-    return Promise.race([copier.copyRound(0, flags, progress), stuck]);
+    return Promise.race([copier.copyRound(0, kind, progress), stuck]);
   };
   return { destination, receiver, order, dirty, state, copy };
 }
@@ -103,20 +113,23 @@ function fullGuest(): MemoryViews {
 
 describe('a link that is cut more often than it carries a region', () => {
   it.each([
-    ['pushed', PUSHED | CHECKED, 100 * KIB],
-    ['pushed', PUSHED | CHECKED, 30 * KIB],
-    ['copied', 0, 100 * KIB],
-    ['the last of a pre-copy', CHECKED, 100 * KIB],
-  ])(
-    'brings every page all the same, most of them once: %s (flags %i, %i bytes)',
-    async (_, flags, bytesMax) => {
+    ['push', 100 * KIB, true],
+    ['push', 30 * KIB, true],
+    ['push', 100 * KIB, false],
+    ['beside-guest', 100 * KIB, true],
+    ['beside-guest', 30 * KIB, true],
+    ['beside-guest', 100 * KIB, false],
+    ['last', 100 * KIB, true],
+  ] as const)(
+    'brings every page all the same, most of them once: %s (%i bytes, checked: %s)',
+    async (kind, bytesMax, pageChecks) => {
       const source = fullGuest();
-      const { destination, receiver, state, copy } = pair(source, () => bytesMax);
-      if ((flags & PUSHED) !== 0) {
+      const { destination, receiver, state, copy } = pair(source, () => bytesMax, { pageChecks });
+      if (kind === 'push') {
         destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
         receiver.isGuestRunning = true;
       }
-      const share = await copy(flags);
+      const share = await copy(kind);
       expect(share.sentPages + share.zeroPages).toBe(PAGES);
       expect(isSame(source, destination)).toBe(true);
       expect(receiver.spurnedPages).toBe(0);
@@ -133,7 +146,7 @@ describe('a link that is cut more often than it carries a region', () => {
         if (++cuts === 6) state.isStopped = true;
         return carried * KIB;
       });
-      const share = await copy(0);
+      const share = await copy('beside-guest');
       const kept = dirty.count();
       expect([carried, share.sentPages + share.zeroPages + kept]).toEqual([carried, PAGES]);
       for (let page = 0; page < PAGES; page++)
@@ -150,26 +163,26 @@ describe('a link that holds', () => {
       const source = guestOf(pages);
       for (let page = 0; page < pages; page++) write(source, page, page % 7 === 0 ? 0 : 1);
       const { destination, copy } = pair(source, () => Infinity);
-      const share = await copy(0);
+      const share = await copy('beside-guest');
       expect(share.sentPages + share.zeroPages).toBe(pages);
       expect(isSame(source, destination)).toBe(true);
     },
   );
 
   it.each([
-    ['whole regions', CHECKED, [0, 1], 2],
+    ['whole regions', 'last', [0, 1], 2],
     [
       'of a push no more than a few pages at a time, and those first that were dirtied last',
-      PUSHED | CHECKED,
+      'push',
       [1, 0],
       7,
     ],
-  ])('carries %s', async (_, flags, regions, framesMin) => {
+  ] as const)('carries %s', async (_, kind, regions, framesMin) => {
     const source = fullGuest();
     const late = new PageBitmap(PAGES, source.lateWords);
     for (let page = REGION_PAGES; page < PAGES; page++) late.add(page);
     const { order, destination, receiver, copy } = pair(source, () => Infinity);
-    if ((flags & PUSHED) !== 0) {
+    if (kind === 'push') {
       destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
       receiver.isGuestRunning = true;
     }
@@ -179,7 +192,7 @@ describe('a link that holds', () => {
       came.push(head.region);
       note(head);
     };
-    await copy(flags);
+    await copy(kind);
     expect([...new Set(came)]).toEqual(regions);
     expect(came.length).toBeGreaterThanOrEqual(framesMin);
     expect(isSame(source, destination)).toBe(true);
@@ -199,7 +212,7 @@ describe('a push beside remote page faults', () => {
       },
       holdBack: () => steps.push('look'),
     };
-    const { order, destination, receiver, copy } = pair(source, () => Infinity, faults);
+    const { order, destination, receiver, copy } = pair(source, () => Infinity, { faults });
     destination.pageTable.fill(PageState.ABSENT, 0, PAGES);
     receiver.isGuestRunning = true;
     const note = order.notePlaced.bind(order);
@@ -208,7 +221,7 @@ describe('a push beside remote page faults', () => {
       if (steps.length === 2) asked = REGION_PAGES + 100;
       note(head);
     };
-    await copy(PUSHED | CHECKED);
+    await copy('push');
     expect(isSame(source, destination)).toBe(true);
     expect(steps.slice(0, 6)).toEqual(['look', 'region 0', 'look', 'region 1', 'look', 'region 0']);
     expect(steps.length).toBeGreaterThan(2 * (PAGES / REGION_PAGES) * 3);

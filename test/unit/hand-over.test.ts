@@ -315,6 +315,7 @@ describe('the destination', () => {
     dials: 'destination',
     pagePorts: [1],
     faultPort: 1,
+    pageChecks: true,
     audits: false,
     auditAfterMs: 0,
   };

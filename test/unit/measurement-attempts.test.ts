@@ -51,6 +51,7 @@ describe('the report of a migration', () => {
         connections: 1,
         bytesPerSecond: undefined,
         faultBytesPerSecond: undefined,
+        pageChecks: true,
         emulation: undefined,
         security: THIS_HOST_ONLY,
       },

@@ -1,7 +1,7 @@
 // Guests, regions and streams for the tests of the page connections.
 // Knows no socket: a stream is bytes, and whoever reads it is fed them in pieces.
 import { crc32 } from 'node:zlib';
-import { CheckedPages } from '../../src/destination/pages/checked-pages.js';
+import { NewestPages } from '../../src/destination/pages/newest-pages.js';
 import { pagesOf } from '../../src/destination/pages/incoming-round.js';
 import { PageReceiver, type RegionOrder } from '../../src/destination/pages/page-receiver.js';
 import { allocatePlacementGate, PlacementGate } from '../../src/destination/pages/placement-gate.js';
@@ -10,7 +10,7 @@ import { allocateMemory, viewMemory, type MemoryViews } from '../../src/shared/m
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, regionCountOf } from '../../src/shared/memory/pages.js';
 import { FRAME_HEADER_BYTES, FrameReader, FrameType, type Frame } from '../../src/shared/wire/frames.js';
-import { REGION_HEAD_BYTES, type RegionHead } from '../../src/shared/wire/page-frames.js';
+import { headBytesOf, type RegionHead } from '../../src/shared/wire/page-frames.js';
 import { RegionWriter } from '../../src/source/pages/region-writer.js';
 
 export function guestOf(pageCount: number): MemoryViews {
@@ -110,6 +110,7 @@ export function framesIn(bytes: Buffer): Frame[] {
 export function receiverOver<Order extends RegionOrder = AnyOrder>(
   views: MemoryViews,
   order: Order = new AnyOrder() as unknown as Order,
+  pageChecks = false,
 ): {
   receiver: PageReceiver;
   order: Order;
@@ -120,13 +121,14 @@ export function receiverOver<Order extends RegionOrder = AnyOrder>(
   const frames: Frame[] = [];
   let arrivals = 0;
   const gate = new PlacementGate(allocatePlacementGate(views.pageCount), views.pageCount, 1);
-  const checked = new CheckedPages(gate.checkedPages, { index: 0, receivers: 1 });
+  const checked = new NewestPages(gate.newestPages, { index: 0, receivers: 1 });
   const receiver = new PageReceiver(views, order, gate, checked, {
     frame: (frame) => frames.push(frame),
     arrived: (pages) => {
       arrivals += pages;
     },
   });
+  receiver.pageChecks = pageChecks;
   return { receiver, order, gate, frames, arrivals: () => arrivals };
 }
 
@@ -159,7 +161,7 @@ export function sealed(stream: Buffer): Buffer {
   for (let at = 0; at + FRAME_HEADER_BYTES <= bytes.length;) {
     const body = at + FRAME_HEADER_BYTES;
     const bodyBytes = bytes.readUInt32BE(at + 4);
-    const checkedBytes = bytes[at] === FrameType.PAGES ? REGION_HEAD_BYTES : bodyBytes;
+    const checkedBytes = bytes[at] === FrameType.PAGES ? headBytesOf(bytes[at + 1]!) : bodyBytes;
     const own = crc32(bytes.subarray(at, at + 8));
     bytes.writeUInt32BE(crc32(bytes.subarray(body, body + checkedBytes), own), at + 8);
     at = body + bodyBytes;

@@ -124,6 +124,7 @@ describe('a page receiver', () => {
       fc.assert(
         fc.property(rounds, chunkSizes, fc.boolean(), (all, chunks, isChecked) => {
           let chunk = 0;
+          receiver.pageChecks = isChecked;
           order.pages = 0;
           let sentPages = 0;
           all.forEach((stretches, round) => {

@@ -34,17 +34,16 @@ describe('the placement gate', () => {
 
 describe('a region that is under way when the guest is handed over', () => {
   const staged = { pages: somePages(20, 0, 2, 4, 6, 8, 10), flags: 0 };
-  const checked = { pages: somePages(20, 0, 1), flags: CHECKED };
   const zero = { pages: somePages(20, 19), flags: 0 };
 
   it.each([
     ['staged', staged],
-    ['checked', checked],
+    ['staged, and checked', { ...staged, flags: CHECKED }],
   ])('is not placed when it is %s', (_, { pages, flags }) => {
     const source = guestOf(20);
     for (let page = 0; page < 19; page++) write(source, page, 1);
     const destination = guestOf(20);
-    const { receiver, gate } = receiverOver(destination);
+    const { receiver, gate } = receiverOver(destination, undefined, flags === CHECKED);
     const region = regionsOf(source, pages, 0, flags);
     feed(receiver, region.subarray(0, -1));
     expect(gate.shut()).toBe(true);

@@ -49,7 +49,7 @@ describe('a receiver of a guest in segments', () => {
         ...[0, 1, 2, 100, 101, 511].map((page) => 7 * REGION_BYTES + page * PAGE_BYTES),
         ...[0, 2, 4, 6, 8, 10, 511].map((page) => far + page * PAGE_BYTES),
       ];
-      const { receiver } = receiverOver(destination.views);
+      const { receiver } = receiverOver(destination.views, undefined, flags === CHECKED);
       for (const version of [1, 2]) {
         addresses.forEach((gpa, at) => {
           source.memory.fill(gpa, PAGE_BYTES, version === 2 && at % 3 === 0 ? 0 : 16 * version + at);

@@ -2,7 +2,8 @@
 // No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
 import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import { PAGE_BYTES, REGION_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
+import { PageHashes } from '../../shared/memory/page-hashes.js';
+import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { placeAbsentPage } from '../../shared/memory/placement.js';
 import { addressOf, pageBytes, segmentOf } from '../../shared/memory/segments.js';
 import {
@@ -15,16 +16,17 @@ import {
 import {
   CHECKED,
   countPages,
+  decodePagesCheck,
   decodeRegionHead,
-  PAGES_CHECK_BYTES,
+  headBytesOf,
   PUSHED,
-  verifyPages,
-  REGION_HEAD_BYTES,
   type RegionHead,
 } from '../../shared/wire/page-frames.js';
-import type { CheckedPages } from './checked-pages.js';
+import { FrameCheck } from './frame-check.js';
 import { pagesOf, type IncomingRound } from './incoming-round.js';
+import type { NewestPages } from './newest-pages.js';
 import type { PlacementGate } from './placement-gate.js';
+import { StagedPages, type Reading } from './reading.js';
 import { packedRunOf, runsIn, type Run } from './region-runs.js';
 
 /** Which region may come next, and what has come. */
@@ -43,32 +45,13 @@ const SMALL_BODY_BYTES_MAX = 4096;
 /** Regions in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
 const DIRECT_RUNS_MAX = 4;
 
-type Reading =
-  | { readonly what: 'header' }
-  | { readonly what: 'small-body'; readonly header: FrameHeader }
-  | { readonly what: 'region-head'; readonly header: FrameHeader }
-  /** Straight into guest memory, run by run. */
-  | {
-      readonly what: 'direct';
-      readonly head: RegionHead;
-      readonly runs: readonly Run[];
-      readonly run: number;
-    }
-  /** Into guest memory, up against the end of a span of pages that all come in this frame; moved apart when whole. */
-  | { readonly what: 'packed'; readonly head: RegionHead; readonly runs: readonly Run[]; readonly at: Run }
-  /** Into the staging buffer, to be moved when whole. */
-  | {
-      readonly what: 'staged';
-      readonly head: RegionHead;
-      readonly runs: readonly Run[];
-      readonly flags: number;
-    };
-
 export class PageReceiver {
   readonly #views: MemoryViews;
   readonly #events: PageReceiverEvents;
   readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
-  readonly #staging = Buffer.allocUnsafeSlow(REGION_BYTES + PAGES_CHECK_BYTES);
+  readonly #staged = new StagedPages();
+  readonly #hashes: PageHashes;
+  readonly #check = new FrameCheck();
   /** Pages that may hold something: a zero page elsewhere costs nothing. Regions never change connections. */
   readonly #written: Uint8Array;
   #reading: Reading = { what: 'header' };
@@ -76,11 +59,13 @@ export class PageReceiver {
   #filled = 0;
   readonly #order: RegionOrder;
   readonly #gate: Pick<PlacementGate, 'enter' | 'leave'>;
-  readonly #checked: Pick<CheckedPages, 'add'>;
+  readonly #newest: Pick<NewestPages, 'add'>;
   /** Whether pages are being overwritten, or the kernel may do so. */
   #isInside = false;
   /** Whether pages come for a running guest; a region of the other kind is refused. */
   isGuestRunning = false;
+  /** Whether pages come with a check, as was agreed; a region that says otherwise is refused. */
+  pageChecks = false;
   /** Pages that a running guest did not lack any more. */
   spurnedPages = 0;
   /** Bytes that came in, of all connections so far. */
@@ -90,13 +75,14 @@ export class PageReceiver {
     views: MemoryViews,
     order: RegionOrder,
     gate: Pick<PlacementGate, 'enter' | 'leave'>,
-    checked: Pick<CheckedPages, 'add'>,
+    newest: Pick<NewestPages, 'add'>,
     events: PageReceiverEvents,
   ) {
     this.#views = views;
     this.#order = order;
     this.#gate = gate;
-    this.#checked = checked;
+    this.#newest = newest;
+    this.#hashes = new PageHashes(views);
     this.#events = events;
     this.#written = new Uint8Array(views.pageCount);
     this.#target = this.#small.subarray(0, FRAME_HEADER_BYTES);
@@ -110,6 +96,7 @@ export class PageReceiver {
   /** Forgets a frame that was cut in the middle: its connection was lost, and nothing is read from it any more. */
   reset(): void {
     this.#leave();
+    this.#check.begin();
     this.#expect({ what: 'header' }, this.#small.subarray(0, FRAME_HEADER_BYTES));
   }
 
@@ -120,6 +107,7 @@ export class PageReceiver {
   advance(byteCount: number): void {
     this.receivedBytes += byteCount;
     this.#filled += byteCount;
+    this.#check.came(this.#filled);
     if (this.#filled < this.#target.length) return;
     const reading = this.#reading;
     switch (reading.what) {
@@ -155,7 +143,8 @@ export class PageReceiver {
 
   #onHeader(header: FrameHeader): void {
     if (header.name === 'PAGES') {
-      if (header.bodyBytes < REGION_HEAD_BYTES)
+      const headBytes = headBytesOf(header.flags);
+      if (header.bodyBytes < headBytes)
         throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
       if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
         throw new ProtocolError(
@@ -164,7 +153,13 @@ export class PageReceiver {
             : 'PAGES are pushed to no running guest',
         );
       }
-      this.#expect({ what: 'region-head', header }, this.#small.subarray(0, REGION_HEAD_BYTES));
+      if (((header.flags & CHECKED) !== 0) !== this.pageChecks)
+        throw new ProtocolError(
+          this.pageChecks
+            ? 'PAGES have no check, and one was agreed'
+            : 'PAGES have a check, and none was agreed',
+        );
+      this.#expect({ what: 'region-head', header }, this.#small.subarray(0, headBytes));
       return;
     }
     if (header.bodyBytes > SMALL_BODY_BYTES_MAX)
@@ -180,26 +175,28 @@ export class PageReceiver {
   }
 
   #onRegionHead(header: FrameHeader): void {
-    verifyFrame(header, this.#small.subarray(0, REGION_HEAD_BYTES));
+    const { flags } = header;
+    verifyFrame(header, this.#small.subarray(0, headBytesOf(flags)));
     const head = decodeRegionHead(this.#small, header, this.#views.pageCount);
     if (head.region < this.#views.regions.first)
       throw new ProtocolError(`pages came for slot ${head.region}, which is nobody's`);
-    this.#order.check(head, (header.flags & PUSHED) !== 0);
+    const isPushed = (flags & PUSHED) !== 0;
+    this.#order.check(head, isPushed);
+    this.#check.begin((flags & CHECKED) === 0 ? undefined : decodePagesCheck(this.#small));
     const runs = runsIn(head);
-    const { flags } = header;
-    const isChecked = (flags & CHECKED) !== 0;
-    const at = flags === 0 && runs.length > DIRECT_RUNS_MAX ? packedRunOf(head) : undefined;
+    const at = !isPushed && runs.length > DIRECT_RUNS_MAX ? packedRunOf(head) : undefined;
     if (at !== undefined) {
       this.#enter();
       this.#expect({ what: 'packed', head, runs, at }, this.#runTarget(at));
       return;
     }
-    if (isChecked || (runs.length > 0 && (flags & PUSHED) !== 0) || runs.length > DIRECT_RUNS_MAX) {
-      const stagedBytes = countPages(head.sent) * PAGE_BYTES + (isChecked ? PAGES_CHECK_BYTES : 0);
-      this.#expect({ what: 'staged', head, runs, flags }, this.#staging.subarray(0, stagedBytes));
+    if ((runs.length > 0 && isPushed) || runs.length > DIRECT_RUNS_MAX) {
+      const stagedBytes = countPages(head.sent) * PAGE_BYTES;
+      this.#check.goOnAt(this.#staged.fold);
+      this.#expect({ what: 'staged', head, runs, flags }, this.#staged.bytes.subarray(0, stagedBytes));
       return;
     }
-    if ((flags & PUSHED) === 0) this.#enter();
+    if (!isPushed) this.#enter();
     if (runs.length === 0) this.#finishRegion(head, flags);
     else this.#expect({ what: 'direct', head, runs, run: 0 }, this.#runTarget(runs[0]!));
   }
@@ -224,13 +221,7 @@ export class PageReceiver {
   }
 
   #placeStaged({ head, runs, flags }: Extract<Reading, { what: 'staged' }>): void {
-    const pagesEnd = countPages(head.sent) * PAGE_BYTES;
-    if ((flags & CHECKED) !== 0) {
-      verifyPages(
-        this.#staging.subarray(0, pagesEnd),
-        this.#staging.subarray(pagesEnd, pagesEnd + PAGES_CHECK_BYTES),
-      );
-    }
+    this.#check.verify();
     // Looked at once more: the guest may have been handed over since the region's head.
     if ((flags & PUSHED) === 0) this.#enter();
     const spurnedBefore = this.spurnedPages;
@@ -238,11 +229,11 @@ export class PageReceiver {
     for (const [first, pastLast] of runs) {
       if ((flags & PUSHED) !== 0) {
         for (let page = first; page < pastLast; page++, from += PAGE_BYTES) {
-          this.#placeAbsent(page, this.#staging.subarray(from, from + PAGE_BYTES));
+          this.#placeAbsent(page, this.#staged.bytes.subarray(from, from + PAGE_BYTES));
         }
       } else {
         const to = from + (pastLast - first) * PAGE_BYTES;
-        pageBytes(this.#views, first, pastLast).set(this.#staging.subarray(from, to));
+        pageBytes(this.#views, first, pastLast).set(this.#staged.bytes.subarray(from, to));
         this.#written.fill(1, first, pastLast);
         from = to;
       }
@@ -251,6 +242,7 @@ export class PageReceiver {
   }
 
   #finishRegion(head: RegionHead, flags: number, spurnedBefore = this.spurnedPages): void {
+    this.#check.verify();
     const isPushed = (flags & PUSHED) !== 0;
     const firstPage = head.region * REGION_PAGES;
     for (let index = 0; index < head.zero.length; index++) {
@@ -262,7 +254,7 @@ export class PageReceiver {
         else this.#clear(page);
       }
     }
-    if (!isPushed && (flags & CHECKED) !== 0) this.#checked.add(head);
+    if (!isPushed) this.#newest.add(head);
     this.#leave();
     this.#order.notePlaced(head);
     this.#expectHeader();
@@ -295,6 +287,10 @@ export class PageReceiver {
   // Where a run's bytes go. It counts as written from its first byte on: the connection may be cut in the middle.
   #runTarget([first, pastLast]: Run): Uint8Array {
     this.#written.fill(1, first, pastLast);
+    this.#check.goOnAt((firstByte, count, fold) => {
+      const page = first + firstByte / PAGE_BYTES;
+      return this.#hashes.fold(page, page + count, fold);
+    });
     return pageBytes(this.#views, first, pastLast);
   }
 }

@@ -17,15 +17,15 @@ export function allocatePlacementGate(pageCount: number): SharedArrayBuffer {
 
 export class PlacementGate {
   readonly #words: Int32Array<SharedArrayBuffer>;
-  /** Pages of the newest round that came CHECKED; each receiver writes its own regions' words, and only inside. */
-  readonly checkedPages: PageBitmap;
+  /** Pages that came in the newest round; each receiver writes its own regions' words, and only inside. */
+  readonly newestPages: PageBitmap;
   readonly #receivers: number;
 
   /** `receivers`: how many there are. */
   constructor(buffer: SharedArrayBuffer, pageCount: number, receivers: number) {
     this.#receivers = receivers;
     this.#words = new Int32Array(buffer, 0, HEADER_WORDS);
-    this.checkedPages = new PageBitmap(pageCount, new Int32Array(buffer, 4 * HEADER_WORDS));
+    this.newestPages = new PageBitmap(pageCount, new Int32Array(buffer, 4 * HEADER_WORDS));
   }
 
   /** A receiver is about to overwrite pages, or to have the kernel do it. False when it must not, now or later. */

@@ -13,7 +13,7 @@ import type { PlacedReads } from '../../shared/wire/intake.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
-import { CheckedPages } from './checked-pages.js';
+import { NewestPages } from './newest-pages.js';
 import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
 import { PlacementGate } from './placement-gate.js';
@@ -33,6 +33,8 @@ export interface ReceiverWorkerData {
   /** This receiver's number and how many there are. */
   readonly index: number;
   readonly receivers: number;
+  /** Whether all pages carry a check. */
+  readonly pageChecks: boolean;
 }
 
 export type ReceiverRequest =
@@ -73,19 +75,20 @@ const receivedBytes = new Float64Array(own.receivedBytes);
 const stall = new StallWatch();
 const round = new IncomingRound(own);
 const gate = new PlacementGate(own.placementGate, views.pageCount, own.receivers);
-const checkedPages = new CheckedPages(gate.checkedPages, own);
+const newestPages = new NewestPages(gate.newestPages, own);
 
 const tell = (message: ReceiverMessage): void => {
   port.postMessage(message);
 };
 
-const receiver = new PageReceiver(views, round, gate, checkedPages, {
+const receiver = new PageReceiver(views, round, gate, newestPages, {
   frame: onFrame,
   arrived: (pages) => {
     safepoints.wakeFaulting((page) => Atomics.load(views.pageTable, page) < PageState.ABSENT);
     if (pages > 0 && safepoints.notePlaced(pages) === 0) tell({ kind: 'all-arrived' });
   },
 });
+receiver.pageChecks = own.pageChecks;
 
 const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the source' },
@@ -163,7 +166,7 @@ function onFrame(frame: Frame): void {
     throw new ProtocolError(`the source sent ${frame.header.name} on a page connection`);
   const [ended, pages] = decodeMark(frame.body);
   round.end(ended, pages);
-  checkedPages.begin(ended);
+  newestPages.begin(ended);
   gate.notePlaced(own.index, ended);
   // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
   tell({ kind: 'round-placed', round: ended, pages });

@@ -29,6 +29,12 @@ export interface ReceiverEvents {
   outOfTurn(error: MicrostunError): void;
 }
 
+/** What was agreed of the pages of a migration. */
+export interface PageAgreement {
+  /** Whether all pages carry a check. */
+  readonly pageChecks: boolean;
+}
+
 export class ReceiverPool {
   readonly #workers: WorkerThread<ReceiverRequest, ReceiverMessage>[] = [];
   readonly #events: ReceiverEvents;
@@ -41,7 +47,13 @@ export class ReceiverPool {
   readonly #lines: ('coming' | 'up' | 'lost')[];
   readonly #ports: number[] = [];
 
-  constructor(machine: SharedMachine, { end, pages }: PageWays, pass: Pass, events: ReceiverEvents) {
+  constructor(
+    machine: SharedMachine,
+    { end, pages }: PageWays,
+    pass: Pass,
+    events: ReceiverEvents,
+    { pageChecks }: PageAgreement,
+  ) {
     this.#events = events;
     this.#shares = new RoundShares(pages.length);
     this.#lines = pages.map(() => 'coming');
@@ -59,6 +71,7 @@ export class ReceiverPool {
       pass,
       index,
       receivers: pages.length,
+      pageChecks,
     }));
   }
 

@@ -176,7 +176,7 @@ function viewPiece({ memory, memoryBytes }: MemoryHandle): MemoryViews {
     ...viewTables(buffer, tablesOf(PAGE_TABLE_BYTES), pageCount),
     memoryBytes,
     regions: regionsInOnePiece(pageCount),
-    segments: [{ buffer, pagesOffset: PAGES_OFFSET, bytes, kernels }],
+    segments: [{ memory, buffer, pagesOffset: PAGES_OFFSET, bytes, kernels }],
     kernels,
   };
 }

@@ -13,6 +13,7 @@ const WASM_PAGE_BYTES = 65536;
 
 /** One buffer with pages of a guest in it. */
 export interface Segment {
+  readonly memory: WebAssembly.Memory;
   readonly buffer: SharedArrayBuffer;
   /** Offset of its first page in `buffer`, in bytes. */
   readonly pagesOffset: number;
@@ -43,6 +44,7 @@ export function reserveSegments(slots: number): WebAssembly.Memory[] {
 export function viewSegment(memory: WebAssembly.Memory): Segment {
   const { buffer } = memory;
   return {
+    memory,
     buffer,
     pagesOffset: 0,
     bytes: new Uint8Array(buffer),

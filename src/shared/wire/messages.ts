@@ -124,6 +124,8 @@ const bodies = {
     pagePorts: list(portField, CONNECTIONS_MAX),
     /** Where it dials for the fault connection; 0, and no page ports, where the source dials. */
     faultPort: integer(0, 65535),
+    /** Whether all pages carry a check of their bytes. */
+    pageChecks: flag,
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
     auditAfterMs: milliseconds,

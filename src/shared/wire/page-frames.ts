@@ -1,6 +1,5 @@
 // Frames of the page and fault connections: regions of pages and the marks between rounds. Raw bytes, no msgpack.
 // Pure; who may send them when is docs/protocol.md.
-import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
 import { bitCount32 } from '../memory/page-bitmap.js';
 import { PAGE_BYTES, REGION_PAGES } from '../memory/pages.js';
@@ -12,12 +11,17 @@ export const REGION_HEAD_BYTES = 8 + 2 * REGION_MAP_BYTES;
 
 /** Flag of a PAGES frame: the guest already runs at the destination, so a page is placed only where it is absent. */
 export const PUSHED = 1;
-/** Flag of a PAGES frame: the pages cannot change any more, and their CRC-32 follows them. */
+/** Flag of a PAGES frame: behind its head stands a check of the bytes of its pages. */
 export const CHECKED = 2;
 const KNOWN_FLAGS = PUSHED | CHECKED;
 
-/** Bytes of that CRC-32. */
-export const PAGES_CHECK_BYTES = 4;
+/** Bytes of that check: the fold of the pages' hashes (page-hashes.ts). */
+export const PAGES_CHECK_BYTES = 8;
+
+/** Bytes of a PAGES body before its first page. */
+export function headBytesOf(flags: number): number {
+  return REGION_HEAD_BYTES + ((flags & CHECKED) === 0 ? 0 : PAGES_CHECK_BYTES);
+}
 
 const REGION_MAP_WORDS = REGION_MAP_BYTES / 4;
 
@@ -30,35 +34,33 @@ export interface RegionHead {
   readonly zero: Int32Array;
 }
 
-/** Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. */
-export function encodeRegionHead({ round, region, sent, zero }: RegionHead, flags: number): Buffer {
-  const head = Buffer.alloc(REGION_HEAD_BYTES);
+/**
+ * Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. `check`: the fold of
+ * their hashes, where the frame is CHECKED.
+ */
+export function encodeRegionHead(
+  { round, region, sent, zero }: RegionHead,
+  flags: number,
+  check: bigint,
+): Buffer {
+  const head = Buffer.alloc(headBytesOf(flags));
   head.writeUInt32BE(round, 0);
   head.writeUInt32BE(region, 4);
   for (let index = 0; index < REGION_MAP_WORDS; index++) {
     head.writeInt32LE(sent[index]!, 8 + index * 4);
     head.writeInt32LE(zero[index]!, 8 + REGION_MAP_BYTES + index * 4);
   }
+  if ((flags & CHECKED) !== 0) head.writeBigInt64BE(check, REGION_HEAD_BYTES);
   return Buffer.concat([encodeHeader('PAGES', regionBodyBytes(sent, flags), flags, [head]), head]);
 }
 
-/** The check that follows a CHECKED region's pages. */
-export function encodePagesCheck(parts: readonly Uint8Array[]): Buffer {
-  const check = Buffer.alloc(PAGES_CHECK_BYTES);
-  check.writeUInt32BE(parts.reduce((crc, part) => crc32(part, crc), 0));
-  return check;
-}
-
-/** @throws ProtocolError when `pages` are not what the check that follows them was taken of. */
-export function verifyPages(pages: Uint8Array, check: Buffer): void {
-  if (crc32(pages) !== check.readUInt32BE(0))
-    throw new ProtocolError('the pages of a region were damaged on their way');
+/** The check that stands behind the head of a CHECKED region. */
+export function decodePagesCheck(head: Buffer): bigint {
+  return head.readBigInt64BE(REGION_HEAD_BYTES);
 }
 
 function regionBodyBytes(sent: Int32Array, flags: number): number {
-  return (
-    REGION_HEAD_BYTES + countPages(sent) * PAGE_BYTES + ((flags & CHECKED) === 0 ? 0 : PAGES_CHECK_BYTES)
-  );
+  return headBytesOf(flags) + countPages(sent) * PAGE_BYTES;
 }
 
 /**

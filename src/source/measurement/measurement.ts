@@ -25,6 +25,7 @@ export interface Settings {
   readonly connections: number;
   readonly bytesPerSecond: number | undefined;
   readonly faultBytesPerSecond: number | undefined;
+  readonly pageChecks: boolean;
   readonly emulation: Emulation | undefined;
   readonly security: Security;
 }

@@ -84,6 +84,7 @@ function settingsReportOf({ plan, settings }: Measured): SettingsReport {
   return {
     bandwidthBytesPerSecond: settings.bytesPerSecond ?? null,
     faultBandwidthBytesPerSecond: settings.faultBytesPerSecond ?? null,
+    pageChecks: settings.pageChecks,
     stunBudgetMs,
     roundsMax,
     timeLimitMs,

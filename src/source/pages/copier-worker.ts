@@ -8,7 +8,7 @@ import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
-import { Copier, type RoundShare } from './copier.js';
+import { Copier, type RoundKind, type RoundShare } from './copier.js';
 import type { ConnectionBytes } from './page-line.js';
 import { CopierWords } from './copier-words.js';
 
@@ -24,6 +24,7 @@ export interface CopierWorkerData {
   readonly words: SharedArrayBuffer;
   /** This connection's share of the bandwidth, if it is capped. */
   readonly bytesPerSecond: number | undefined;
+  readonly pageChecks: boolean;
 }
 
 export type CopierRequest =
@@ -31,7 +32,7 @@ export type CopierRequest =
   | { readonly kind: 'open'; readonly at: Address }
   /** Gives up what is up or being dialled, and dials. */
   | { readonly kind: 'renew' }
-  | { readonly kind: 'copy-round'; readonly round: number; readonly flags: number }
+  | { readonly kind: 'copy-round'; readonly round: number; readonly of: RoundKind }
   | { readonly kind: 'exit' };
 
 export type CopierMessage =
@@ -58,7 +59,7 @@ const tellLost = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, { first: own.index, stride: own.copiers }, own.bytesPerSecond);
+const copier = new Copier(views, { first: own.index, stride: own.copiers }, own);
 setInterval(() => {
   progress.movedBytes = copier.movedBytes;
 }, LOOK_MS).unref();
@@ -94,7 +95,7 @@ port.on('message', (request: CopierRequest) => {
       end.renew();
       return;
     case 'copy-round':
-      copyRound(request.round, request.flags);
+      copyRound(request.round, request.of);
       return;
     case 'exit':
       copier.end();
@@ -103,8 +104,8 @@ port.on('message', (request: CopierRequest) => {
   }
 });
 
-function copyRound(round: number, flags: number): void {
-  copier.copyRound(round, flags, progress).then(
+function copyRound(round: number, of: RoundKind): void {
+  copier.copyRound(round, of, progress).then(
     (share) => {
       tell({ kind: 'round-placed', share, bytes: copier.bytes });
     },

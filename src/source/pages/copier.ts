@@ -2,20 +2,30 @@
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Knows regions and rounds; the connection is page-line.ts's. Runs on a copier worker's thread.
 import { MicrostunError, ProtocolError } from '../../shared/errors.js';
-import { PAGES_QUEUED, PUSH_QUEUED, PUSHED_PAGES_MAX, type WaterMarks } from '../../shared/limits.js';
+import {
+  PAGES_QUEUED,
+  PUSH_QUEUED,
+  PUSHED_PAGES_MAX,
+  STAGED_QUEUED,
+  type WaterMarks,
+} from '../../shared/limits.js';
 import { FaultWatch } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import type { ArrivedSoFar } from '../../shared/wire/greeting.js';
-import { decodeMark, encodeMark, PUSHED } from '../../shared/wire/page-frames.js';
+import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
 import { CopyOrder, type CopierRegions, type FrameOrder } from './frame-order.js';
 import { PageLine, type ConnectionBytes, type Line } from './page-line.js';
 import { PieceSize } from './piece-size.js';
 import { PushOrder } from './push-order.js';
-import { RegionWriter } from './region-writer.js';
+import { RegionWriter, type RegionFrame } from './region-writer.js';
+import { Staging } from './staging.js';
+
+/** What the guest does while a round is copied: it runs here, it is parked, or it runs at the destination. */
+export type RoundKind = 'beside-guest' | 'last' | 'push';
 
 /** What one connection carried of a round. */
 export interface RoundShare {
@@ -28,6 +38,14 @@ export interface RoundShare {
 
 /** Who counts what is sent, and may stop a round. */
 export type RoundProgress = Pick<CopierWords, 'count' | 'isStopped'>;
+
+/** How a copier's connection is used. */
+export interface CopierManner {
+  /** Caps what it sends; undefined: as fast as it goes. */
+  readonly bytesPerSecond: number | undefined;
+  /** Whether all pages carry a check. */
+  readonly pageChecks: boolean;
+}
 
 /** The remote page faults beside a push. */
 export type FaultsBeside = Pick<FaultWatch, 'takeAsked' | 'holdBack'>;
@@ -43,6 +61,10 @@ interface SentFrame {
 /** How a round is carried. */
 interface Manner {
   readonly order: FrameOrder;
+  /** Of its frames. */
+  readonly flags: number;
+  /** Where pages are copied first, which may change before they leave. */
+  readonly staging?: Staging | undefined;
   /** Pages of a frame. */
   readonly pagesMax: number;
   readonly marks: WaterMarks;
@@ -57,19 +79,24 @@ export class Copier {
   readonly #faults: FaultsBeside;
   readonly #line: PageLine;
   readonly #pieces = new PieceSize();
+  readonly #pageChecks: boolean;
+  readonly #staging: Staging | undefined;
+  /** Of a connection that is lost nothing is read any more. */
+  #stagedFor: Line | undefined;
   #placed: ((round: number, pages: number) => void) | undefined;
 
-  /** `bytesPerSecond` caps what this connection sends; undefined: as fast as it goes. */
   constructor(
     views: MemoryViews,
     regions: CopierRegions,
-    bytesPerSecond: number | undefined,
+    { bytesPerSecond, pageChecks }: CopierManner,
     faults: FaultsBeside = new FaultWatch(views),
   ) {
     this.#views = views;
     this.#regions = regions;
     this.#writer = new RegionWriter(views);
     this.#faults = faults;
+    this.#pageChecks = pageChecks;
+    this.#staging = pageChecks ? new Staging(STAGED_QUEUED) : undefined;
     this.#line = new PageLine(bytesPerSecond, (frame) => {
       this.#receive(frame);
     });
@@ -105,44 +132,51 @@ export class Copier {
    * Of a round that is copied while the guest runs, the pages that were placed leave the dirty bitmap: what is in it
    * afterwards was not sent.
    */
-  async copyRound(round: number, flags: number, progress: RoundProgress): Promise<RoundShare> {
+  async copyRound(round: number, kind: RoundKind, progress: RoundProgress): Promise<RoundShare> {
     const stopWatching = this.#line.watchForStall();
     try {
-      return await this.#copyWatched(round, flags, progress);
+      return await this.#copyWatched(round, kind, progress);
     } finally {
       stopWatching();
     }
   }
 
   // Copies a round in order and as fast as it goes. A push goes in small frames and yields to remote page faults.
-  #mannerOf(round: number, flags: number, progress: RoundProgress): Manner {
+  #mannerOf(round: number, kind: RoundKind, progress: RoundProgress): Manner {
     const views = this.#views;
-    if ((flags & PUSHED) === 0) {
+    const checks = this.#pageChecks ? CHECKED : 0;
+    if (kind !== 'push') {
       const order = new CopyOrder(views, this.#regions, () => progress.isStopped(round));
-      return { order, pagesMax: REGION_PAGES, marks: PAGES_QUEUED, holdBack: () => undefined };
+      const copied = { order, flags: checks, pagesMax: REGION_PAGES, holdBack: () => undefined };
+      // What is parked cannot change on its way.
+      return kind === 'last' || this.#staging === undefined
+        ? { ...copied, marks: PAGES_QUEUED }
+        : { ...copied, marks: STAGED_QUEUED, staging: this.#staging };
     }
     const faults = this.#faults;
     const order = new PushOrder(views, this.#regions, views.lateWords, () => faults.takeAsked());
     const holdBack = (): void => {
       faults.holdBack();
     };
-    return { order, pagesMax: PUSHED_PAGES_MAX, marks: PUSH_QUEUED, holdBack };
+    return { order, flags: PUSHED | checks, pagesMax: PUSHED_PAGES_MAX, marks: PUSH_QUEUED, holdBack };
   }
 
-  async #copyWatched(round: number, flags: number, progress: RoundProgress): Promise<RoundShare> {
+  async #copyWatched(round: number, kind: RoundKind, progress: RoundProgress): Promise<RoundShare> {
     const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
-      if (flags === 0) for (const { region } of sent) this.#forgetRegion(region);
+      if (kind === 'beside-guest') for (const { region } of sent) this.#forgetRegion(region);
       return this.#share(round, sent, moreFramingBytes);
     };
-    const manner = this.#mannerOf(round, flags, progress);
+    const manner = this.#mannerOf(round, kind, progress);
     this.#pieces.beginRound(manner.pagesMax);
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
     for (;;) {
       const line = await this.#line.connected();
+      if (line !== this.#stagedFor) this.#staging?.forget();
+      this.#stagedFor = line;
       try {
-        await this.#writeFrames(line, round, flags, manner, sent, progress);
+        await this.#writeFrames(line, round, manner, sent, progress);
         const pages = sum(sent, (one) => one.sentPages + one.zeroPages);
         const end = encodeMark('ROUND_END', round, pages);
         const placed = this.#awaitPlaced(round, pages);
@@ -171,17 +205,18 @@ export class Copier {
   async #writeFrames(
     line: Line,
     round: number,
-    flags: number,
-    { order, marks, holdBack }: Manner,
+    manner: Manner,
     sent: SentFrame[],
     progress: RoundProgress,
   ): Promise<void> {
+    const { order, flags, staging, holdBack } = manner;
     for (;;) {
       holdBack();
+      while (staging?.hasRoom === false) await Promise.race([staging.changed(), line.lost]);
       const place = order.next();
       if (place === undefined) return;
       const { pages, region, from } = place;
-      const frame = this.#writer.frame(pages, round, region, flags, from, this.#pieces.pages);
+      const frame = this.#writer.frame(pages, round, region, flags, from, this.#pieces.pages, staging);
       if (frame === undefined) {
         order.noteEmpty();
         continue;
@@ -190,9 +225,17 @@ export class Copier {
       order.noteWritten(pastLast);
       sent.push({ region, sentPages, zeroPages, framingBytes: frameBytes - sentPages * PAGE_BYTES });
       this.#pieces.noteWritten(sentPages);
-      await this.#line.write(line, frame.parts, marks);
+      await this.#writeFrame(line, frame, manner);
       progress.count(sentPages + zeroPages, frameBytes);
     }
+  }
+
+  #writeFrame(line: Line, { parts, isStaged }: RegionFrame, { staging, marks }: Manner): Promise<void> {
+    if (!isStaged) return this.#line.write(line, parts, marks);
+    return this.#line.write(line, parts, marks, () => {
+      // A connection that was lost tells so of all that it had queued, and the next may be in use by then.
+      if (line.connection.isOpen) staging?.taken();
+    });
   }
 
   // Its pages are placed. A region's bits are whole words, and no other copier's.

@@ -8,7 +8,7 @@ import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { CopierMessage, CopierRequest, CopierWorkerData } from './copier-worker.js';
-import type { RoundShare } from './copier.js';
+import type { RoundKind, RoundShare } from './copier.js';
 import type { ConnectionBytes } from './page-line.js';
 import { CopierWords } from './copier-words.js';
 import { WORKER_END_MS_MAX } from '../../shared/limits.js';
@@ -32,6 +32,8 @@ export interface CopierOptions {
   readonly pass: Pass;
   /** Caps what all of them send together. */
   readonly bytesPerSecond: number | undefined;
+  /** Whether all pages carry a check. */
+  readonly pageChecks: boolean;
 }
 
 /** The copiers, one worker and one connection each. */
@@ -54,7 +56,7 @@ export class Copiers {
   }
 
   /** Starts the workers; they have no connection yet. */
-  start({ connections, end, pass, bytesPerSecond }: CopierOptions): void {
+  start({ connections, end, pass, bytesPerSecond, pageChecks }: CopierOptions): void {
     const entry = new URL('./copier-worker.js', import.meta.url);
     this.#lines = Array.from({ length: connections }, () => 'coming');
     for (let index = 0; index < connections; index++) {
@@ -68,6 +70,7 @@ export class Copiers {
         copiers: connections,
         words: progress.buffer,
         bytesPerSecond: bytesPerSecond === undefined ? undefined : bytesPerSecond / connections,
+        pageChecks,
       };
       const onMessage = (message: CopierMessage): void => {
         this.#receive(index, message);
@@ -150,9 +153,9 @@ export class Copiers {
   }
 
   /** Sends the pages in the shared dirty bitmap as `round`. */
-  copyRound(round: number, flags: number): void {
+  copyRound(round: number, of: RoundKind): void {
     this.#isCopying = true;
-    for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, flags });
+    for (const worker of this.#workers) worker.post({ kind: 'copy-round', round, of });
   }
 
   /** The round ends where it is: at the next region of each copier. */

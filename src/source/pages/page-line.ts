@@ -135,24 +135,36 @@ export class PageLine {
   }
 
   // Piece by piece as the bandwidth allows. A connection that is lost meanwhile has told so.
-  async #writePaced({ connection, lost }: Line, parts: readonly Uint8Array[], pacer: Pacer): Promise<void> {
-    for (const piece of piecesOf(parts, pacer.pieceBytes)) {
+  async #writePaced(
+    { connection, lost }: Line,
+    parts: readonly Uint8Array[],
+    pacer: Pacer,
+    taken?: () => void,
+  ): Promise<void> {
+    const pieces = piecesOf(parts, pacer.pieceBytes);
+    for (const [index, piece] of pieces.entries()) {
       await Promise.race([pacer.take(piece.length), lost]);
       if (!connection.isOpen) await lost;
-      connection.write([piece]);
+      connection.write([piece], index === pieces.length - 1 ? taken : undefined);
     }
   }
 
   /**
-   * Writes `parts` as one, and waits until there is room for more by `marks`.
+   * Writes `parts` as one, and waits until there is room for more by `marks`. `taken`: the kernel has them, or they are
+   * lost with the connection.
    * @throws MicrostunError CONNECTION_LOST.
    */
-  async write(line: Line, parts: readonly Uint8Array[], marks: WaterMarks): Promise<void> {
+  async write(
+    line: Line,
+    parts: readonly Uint8Array[],
+    marks: WaterMarks,
+    taken?: () => void,
+  ): Promise<void> {
     const { connection, lost } = line;
     // One that takes nothing any more is lost, or will be by the time it is closed.
     if (!connection.isOpen) await lost;
-    if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer);
-    else connection.write(parts);
+    if (this.#pacer !== undefined) await this.#writePaced(line, parts, this.#pacer, taken);
+    else connection.write(parts, taken);
     if (connection.queuedBytes > marks.highBytes) await Promise.race([lost, connection.room(marks)]);
   }
 }

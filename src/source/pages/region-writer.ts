@@ -2,15 +2,14 @@
 // Pure but for reading memory; the copier owns the socket.
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
+import { NO_PAGES, PageHashes } from '../../shared/memory/page-hashes.js';
 import { PAGE_BYTES, REGION_PAGES, REGION_WORDS } from '../../shared/memory/pages.js';
 import { addressOf, SEGMENT_PAGE_SHIFT, type Segment } from '../../shared/memory/segments.js';
-import {
-  CHECKED,
-  encodePagesCheck,
-  encodeRegionHead,
-  runsOf,
-  type RegionHead,
-} from '../../shared/wire/page-frames.js';
+import { CHECKED, encodeRegionHead, runsOf, type RegionHead } from '../../shared/wire/page-frames.js';
+import type { Staging } from './staging.js';
+
+/** Pages of a region, [first, pastLast). */
+type Run = readonly [first: number, pastLast: number];
 
 /** Pages of a region that go into one frame. */
 interface RegionPiece extends Pick<RegionHead, 'sent' | 'zero'> {
@@ -22,6 +21,8 @@ interface RegionPiece extends Pick<RegionHead, 'sent' | 'zero'> {
 /** A PAGES frame as parts for the socket; parts over guest memory are not copies. */
 export interface RegionFrame {
   readonly parts: readonly Uint8Array[];
+  /** Whether they are copies that are staged until the kernel has them. */
+  readonly isStaged: boolean;
   readonly frameBytes: number;
   readonly sentPages: number;
   readonly zeroPages: number;
@@ -36,23 +37,26 @@ interface ReadSegment extends Segment {
    * Its memory as a Buffer, so that its parts are Buffers too: a stream wraps a plain view once more, and that costs as
    * much as all else that it does with it.
    */
-  readonly memory: Buffer;
+  readonly whole: Buffer;
 }
 
 export class RegionWriter {
   readonly #segments: readonly ReadSegment[];
+  readonly #hashes: PageHashes;
 
   constructor({ segments }: Pick<MemoryViews, 'segments'>) {
+    this.#hashes = new PageHashes({ segments });
     this.#segments = segments.map((segment) => ({
       ...segment,
       words: new Int32Array(segment.buffer),
-      memory: Buffer.from(segment.buffer),
+      whole: Buffer.from(segment.buffer),
     }));
   }
 
   /**
    * The frame for those of `region`'s pages from its page `from` on that are in `pages`, up to `sentPagesMax` with bytes;
-   * undefined when none is left.
+   * undefined when none is left. With `staging`, which has room, its pages are copied: a guest that runs may store to them
+   * before the kernel takes them, and then they would not fit their check.
    */
   frame(
     pages: PageBitmap,
@@ -61,16 +65,22 @@ export class RegionWriter {
     flags: number,
     from = 0,
     sentPagesMax = REGION_PAGES,
+    staging?: Staging,
   ): RegionFrame | undefined {
     const piece = this.#pieceOf(pages, region, from, sentPagesMax);
     const { sent, zero, sentPages, zeroPages, pastLast } = piece;
     if (sentPages + zeroPages === 0) return undefined;
-    const head = encodeRegionHead({ round, region, sent, zero }, flags);
-    const bodies = this.#pageParts(region * REGION_PAGES, sent);
-    const parts = (flags & CHECKED) === 0 ? [head, ...bodies] : [head, ...bodies, encodePagesCheck(bodies)];
+    const runs = runsOf(sent);
+    const inPlace = this.#pageParts(region * REGION_PAGES, runs);
+    const pagesBytes = sentPages * PAGE_BYTES;
+    const staged = sentPages === 0 ? undefined : staging?.stage(inPlace, pagesBytes);
+    const check =
+      (flags & CHECKED) === 0 ? NO_PAGES : (staged?.check ?? this.#checkOf(region * REGION_PAGES, runs));
+    const head = encodeRegionHead({ round, region, sent, zero }, flags, check);
     return {
-      parts,
-      frameBytes: parts.reduce((total, part) => total + part.length, 0),
+      parts: [head, ...(staged === undefined ? inPlace : [staged.bytes])],
+      isStaged: staged !== undefined,
+      frameBytes: head.length + pagesBytes,
       sentPages,
       zeroPages,
       pastLast,
@@ -105,11 +115,18 @@ export class RegionWriter {
   }
 
   // Nothing is gathered, not even single pages: the kernel takes a part for less than a copy of it costs.
-  #pageParts(firstPage: number, sent: Int32Array): Buffer[] {
+  #pageParts(firstPage: number, runs: readonly Run[]): Buffer[] {
     const segment = this.#segmentOf(firstPage);
     const address = addressOf(segment, firstPage);
-    return runsOf(sent).map(([from, to]) =>
-      segment.memory.subarray(address + from * PAGE_BYTES, address + to * PAGE_BYTES),
+    return runs.map(([from, to]) =>
+      segment.whole.subarray(address + from * PAGE_BYTES, address + to * PAGE_BYTES),
+    );
+  }
+
+  #checkOf(firstPage: number, runs: readonly Run[]): bigint {
+    return runs.reduce(
+      (fold, [from, to]) => this.#hashes.fold(firstPage + from, firstPage + to, fold),
+      NO_PAGES,
     );
   }
 

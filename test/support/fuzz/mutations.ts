@@ -3,7 +3,9 @@
 // Knows headers and bytes; what the frames mean is whoever takes them's.
 import { crc32 } from 'node:zlib';
 import { FRAME_HEADER_BYTES, FrameType } from '../../../src/shared/wire/frames.js';
-import { REGION_HEAD_BYTES } from '../../../src/shared/wire/page-frames.js';
+import { hashKernelsOf, NO_PAGES } from '../../../src/shared/memory/page-hashes.js';
+import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
+import { CHECKED, headBytesOf, REGION_HEAD_BYTES } from '../../../src/shared/wire/page-frames.js';
 import type { Chance } from './chance.js';
 
 const LENGTH_OFFSET = 4;
@@ -31,11 +33,26 @@ export function mended(frame: Buffer, isLengthMended = true): Buffer {
   const bytes = Buffer.from(frame);
   const bodyBytes = bytes.length - FRAME_HEADER_BYTES;
   if (isLengthMended) bytes.writeUInt32BE(bodyBytes, LENGTH_OFFSET);
-  const checkedBytes = bytes[0] === FrameType.PAGES ? Math.min(REGION_HEAD_BYTES, bodyBytes) : bodyBytes;
+  const checkedBytes = bytes[0] === FrameType.PAGES ? Math.min(headBytesOf(bytes[1]!), bodyBytes) : bodyBytes;
+  mendPagesCheck(bytes);
   const ownCheck = crc32(bytes.subarray(0, CHECK_OFFSET));
   const checked = bytes.subarray(FRAME_HEADER_BYTES, FRAME_HEADER_BYTES + checkedBytes);
   bytes.writeUInt32BE(crc32(checked, ownCheck), CHECK_OFFSET);
   return bytes;
+}
+
+const staged = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true });
+const { foldPages } = hashKernelsOf(staged);
+
+// Of a CHECKED frame whose pages are whole.
+function mendPagesCheck(frame: Buffer): void {
+  if (frame[0] !== FrameType.PAGES || (frame[1]! & CHECKED) === 0) return;
+  const pages = frame.subarray(FRAME_HEADER_BYTES + headBytesOf(CHECKED));
+  if (pages.length % PAGE_BYTES !== 0 || pages.length > staged.buffer.byteLength) return;
+  if (frame.length < FRAME_HEADER_BYTES + headBytesOf(CHECKED)) return;
+  new Uint8Array(staged.buffer).set(pages);
+  const check = foldPages(0, pages.length / PAGE_BYTES, NO_PAGES);
+  frame.writeBigInt64BE(check, FRAME_HEADER_BYTES + REGION_HEAD_BYTES);
 }
 
 /** One frame changed here and there, by itself and by parts of `others`; mostly with its check right. */

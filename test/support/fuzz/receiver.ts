@@ -1,7 +1,7 @@
 // A page receiver over a guest of which every byte is known: whatever it is fed, only pages that an accepted head named
 // may be others afterwards, and what lies around the guest may not.
 // Knows the receiver from outside; where its input comes from is the tests'.
-import { CheckedPages } from '../../../src/destination/pages/checked-pages.js';
+import { NewestPages } from '../../../src/destination/pages/newest-pages.js';
 import { IncomingRound } from '../../../src/destination/pages/incoming-round.js';
 import { PageReceiver } from '../../../src/destination/pages/page-receiver.js';
 import { ProtocolError } from '../../../src/shared/errors.js';
@@ -19,7 +19,7 @@ const allKnown = Buffer.alloc(PAGES * PAGE_BYTES, 0xa5);
 
 export class FuzzedReceiver {
   readonly #views = guestOf(PAGES);
-  readonly #checked = new PageBitmap(PAGES);
+  readonly #newest = new PageBitmap(PAGES);
   regionsPlaced = 0;
 
   constructor() {
@@ -81,7 +81,7 @@ export class FuzzedReceiver {
         this.#inside--;
       },
     };
-    const receiver = new PageReceiver(this.#views, order, gate, new CheckedPages(this.#checked, share), {
+    const receiver = new PageReceiver(this.#views, order, gate, new NewestPages(this.#newest, share), {
       frame: ({ header, body }) => {
         if (header.name !== 'ROUND_END')
           throw new ProtocolError(`a ${header.name} frame on a page connection`);
@@ -91,6 +91,7 @@ export class FuzzedReceiver {
       arrived: () => undefined,
     });
     receiver.isGuestRunning = isGuestRunning;
+    receiver.pageChecks = chance.isOneIn(2);
     return receiver;
   }
 

@@ -9,7 +9,7 @@ import {
   messageNames,
   type Message,
 } from '../../../src/shared/wire/messages.js';
-import { PAGES_CHECK_BYTES, REGION_HEAD_BYTES } from '../../../src/shared/wire/page-frames.js';
+import { headBytesOf } from '../../../src/shared/wire/page-frames.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../../src/shared/memory/pages.js';
 import { framesOf, mended } from './mutations.js';
 import { quick, reportOf, runCli, startDestination } from '../cli.js';
@@ -129,7 +129,7 @@ const SHORT_PAGES_MAX = 4;
 /** A PAGES frame with the first few of its pages; every other frame as it is. */
 export function shortened(frame: Buffer): Buffer {
   if (frame[0] !== FrameType.PAGES) return frame;
-  const head = Buffer.from(frame.subarray(0, FRAME_HEADER_BYTES + REGION_HEAD_BYTES));
+  const head = Buffer.from(frame.subarray(0, FRAME_HEADER_BYTES + headBytesOf(frame[1]!)));
   let pages = 0;
   for (let page = 0; page < REGION_PAGES; page++) {
     const at = FRAME_HEADER_BYTES + 8 + (page >>> 3);
@@ -138,7 +138,5 @@ export function shortened(frame: Buffer): Buffer {
     else head[at]! &= ~(1 << (page & 7));
   }
   const pagesEnd = head.length + pages * PAGE_BYTES;
-  const isChecked = (frame.length - head.length) % PAGE_BYTES === PAGES_CHECK_BYTES;
-  const check = isChecked ? [frame.subarray(frame.length - PAGES_CHECK_BYTES)] : [];
-  return mended(Buffer.concat([head, frame.subarray(head.length, pagesEnd), ...check]));
+  return mended(Buffer.concat([head, frame.subarray(head.length, pagesEnd)]));
 }

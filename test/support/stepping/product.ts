@@ -9,7 +9,7 @@ import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
 import { PAGES_BINARY } from '../../../src/shared/memory/kernels-binary.js';
 import type { RegionDirectory } from '../../../src/shared/memory/regions.js';
 import { steppingModules, type SteppingModules, type TextChange } from './modules.js';
-import { segmentedViews, type SegmentsScenarioSize } from './segmented-views.js';
+import { NO_MEMORY, segmentedViews, type SegmentsScenarioSize } from './segmented-views.js';
 import { drain, RUNTIME, watch, type SilentSteps, type Steps, type Watched } from './steps.js';
 import { SteppingWebAssembly } from './webassembly.js';
 
@@ -251,7 +251,7 @@ function allocateViews(pages: number, changes: readonly TextChange[]): MemoryVie
     memoryBytes: pages * PAGE_BYTES,
     pageCount: pages,
     regions: { first: 0, count: 1, regionAt: (slot) => slot },
-    segments: [{ buffer: bytes.buffer, pagesOffset: 0, bytes, kernels: pageKernels }],
+    segments: [{ memory: NO_MEMORY, buffer: bytes.buffer, pagesOffset: 0, bytes, kernels: pageKernels }],
     pageTable,
     summary,
     dirtyWords,

@@ -15,6 +15,9 @@ export interface SegmentsScenarioSize {
   readonly pages: number;
 }
 
+/** Nothing that is stepped hashes pages. */
+export const NO_MEMORY = new WebAssembly.Memory({ initial: 0, maximum: 0, shared: true });
+
 const SLOTS_MAX = 4;
 /** Where the kernels see the summary and the bitmaps, behind the page table. */
 const SUMMARY_AT = SLOTS_MAX * REGION_PAGES;
@@ -95,7 +98,7 @@ export function segmentedViews(
       memoryBytes,
       pageCount: slots * REGION_PAGES,
       regions,
-      segments: [{ buffer: bytes.buffer, pagesOffset: 0, bytes, kernels }],
+      segments: [{ memory: NO_MEMORY, buffer: bytes.buffer, pagesOffset: 0, bytes, kernels }],
       pageTable,
       summary,
       dirtyWords,

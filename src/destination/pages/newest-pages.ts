@@ -1,11 +1,11 @@
-// One connection's part of the bitmap of pages that came CHECKED in the newest round: what a hand-over is compared with.
+// One connection's part of the bitmap of pages that came in the newest round: what a hand-over is compared with.
 // Regions belong to one connection each, so no two connections write the same word.
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import { REGION_WORDS } from '../../shared/memory/pages.js';
 import type { RegionHead } from '../../shared/wire/page-frames.js';
 import type { ConnectionShare } from './incoming-round.js';
 
-export class CheckedPages {
+export class NewestPages {
   readonly #bitmap: PageBitmap;
   readonly #share: ConnectionShare;
   /** The round that the connection's words are of; nothing is in them before the first. */
@@ -17,7 +17,7 @@ export class CheckedPages {
     this.#share = share;
   }
 
-  /** The pages of a region have been checked and placed. */
+  /** The pages of a region are placed. */
   add({ round, region, sent, zero }: RegionHead): void {
     this.begin(round);
     this.#isEmpty = false;
