@@ -21,6 +21,7 @@ export function exitStatusOf(code: ErrorCode): number {
     case 'WORKER_FAILED':
       return 5;
     case 'AUDIT_FAILED':
+    case 'VERIFY_FAILED':
     case 'MEASUREMENT':
       return 6;
     case 'IN_DOUBT':
@@ -38,5 +39,6 @@ export function exitStatusOf(code: ErrorCode): number {
 
 /** For --help. */
 export const exitStatusHelp = `Exit status: 0 migrated (and audited); 1 a bug of microstun; 2 wrong usage; 3 cannot listen or connect;
-4 the destination refused, or is not trusted; 5 the migration failed; 6 the audit or a measurement failed; 7 in doubt;
+4 the destination refused, or is not trusted; 5 the migration failed; 6 the audit, a comparison or a measurement
+failed; 7 in doubt;
 8 pages were lost; 9 all went well, but a report could not be written; 130 cancelled. The report says who owns the guest.`;

@@ -87,6 +87,10 @@ function courseOptions<T>(yargs: Argv<T>) {
 
 /** What connects the two sides, and how long they wait for each other. */
 export function networkOptions<T>(yargs: Argv<T>) {
+  return connectionOptions(proofOptions(yargs));
+}
+
+function connectionOptions<T>(yargs: Argv<T>) {
   return yargs
     .requiresArg([
       'connections',
@@ -134,11 +138,6 @@ export function networkOptions<T>(yargs: Argv<T>) {
         'Emulate cuts: all connections are lost this long after the migration began, for a time: 2s, 2s+500ms, or several with commas',
       coerce: once(parseCuts),
     })
-    .option('checksums', {
-      type: 'boolean',
-      default: true,
-      describe: 'Send a check of its pages with each frame of them; --no-checksums does not, in a lab',
-    })
     .option('connect-timeout', {
       type: 'string',
       default: '30s',
@@ -157,5 +156,21 @@ export function networkOptions<T>(yargs: Argv<T>) {
       default: '15s',
       describe: 'Ask this long whether the hand-over was taken before the migration is reported as in doubt',
       coerce: once(parseDurationMs),
+    });
+}
+
+/** How it is made sure that what arrives is what left. */
+function proofOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option('checksums', {
+      type: 'boolean',
+      default: true,
+      describe: 'Send a check of its pages with each frame of them; --no-checksums does not, in a lab',
+    })
+    .option('verify', {
+      type: 'boolean',
+      default: false,
+      describe:
+        'Compare all of memory with what the source had at the hand-over, by a hash of each page, while the guest runs on',
     });
 }

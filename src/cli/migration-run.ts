@@ -30,6 +30,7 @@ import {
   PREPARED_MS_MAX,
   AUDITED_MS_MAX,
   answerMsMax,
+  verifiedMsMax,
 } from '../shared/limits.js';
 
 /** The flags that shape a migration, parsed. */
@@ -50,6 +51,7 @@ export interface MigrationArguments extends SecurityArguments {
   readonly migrateAfter: number;
   /** Whether pages carry a check of their bytes; `--no-checksums` says no. */
   readonly checksums: boolean;
+  readonly verify: boolean;
   readonly audit: boolean;
   readonly auditAfter: number;
   readonly connectTimeout: number;
@@ -103,6 +105,8 @@ export function planMigration(
       stunBudgetMs: args.stunBudget,
       bitmapBytes,
       audits: args.audit,
+      verifies: args.verify,
+      verifyMs: verifiedMsMax(machine.touchedBytes),
       control: {
         connectMs: args.connectTimeout,
         reconnectMs: args.reconnectTimeout,
@@ -150,6 +154,7 @@ export async function conclude(
       );
     show?.(report);
     const isDrawn = htmlFile === undefined || (await drawReport(report, htmlFile));
+    if ((report.verify?.mismatchedPages ?? 0) > 0) return exitStatusOf('VERIFY_FAILED');
     if (report.audit?.passed === false) return exitStatusOf('AUDIT_FAILED');
     return isDrawn ? 0 : exitStatusOf('OUTPUT_FAILED');
   }

@@ -46,7 +46,15 @@ export type IncomingPages = Pick<ArrivingPages, 'pageCount' | 'lackingPages' | '
 
 export type IncomingReceivers = Pick<
   ReceiverPool,
-  'start' | 'count' | 'ports' | 'placementGate' | 'receivedBytes' | 'reconnect' | 'renew' | 'close'
+  | 'start'
+  | 'count'
+  | 'ports'
+  | 'placementGate'
+  | 'placedHashes'
+  | 'receivedBytes'
+  | 'reconnect'
+  | 'renew'
+  | 'close'
 >;
 
 export type IncomingFetcher = Pick<

@@ -2,12 +2,14 @@
 // Does not know how they are dialled.
 import { MicrostunError } from '../shared/errors.js';
 import type { FetcherEvents } from './faults/fetcher.js';
+import type { Compared } from './pages/hash-comparison.js';
 import type { ReceiverEvents } from './pages/receivers.js';
 import type { IncomingEvent } from './states/events.js';
 
 export interface PageNewsEvents {
   happened(event: IncomingEvent): void;
   settled(fetchedPages: number): void;
+  compared(compared: Compared): void;
   /** A worker that brings pages has failed; the fetcher's may have been about to take the guest over. */
   failed(error: MicrostunError, who: 'receivers' | 'fetcher'): void;
 }
@@ -44,6 +46,9 @@ function receiverNews(events: PageNewsEvents, connections: Connections): Receive
   return {
     roundPlaced: (round, pages) => {
       events.happened({ kind: 'round-placed', round, pages });
+    },
+    compared: (compared) => {
+      events.compared(compared);
     },
     allArrived: () => {
       events.happened({ kind: 'all-arrived' });

@@ -1,6 +1,7 @@
 // What a place and its threads tell, as events of the migration; and what is done at once, before the migration looks at it.
 // Decides nothing.
 import type { MicrostunError } from '../shared/errors.js';
+import { mismatchText } from '../shared/mismatch-text.js';
 import type { Time } from '../shared/time.js';
 import type { IncomingMachine } from './hands.js';
 import { pageNews } from './page-news.js';
@@ -34,6 +35,14 @@ export function placeEvents(owner: PlaceOwner): PreparationEvents {
     settled: (fetchedPages) => {
       const place = owner.place();
       if (place !== undefined) owner.happened(settledEvent(place, fetchedPages, owner.time));
+    },
+    compared: (compared) => {
+      if (compared.mismatchedPages > 0) owner.warn(mismatchText(compared));
+      const { mismatched, ...counts } = compared;
+      owner.happened({
+        kind: 'verified',
+        answer: { name: 'VERIFIED', ...counts, mismatched: [...mismatched] },
+      });
     },
     failed: (error, who) => {
       owner.warn(error.message);

@@ -82,7 +82,7 @@ export class Preparation<Machine extends IncomingMachine> {
   }
 
   async #prepare(
-    { guest, touchedBytes, pageChecks }: MessageOf<'PREPARE'>,
+    { guest, touchedBytes, pageChecks, verifies }: MessageOf<'PREPARE'>,
     ways: PageWays,
     pass: Pass,
     guestBytesMax: number | undefined,
@@ -96,7 +96,7 @@ export class Preparation<Machine extends IncomingMachine> {
       this.#makers.release(one);
     });
     // It has a thread to start and a source to reach, and so have the vCPUs: none of them waits for another.
-    const receivers = this.#makeReceivers(machine, ways, pass, { pageChecks });
+    const receivers = this.#makeReceivers(machine, ways, pass, { pageChecks, verifies });
     this.#makeToucher(machine, touchedBytes);
     await this.#helpers.wait(machine.start(false));
     // Its worker is started now: that takes milliseconds of this thread.

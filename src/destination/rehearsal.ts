@@ -82,6 +82,7 @@ export class TakeOverRehearsal {
       safepoints: this.#safepoints,
       placement: new PlacementGate(allocatePlacementGate(this.#pageCount), this.#pageCount, 1),
       gate,
+      traces: false,
       checkRoom: () => undefined,
       answer: () => undefined,
       placing: () => undefined,

@@ -9,7 +9,8 @@ import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
 import { viewMemory, type MemoryViews } from '../shared/memory/layout.js';
 import { PageBitmap } from '../shared/memory/page-bitmap.js';
-import { markAbsent, unmarkAbsent } from '../shared/memory/placement.js';
+import { markAbsent, traceArrived, unmarkAbsent } from '../shared/memory/placement.js';
+import { PageState, REGION_PAGES } from '../shared/memory/pages.js';
 import { pagesInUse, RegionDirectory } from '../shared/memory/regions.js';
 import type { SafepointControl } from '../shared/memory/safepoint-control.js';
 import { Command } from '../shared/memory/safepoint-words.js';
@@ -47,6 +48,8 @@ export interface TakeOverParts {
   >;
   readonly placement: Pick<PlacementGate, 'shut' | 'newestPages' | 'placedRound'>;
   readonly gate: Pick<HandOverGate, 'isOpen' | 'isPassed' | 'pass'>;
+  /** Whether pages that are here are traced, so that the first store to each is seen: the guest is to be compared. */
+  readonly traces: boolean;
   /**
    * A guest in segments takes more than it had when it came: so many bytes in all.
    * @throws MicrostunError INSUFFICIENT_MEMORY when they are not there.
@@ -90,6 +93,8 @@ export class TakeOver {
       this.#regions = new IncomingRegions(regions, (bytes) => {
         parts.checkRoom(bytes);
       });
+    // Slots of one in segments follow as they are told.
+    else if (parts.traces) traceArrived(this.#views, 0, this.#views.pageCount);
   }
 
   /** Another connection: a raw bitmap that was cut off comes again from its beginning. */
@@ -108,6 +113,9 @@ export class TakeOver {
       if (this.#regions === undefined)
         throw new ProtocolError('the guest lies in one piece, and REGIONS came');
       this.#regions.place(regions);
+      if (this.#parts.traces)
+        for (const [slot] of regions)
+          traceArrived(this.#views, slot * REGION_PAGES, (slot + 1) * REGION_PAGES);
     });
   }
 
@@ -136,7 +144,7 @@ export class TakeOver {
     const { safepoints } = this.#parts;
     const { number, bitmap } = decodeAnnouncement(body);
     const pages = expandBitmap(bitmap, this.#views);
-    if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap);
+    if (this.#announced.bitmap !== undefined) unmarkAbsent(this.#views, this.#announced.bitmap, this.#here);
     markAbsent(this.#views, pages);
     this.#announced = { number, pages: pages.count(), bitmap: pages };
     this.#parts.answer(encodeMark('ANNOUNCED', number, this.#announced.pages));
@@ -163,6 +171,11 @@ export class TakeOver {
     this.#attempt(() => {
       this.#proceed(waiting);
     });
+  }
+
+  /** The state of a page that is here before the guest is. */
+  get #here(): typeof PageState.PRESENT | typeof PageState.TRACED {
+    return this.#parts.traces ? PageState.TRACED : PageState.PRESENT;
   }
 
   get #isAwaited(): boolean {
@@ -263,7 +276,8 @@ export class TakeOver {
   // Answers how many pages are lacking.
   #mark({ announcement, pagesFollow }: HandOver, late: PageBitmap): number {
     const { bitmap, pages } = this.#announced;
-    if (bitmap !== undefined && (announcement === 0 || !pagesFollow)) unmarkAbsent(this.#views, bitmap);
+    if (bitmap !== undefined && (announcement === 0 || !pagesFollow))
+      unmarkAbsent(this.#views, bitmap, this.#here);
     if (!pagesFollow) return 0;
     return (announcement === 0 ? 0 : pages) + markAbsent(this.#views, late);
   }

@@ -2,6 +2,7 @@
 // docs/report.md come from here. Knows no migration; how a report is shown is text-report.ts's and html's.
 import { z } from 'zod';
 import { REPORT_VERSION } from './document.js';
+import { audit, verify } from './proof-schema.js';
 import { count, exactly, fields, list, number, numberOr, pair, text, truth } from './schema-parts.js';
 
 const process = (): z.ZodObject<{ pid: z.ZodInt; host: z.ZodString }> =>
@@ -183,6 +184,7 @@ const bytes = fields({
   bitmap: count(),
   checkpoint: count(),
   faults: count(),
+  hashes: count().describe('of all pages, for `--verify`'),
   control: count(),
   total: count().describe('the sum of those before it'),
   sockets: count().describe('what the sockets counted, before it was encrypted and after it was decrypted'),
@@ -235,8 +237,6 @@ const guestCost = fields({
     ),
 });
 
-const audit = fields({ passed: truth(), checked: count(), failed: count(), findings: list(text()) });
-
 /** What `--json` prints of a migration that went well, as the source saw it. */
 export const migrationReport = fields({
   version: exactly(REPORT_VERSION).describe('of the document'),
@@ -274,6 +274,11 @@ export const migrationReport = fields({
   ),
   guestCost: guestCost.describe('what the rounds cost the guest'),
   audit: audit.nullable().describe('`null` when none was asked for'),
+  verify: verify
+    .nullable()
+    .describe(
+      'what came, compared with what the source had at the hand-over (`--verify`); `null` when that was not asked for',
+    ),
   source: process(),
   destination: process(),
 });

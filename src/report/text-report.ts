@@ -1,5 +1,6 @@
 // The report as people read it in a terminal.
 // Pure: a report in, text out.
+import { mismatchText } from '../shared/mismatch-text.js';
 import { formatBytes, formatCount, formatMemory, formatMs } from '../shared/units.js';
 import { forecastErrors } from './forecast-error.js';
 import { recoveryClause, recoveryRemark, recoveryValue } from './recovery-text.js';
@@ -34,6 +35,7 @@ export function renderReport(report: MigrationReport): string {
     section('The guest', guestLines(report)),
     ...(report.postcopy === null ? [] : [section('After the switch-over', postcopyLines(report.postcopy))]),
     section('Bytes', byteLines(report)),
+    ...verifyLines(report),
     auditLine(report),
   ].join('\n\n');
 }
@@ -235,6 +237,7 @@ function byteLines({ bytes, bitmap, cuts }: MigrationReport): Row[] {
     ['bitmap', `${formatBytes(bytes.bitmap)} (${bitmapText(bitmap)})`],
     ['checkpoint', formatBytes(bytes.checkpoint)],
     ...(bytes.faults > 0 ? [['remote faults', formatBytes(bytes.faults)] as const] : []),
+    ...(bytes.hashes > 0 ? [['hashes', formatBytes(bytes.hashes)] as const] : []),
     ['control', formatBytes(bytes.control)],
     ['total', `${formatBytes(bytes.total)} (${check})`],
     ...(bytes.encryption === 0
@@ -254,6 +257,15 @@ function bitmapText({ format, ahead, rawBytes, sentBytes }: MigrationReport['bit
   return ahead === null
     ? `${format}; ${raw}`
     : `${formatBytes(ahead.bytes)} ahead of the stun, ${formatBytes(sentBytes)} within it; ${raw}`;
+}
+
+function verifyLines({ verify }: MigrationReport): string[] {
+  if (verify === null) return [];
+  const { pages, windows, rereadPages } = verify;
+  const compared = `${formatCount(pages)} pages in ${formatCount(windows)} regions, ${formatCount(rereadPages)} of them once more in memory`;
+  return verify.mismatchedPages === 0
+    ? [`Compared with the source as of the hand-over: equal, ${compared}.`]
+    : [`Compared with the source as of the hand-over: FAILED, ${compared}.`, `  ${mismatchText(verify)}`];
 }
 
 function auditLine({ audit }: MigrationReport): string {

@@ -37,6 +37,8 @@ export type ErrorCode =
   | 'PAGES_LOST'
   /** The audit found lost or torn page writes. */
   | 'AUDIT_FAILED'
+  /** Pages are not what the source had at the hand-over. */
+  | 'VERIFY_FAILED'
   /** Two measurements of the same thing contradict each other. */
   | 'MEASUREMENT';
 

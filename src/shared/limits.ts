@@ -169,6 +169,15 @@ export const AUDITING_MS_MAX = 540_000;
 export const AUDITED_MS_MAX = 600_000;
 below(AUDITING_MS_MAX + SILENCE_MS_MAX, AUDITED_MS_MAX + 1, 'a source hears that an audit did not end');
 
+/** A verification may take so long, and so much longer for each so many bytes of the guest: reading them takes no more. */
+const VERIFIED_MS_MAX = 600_000;
+const HASHED_BYTES_PER_MS_MIN = 50_000;
+
+/** How long the hashes of so many bytes may be waited for. */
+export function verifiedMsMax(bytes: number): number {
+  return VERIFIED_MS_MAX + bytes / HASHED_BYTES_PER_MS_MIN;
+}
+
 /**
  * So long after the hand-over each side's main thread may be left asleep: what it would do takes a core from the vCPUs that
  * begin to run.
@@ -209,6 +218,9 @@ export const GUESTS_MAX = 256;
 /** Page connections of a migration. */
 export const CONNECTIONS_MAX = 16;
 
+/** Pages that were found to differ, and are named. */
+export const MISMATCHES_TOLD_MAX = 64;
+
 /** Rounds have numbers of their own, pushes after a cut among them. */
 export const ROUNDS_MAX = 1_000_000;
 
@@ -234,9 +246,11 @@ export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
   CANCEL: 8192,
   FAREWELL: 64,
   SAMPLES: 17 * 1024,
+  VERIFIED: 16 * 1024,
   PAGES: 3 * 1024 * 1024,
   ROUND_END: 64,
   ROUND_PLACED: 64,
+  HASHES: 4232,
   PAGE_WANTED: 64,
   PAGE_SENT: 4104,
   ANNOUNCEMENT: BITMAP_FRAME_BYTES_MAX,

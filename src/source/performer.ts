@@ -126,6 +126,9 @@ export class Performer {
       case 'push':
         this.#work.push(effect.round);
         return;
+      case 'hash-pages':
+        this.#work.hashPages(effect.round);
+        return;
       case 'release-guest':
         await this.#work.releaseGuest();
         return;
@@ -145,6 +148,7 @@ export class Performer {
       case 'note-arrived':
       case 'note-samples':
       case 'note-audit':
+      case 'note-verified':
         this.#measure(effect);
         return;
       case 'report-doubt':
@@ -188,6 +192,9 @@ export class Performer {
       case 'note-audit':
         this.#measurement.noteAudit(effect.message);
         return;
+      case 'note-verified':
+        this.#measurement.noteVerified(effect.message);
+        return;
       default:
         unreachable(effect);
     }
@@ -222,6 +229,7 @@ export class Performer {
       pagePorts: [...pagePorts],
       faultPort,
       pageChecks,
+      verifies: plan.verifies,
       audits: plan.audits,
       auditAfterMs,
     });
@@ -237,4 +245,5 @@ type NotedEffect = EffectOf<
   | 'note-arrived'
   | 'note-samples'
   | 'note-audit'
+  | 'note-verified'
 >;

@@ -9,7 +9,7 @@ import type { MessageOf } from '../shared/wire/messages.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 import type { Measurement } from './measurement/measurement.js';
 import type { RoundTotal } from './pages/copiers.js';
-import type { RoundKind } from './pages/copier.js';
+import type { RoundKind } from './pages/round-manner.js';
 import { releaseGuest } from './release.js';
 import type { EffectOf } from './states/effects.js';
 import type { Helper, OutgoingEvent } from './states/events.js';
@@ -43,6 +43,8 @@ export class Work {
   readonly #measurement: Measurement;
   readonly #events: EventQueue<OutgoingEvent>;
   readonly #logger: Logger;
+  /** What is carried is no round of pages. */
+  #isHashing = false;
   /** What the last harvest found. */
   #dirtyPages = 0;
   /** What is carried, or was last. */
@@ -203,6 +205,12 @@ export class Work {
     this.#carry(round, 'push');
   }
 
+  /** All pages are there: what they are here, where nobody writes them any more, follows as hashes. */
+  hashPages(round: number): void {
+    this.#isHashing = true;
+    this.copiers.copyRound(round, 'hashes');
+  }
+
   /** The guest runs at the destination; what it was here is known now. */
   noteResumed(message: MessageOf<'RESUMED'>, receivedAt: number): void {
     const { guest } = this.#hands;
@@ -230,6 +238,11 @@ export class Work {
   }
 
   #onRoundPlaced(total: RoundTotal): void {
+    if (this.#isHashing) {
+      this.#measurement.noteHashes(total.framingBytes);
+      this.#events.push({ kind: 'hashes-placed' });
+      return;
+    }
     const { isBesideGuest, fromUs } = this.#round;
     const carriedPages = total.sentPages + total.zeroPages;
     // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.

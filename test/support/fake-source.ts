@@ -77,6 +77,7 @@ export class FakeSource {
       pagePorts: [port],
       faultPort: port,
       pageChecks: true,
+      verifies: false,
       audits: false,
       auditAfterMs: 0,
       ...more,

@@ -17,6 +17,7 @@ export type SituationName =
   | 'overtime'
   | 'source-dials'
   | 'source-dials-post-copy'
+  | 'verified'
   | 'refusal';
 
 export interface Situation {
@@ -46,6 +47,7 @@ export const situations: Readonly<Record<SituationName, Situation>> = {
   // The guest runs for long enough before its audit to be told of several times.
   sampled: { sourceFlags: [], destinationFlags: [], auditAfter: '1500ms', completes: true },
   'pre-copy': { sourceFlags: ['--mode', 'pre-copy'], destinationFlags: [], completes: true },
+  verified: { sourceFlags: ['--verify'], destinationFlags: [], completes: true },
   // Several regions and a slow link: the guest needs pages that the push has not brought yet.
   'post-copy': {
     sourceFlags: POST_COPY,
@@ -130,6 +132,8 @@ const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
   CANCEL: [{ sender: 'source', situation: 'overtime' }],
   FAREWELL: [{ sender: 'source', situation: 'hybrid' }],
   SAMPLES: [{ sender: 'destination', situation: 'sampled' }],
+  VERIFIED: [{ sender: 'destination', situation: 'verified' }],
+  HASHES: [{ sender: 'source', situation: 'verified' }],
   PAGES: [
     { sender: 'source', situation: 'hybrid' },
     { sender: 'source', situation: 'post-copy' },

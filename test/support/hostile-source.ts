@@ -73,6 +73,7 @@ export class HostileSource {
       pagePorts: Array.from({ length: connections }, () => port),
       faultPort: port,
       pageChecks: true,
+      verifies: false,
       audits: false,
       auditAfterMs: 0,
       ...changes,

@@ -131,6 +131,7 @@ export const fixtureReport: MigrationReport = {
     bitmap: 2153,
     checkpoint: 605,
     faults: 49_632,
+    hashes: 0,
     control: 4417,
     total: 278_175_607,
     sockets: 278_175_607,
@@ -198,6 +199,7 @@ export const fixtureReport: MigrationReport = {
     longestStallAfterStunMs: 6.8715,
   },
   audit: { passed: true, checked: 65_536, failed: 0, findings: [] },
+  verify: null,
   source: { pid: 4101, host: 'alpha' },
   destination: { pid: 4117, host: 'beta' },
 };

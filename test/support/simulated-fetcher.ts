@@ -70,6 +70,7 @@ export class SimulatedFetcher implements IncomingFetcher {
     const lackingPages = (): number => this.#lackingPages;
     this.#takeOver = site.makeTakeOver({
       machine: nextMachine(),
+      traces: false,
       checkRoom: () => undefined,
       safepoints: {
         handOver: (pages) => {

@@ -100,6 +100,7 @@ export class SimulatedPlace {
       count: 1,
       ports: this.#dials === 'source' ? [1] : [],
       placementGate: NO_WORDS,
+      placedHashes: undefined,
       get receivedBytes() {
         return movesOf();
       },

@@ -212,6 +212,8 @@ class Scenario {
       stunBudgetMs: chance.between(1, 10),
       bitmapBytes: 0,
       audits: chance.isTrue(0.5),
+      verifies: false,
+      verifyMs: 1000,
       control: {
         connectMs: chance.between(2000, 4000),
         reconnectMs: chance.between(300, 3000),

@@ -154,6 +154,7 @@ export class TakeOverSite {
   #newTakeOver(): TakeOver {
     const { safepoints } = this;
     return new TakeOver({
+      traces: false,
       checkRoom: (bytes) => {
         this.roomAsked.push(bytes);
         if (this.noRoom !== undefined) throw this.noRoom;

@@ -9,12 +9,8 @@ import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES, PageState, REGION_PAGES } from '../../src/shared/memory/pages.js';
 import { Connection } from '../../src/shared/wire/connection.js';
 import { decodeMark, encodeMark } from '../../src/shared/wire/page-frames.js';
-import {
-  Copier,
-  type FaultsBeside,
-  type RoundKind,
-  type RoundProgress,
-} from '../../src/source/pages/copier.js';
+import { Copier, type RoundProgress } from '../../src/source/pages/copier.js';
+import type { FaultsBeside, RoundKind } from '../../src/source/pages/round-manner.js';
 import { feed, guestOf, isSame, isSameBytes, pageOf, receiverOver, write } from './page-fixtures.js';
 
 const PAGES = 2 * REGION_PAGES;

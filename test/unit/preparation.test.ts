@@ -105,6 +105,7 @@ function begin(): {
   const parts = new Parts();
   const receivers = {
     roundPlaced: nothing,
+    compared: nothing,
     allArrived: nothing,
     moved: nothing,
     outOfTurn: nothing,

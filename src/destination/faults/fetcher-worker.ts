@@ -20,6 +20,7 @@ import { PlacedFrameReader } from '../../shared/wire/placed-frames.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { HAND_OVER_BYTES_MAX } from '../../shared/wire/switch-over-frames.js';
+import { PlacedHashes } from '../pages/placed-hashes.js';
 import { PlacementGate } from '../pages/placement-gate.js';
 import { TakeOverRehearsal } from '../rehearsal.js';
 import { checkGrowth, type GuestSize } from '../room.js';
@@ -34,6 +35,8 @@ export interface FetcherWorkerData {
   /** The gate that stands before the take-over, and the receivers'. */
   readonly gate: SharedArrayBuffer;
   readonly placementGate: SharedArrayBuffer;
+  /** `PlacedHashes`, where the guest is to be compared with its source. */
+  readonly placedHashes: SharedArrayBuffer | undefined;
   readonly receivers: number;
   readonly size: GuestSize;
   /** Whether the connection is awaited there, or dialled. */
@@ -75,6 +78,7 @@ const safepoints = new SafepointControl(machine.safepointWords);
 const wanted = new WantedPages(isAbsent, (page) => {
   end.connection?.write([encodeMark('PAGE_WANTED', page, 0)]);
 });
+const placed = own.placedHashes && new PlacedHashes(own.placedHashes, views);
 let fetchedPages = 0;
 
 const tell = (message: FetcherMessage): void => {
@@ -89,6 +93,7 @@ for (const faults of own.faults) {
 }
 
 const takeOver = new TakeOver({
+  traces: placed !== undefined,
   machine,
   safepoints,
   placement: new PlacementGate(own.placementGate, views.pageCount, own.receivers),
@@ -213,7 +218,9 @@ function take({ header, body }: Frame): void {
 }
 
 function place(page: number, bytes: Uint8Array): void {
-  const isPlaced = placeAbsentPage(views, page, bytes);
+  const isPlaced = placeAbsentPage(views, page, bytes, (one) => {
+    placed?.notePage(one);
+  });
   wakeArrived();
   if (!isPlaced) return;
   fetchedPages++;

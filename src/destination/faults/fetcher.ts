@@ -35,7 +35,7 @@ export interface GuestPlace {
   readonly machine: Pick<GuestMachine, 'shared' | 'takeFaultPorts'>;
   /** The shared word of the gate that stands before the take-over. */
   readonly gate: SharedArrayBuffer;
-  readonly receivers: Pick<ReceiverPool, 'placementGate' | 'count'>;
+  readonly receivers: Pick<ReceiverPool, 'placementGate' | 'placedHashes' | 'count'>;
   readonly size: GuestSize;
 }
 
@@ -56,6 +56,7 @@ export class Fetcher {
       machine: machine.shared,
       gate,
       placementGate: receivers.placementGate,
+      placedHashes: receivers.placedHashes,
       receivers: receivers.count,
       size,
       end,

@@ -2,6 +2,7 @@
 // No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
 import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
+import { BODY_BYTES_MAX } from '../../shared/limits.js';
 import { PageHashes } from '../../shared/memory/page-hashes.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { placeAbsentPage } from '../../shared/memory/placement.js';
@@ -25,8 +26,9 @@ import {
 import { FrameCheck } from './frame-check.js';
 import { pagesOf, type IncomingRound } from './incoming-round.js';
 import type { NewestPages } from './newest-pages.js';
+import type { PlacedHashes } from './placed-hashes.js';
 import type { PlacementGate } from './placement-gate.js';
-import { StagedPages, type Reading } from './reading.js';
+import { checkFlags, StagedPages, type Reading } from './reading.js';
 import { packedRunOf, runsIn, type Run } from './region-runs.js';
 
 /** Which region may come next, and what has come. */
@@ -40,7 +42,7 @@ export interface PageReceiverEvents {
 }
 
 /** Small frames on a page connection are no longer than this. */
-const SMALL_BODY_BYTES_MAX = 4096;
+const SMALL_BODY_BYTES_MAX = BODY_BYTES_MAX.HASHES;
 
 /** Regions in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
 const DIRECT_RUNS_MAX = 4;
@@ -64,6 +66,8 @@ export class PageReceiver {
   #isInside = false;
   /** Whether pages come for a running guest; a region of the other kind is refused. */
   isGuestRunning = false;
+  /** What notes each page that is placed, where the guest is to be compared with its source. */
+  placed: Pick<PlacedHashes, 'notePage' | 'noteRegion'> | undefined;
   /** Whether pages come with a check, as was agreed; a region that says otherwise is refused. */
   pageChecks = false;
   /** Pages that a running guest did not lack any more. */
@@ -146,19 +150,7 @@ export class PageReceiver {
       const headBytes = headBytesOf(header.flags);
       if (header.bodyBytes < headBytes)
         throw new ProtocolError(`a PAGES frame of ${header.bodyBytes} bytes is cut short`);
-      if (((header.flags & PUSHED) !== 0) !== this.isGuestRunning) {
-        throw new ProtocolError(
-          this.isGuestRunning
-            ? 'PAGES would overwrite a running guest'
-            : 'PAGES are pushed to no running guest',
-        );
-      }
-      if (((header.flags & CHECKED) !== 0) !== this.pageChecks)
-        throw new ProtocolError(
-          this.pageChecks
-            ? 'PAGES have no check, and one was agreed'
-            : 'PAGES have a check, and none was agreed',
-        );
+      checkFlags(header, this);
       this.#expect({ what: 'region-head', header }, this.#small.subarray(0, headBytes));
       return;
     }
@@ -254,7 +246,10 @@ export class PageReceiver {
         else this.#clear(page);
       }
     }
-    if (!isPushed) this.#newest.add(head);
+    if (!isPushed) {
+      this.placed?.noteRegion(head);
+      this.#newest.add(head);
+    }
     this.#leave();
     this.#order.notePlaced(head);
     this.#expectHeader();
@@ -273,9 +268,13 @@ export class PageReceiver {
   }
 
   #placeAbsent(page: number, bytes: Uint8Array | undefined): void {
-    if (placeAbsentPage(this.#views, page, bytes)) this.#written[page] = 1;
+    if (placeAbsentPage(this.#views, page, bytes, this.#notePlaced)) this.#written[page] = 1;
     else this.spurnedPages++;
   }
+
+  readonly #notePlaced = (page: number): void => {
+    this.placed?.notePage(page);
+  };
 
   #clear(page: number): void {
     if (this.#written[page] === 0) return;

@@ -1,9 +1,10 @@
 // What a page connection is in the middle of reading, and where the pages of a frame are kept that cannot be read into place.
 // Data and a buffer; who moves on from one to the next is page-receiver.ts.
+import { ProtocolError } from '../../shared/errors.js';
 import { hashKernelsOf } from '../../shared/memory/page-hashes.js';
 import { REGION_BYTES } from '../../shared/memory/pages.js';
 import type { FrameHeader } from '../../shared/wire/frames.js';
-import type { RegionHead } from '../../shared/wire/page-frames.js';
+import { CHECKED, PUSHED, type RegionHead } from '../../shared/wire/page-frames.js';
 import type { FoldPages } from './frame-check.js';
 import type { Run } from './region-runs.js';
 
@@ -27,6 +28,29 @@ export type Reading =
       readonly runs: readonly Run[];
       readonly flags: number;
     };
+
+/** Which frames of pages may come now. */
+interface Expected {
+  /** Pages come for a running guest. */
+  readonly isGuestRunning: boolean;
+  /** They come with a check, as was agreed. */
+  readonly pageChecks: boolean;
+}
+
+/** @throws ProtocolError when a frame of pages is of another kind. */
+export function checkFlags(
+  { flags }: Pick<FrameHeader, 'flags'>,
+  { isGuestRunning, pageChecks }: Expected,
+): void {
+  if (((flags & PUSHED) !== 0) !== isGuestRunning)
+    throw new ProtocolError(
+      isGuestRunning ? 'PAGES would overwrite a running guest' : 'PAGES are pushed to no running guest',
+    );
+  if (((flags & CHECKED) !== 0) !== pageChecks)
+    throw new ProtocolError(
+      pageChecks ? 'PAGES have no check, and one was agreed' : 'PAGES have a check, and none was agreed',
+    );
+}
 
 const WASM_PAGE_BYTES = 65536;
 

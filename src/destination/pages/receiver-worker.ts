@@ -6,16 +6,19 @@ import { assert, MicrostunError, ProtocolError } from '../../shared/errors.js';
 import { viewMemory, type MemoryHandle } from '../../shared/memory/layout.js';
 import { PageState } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
+import { SafepointError } from '../../shared/memory/safepoint-error.js';
 import { answerOn, connectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
-import type { Frame } from '../../shared/wire/frames.js';
+import { refuseFlags, type Frame } from '../../shared/wire/frames.js';
 import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { PlacedReads } from '../../shared/wire/intake.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
 import { NewestPages } from './newest-pages.js';
+import { HashComparison, type Compared } from './hash-comparison.js';
 import { IncomingRound } from './incoming-round.js';
 import { PageReceiver } from './page-receiver.js';
+import { PlacedHashes } from './placed-hashes.js';
 import { PlacementGate } from './placement-gate.js';
 import { StallWatch } from './stall-watch.js';
 import { STALL_MS_MAX } from '../../shared/limits.js';
@@ -35,6 +38,8 @@ export interface ReceiverWorkerData {
   readonly receivers: number;
   /** Whether all pages carry a check. */
   readonly pageChecks: boolean;
+  /** `PlacedHashes`, where the guest is to be compared with its source. */
+  readonly placedHashes: SharedArrayBuffer | undefined;
 }
 
 export type ReceiverRequest =
@@ -49,6 +54,8 @@ export type ReceiverMessage =
       readonly kind: 'round-placed';
       readonly round: number;
       readonly pages: number;
+      /** What was compared in it. */
+      readonly compared: Compared | undefined;
     }
   /** Pages have come since this was told, a second ago or so. */
   | { readonly kind: 'moved' }
@@ -89,6 +96,9 @@ const receiver = new PageReceiver(views, round, gate, newestPages, {
   },
 });
 receiver.pageChecks = own.pageChecks;
+const placed = own.placedHashes && new PlacedHashes(own.placedHashes, views);
+receiver.placed = placed;
+const comparison = placed && new HashComparison(views, placed, isGracePeriodOver);
 
 const end = connectionEnd(own.end, {
   names: { own: 'a page connection', peer: 'the source' },
@@ -161,7 +171,32 @@ const lifeWatch = setInterval(() => {
 const { port: openPort } = await end.open(own.at);
 if (own.end === 'awaited') tell({ kind: 'listening', port: openPort });
 
+function isGracePeriodOver(): boolean {
+  try {
+    safepoints.waitForGracePeriod();
+    return true;
+  } catch (error) {
+    // A vCPU hangs in its slice: who waits for it is the main thread's business.
+    if (!(error instanceof SafepointError)) throw error;
+    return false;
+  }
+}
+
+function compare({ header, body }: Frame): void {
+  refuseFlags(header);
+  if (comparison === undefined || !safepoints.isHandedOver)
+    throw new ProtocolError('HASHES came for a guest that is not to be compared now');
+  const head = comparison.take(body, (one) => {
+    round.check(one, false);
+  });
+  round.notePlaced(head);
+}
+
 function onFrame(frame: Frame): void {
+  if (frame.header.name === 'HASHES') {
+    compare(frame);
+    return;
+  }
   if (frame.header.name !== 'ROUND_END')
     throw new ProtocolError(`the source sent ${frame.header.name} on a page connection`);
   const [ended, pages] = decodeMark(frame.body);
@@ -169,6 +204,6 @@ function onFrame(frame: Frame): void {
   newestPages.begin(ended);
   gate.notePlaced(own.index, ended);
   // Told first: when the source goes on, or hands over, by the acknowledgement, this is on its way already.
-  tell({ kind: 'round-placed', round: ended, pages });
+  tell({ kind: 'round-placed', round: ended, pages, compared: comparison?.takeResult() });
   answerOn(end, encodeMark('ROUND_PLACED', ended, pages));
 }

@@ -7,6 +7,8 @@ import { viewMemory } from '../../shared/memory/layout.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { PageWays } from '../page-ways.js';
+import { addUpCompared, type Compared } from './hash-comparison.js';
+import { allocatePlacedHashes } from './placed-hashes.js';
 import { allocatePlacementGate } from './placement-gate.js';
 import type { ReceiverMessage, ReceiverRequest, ReceiverWorkerData } from './receiver-worker.js';
 import { RoundShares } from './round-shares.js';
@@ -15,6 +17,8 @@ import { WORKER_END_MS_MAX } from '../../shared/limits.js';
 export interface ReceiverEvents {
   /** All connections of `round` have been placed; `pages` in all. */
   roundPlaced(round: number, pages: number): void;
+  /** Of the round that was just placed: what was compared in it. */
+  compared(compared: Compared): void;
   /** The last page that the running guest lacked is placed. */
   allArrived(): void;
   /** Pages have come, if it was asked a second ago or so. */
@@ -33,6 +37,8 @@ export interface ReceiverEvents {
 export interface PageAgreement {
   /** Whether all pages carry a check. */
   readonly pageChecks: boolean;
+  /** Whether the guest is to be compared with its source. */
+  readonly verifies: boolean;
 }
 
 export class ReceiverPool {
@@ -42,6 +48,9 @@ export class ReceiverPool {
   readonly #shares: RoundShares;
   /** The shared words of their placement gate. */
   readonly placementGate: SharedArrayBuffer;
+  /** `PlacedHashes`, where the guest is to be compared with its source. */
+  readonly placedHashes: SharedArrayBuffer | undefined;
+  readonly #compared: Compared[] = [];
   readonly #receivedBytes: Float64Array;
   /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
   readonly #lines: ('coming' | 'up' | 'lost')[];
@@ -52,13 +61,14 @@ export class ReceiverPool {
     { end, pages }: PageWays,
     pass: Pass,
     events: ReceiverEvents,
-    { pageChecks }: PageAgreement,
+    { pageChecks, verifies }: PageAgreement,
   ) {
     this.#events = events;
     this.#shares = new RoundShares(pages.length);
     this.#lines = pages.map(() => 'coming');
     const { pageCount } = viewMemory(machine.memory);
     this.placementGate = allocatePlacementGate(pageCount);
+    this.placedHashes = verifies ? allocatePlacedHashes(pageCount) : undefined;
     const receivedBytes = new SharedArrayBuffer(8 * pages.length);
     this.#receivedBytes = new Float64Array(receivedBytes);
     this.#workerData = pages.map((at, index) => ({
@@ -72,6 +82,7 @@ export class ReceiverPool {
       index,
       receivers: pages.length,
       pageChecks,
+      placedHashes: this.placedHashes,
     }));
   }
 
@@ -111,7 +122,7 @@ export class ReceiverPool {
         this.#events.connected(this.#lines.every((line) => line === 'up'));
         return;
       case 'round-placed':
-        this.#onRoundPlaced(index, message.round, message.pages);
+        this.#onRoundPlaced(index, message);
         return;
       case 'moved':
         this.#events.moved();
@@ -125,10 +136,17 @@ export class ReceiverPool {
     }
   }
 
-  #onRoundPlaced(index: number, round: number, pages: number): void {
+  #onRoundPlaced(
+    index: number,
+    { round, pages, compared }: Extract<ReceiverMessage, { kind: 'round-placed' }>,
+  ): void {
+    if (compared !== undefined) this.#compared.push(compared);
     try {
       const placed = this.#shares.placed(index, round, pages);
-      if (placed !== undefined) this.#events.roundPlaced(placed.round, placed.pages);
+      if (placed === undefined) return;
+      this.#events.roundPlaced(placed.round, placed.pages);
+      const all = this.#compared.splice(0);
+      if (all.length > 0) this.#events.compared(addUpCompared(all));
     } catch (error) {
       this.#events.outOfTurn(asMicrostunError(error, 'PROTOCOL'));
     }

@@ -6,6 +6,7 @@ import { awaitFarewell, isMissed, toldToEnd, waitAnew } from './lacking.js';
 import type { IncomingLimits } from './limits.js';
 import { end, lastWords, refuse, sayAgain } from './outcome.js';
 import { isHandedOver, mayRefuse, type IncomingState } from './states.js';
+import { isVerifying } from './verifying.js';
 import { GREETED_MS_MAX } from '../../shared/limits.js';
 
 /**
@@ -62,7 +63,7 @@ export function onControlGone(limits: IncomingLimits, state: IncomingState): Inc
 export function onFarewell(limits: IncomingLimits, state: IncomingState): IncomingStep {
   if (
     state.name === 'told' ||
-    (state.name === 'running' && state.pages.name === 'whole' && !state.prepare.audits)
+    (state.name === 'running' && state.pages.name === 'whole' && !state.prepare.audits && !isVerifying(state))
   ) {
     return end(state, { kind: 'running', isSourceGone: false });
   }

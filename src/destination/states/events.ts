@@ -39,6 +39,8 @@ export type IncomingEvent =
   /** The page connections break the protocol. */
   | { readonly kind: 'out-of-turn'; readonly error: MicrostunError }
   | { readonly kind: 'resumed'; readonly answer: MessageOf<'RESUMED'> }
+  /** The guest was compared with what its source had at the hand-over. */
+  | { readonly kind: 'verified'; readonly answer: MessageOf<'VERIFIED'> }
   | { readonly kind: 'audited'; readonly answer: MessageOf<'AUDITED'> }
   /** A few samples of the guest; they are said once, and missed where nobody listens. */
   | { readonly kind: 'sampled'; readonly samples: Float64Array }

@@ -4,6 +4,7 @@ import type { MessageOf } from '../../shared/wire/messages.js';
 import type { TakenOver } from '../take-over.js';
 import { same, type IncomingEffect, type IncomingStep } from './events.js';
 import type { IncomingLimits } from './limits.js';
+import { whenWhole } from './verifying.js';
 import { mayRefuse, type GuestPages, type IncomingState } from './states.js';
 
 /** A hand-over came, and waits for its last round. */
@@ -45,8 +46,7 @@ export function onResumed(state: IncomingState, answer: MessageOf<'RESUMED'>): I
     { kind: 'send', message: answer },
     { kind: 'watch', arePagesLacking: pages.name === 'lacking' },
   ];
-  if (pages.name === 'whole' && prepare.audits)
-    effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
+  if (pages.name === 'whole') effects.push(...whenWhole(prepare));
   if (pages.name === 'settling') effects.push({ kind: 'settle' });
   return { state: { name: 'running', prepare, answers: [answer], resumedAt, pages }, effects };
 }

@@ -5,6 +5,7 @@ import { same, type FaultSummary, type IncomingEffect, type IncomingStep } from 
 import type { IncomingLimits } from './limits.js';
 import { end } from './outcome.js';
 import { isHandedOver, type IncomingState } from './states.js';
+import { whenWhole } from './verifying.js';
 
 /** Told once, and perhaps before it is known that the guest runs: it is kept until then. */
 export function onAllArrived(state: IncomingState): IncomingStep {
@@ -32,8 +33,7 @@ export function onSettled(
     ...faults,
     durationMs: (settledAt - resumedAt) / 1000,
   };
-  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }];
-  if (prepare.audits) effects.push({ kind: 'arm', timer: 'audit', ms: prepare.auditAfterMs });
+  const effects: IncomingEffect[] = [{ kind: 'send', message: answer }, ...whenWhole(prepare)];
   return { state: { ...state, pages: { name: 'whole' }, answers: [...answers, answer] }, effects };
 }
 

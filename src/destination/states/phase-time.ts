@@ -6,6 +6,7 @@ import { same, type IncomingEffect, type IncomingEvent, type IncomingStep } from
 import type { PhaseLimits } from './limits.js';
 import { end, failRunning, refuse } from './outcome.js';
 import type { IncomingState } from './states.js';
+import { isVerifying } from './verifying.js';
 
 /** Each phase is timed from where it begins; what keeps a phase alive begins its time anew. */
 export function timePhase(
@@ -14,7 +15,10 @@ export function timePhase(
   after: IncomingState,
   event: IncomingEvent,
 ): IncomingEffect | undefined {
-  const isAlive = after.name === 'receiving' && (arePagesMoving(event) || event.kind === 'attached');
+  const isAlive =
+    (after.name === 'receiving' && (arePagesMoving(event) || event.kind === 'attached')) ||
+    (isVerifying(after) &&
+      (event.kind === 'round-placed' || event.kind === 'pages-moved' || event.kind === 'attached'));
   // Without its source it is the timer `control` that counts.
   if (after.name === 'receiving' && event.kind === 'control-lost') return { kind: 'disarm', timer: 'phase' };
   const ms = phaseMs(limits, after);
@@ -38,6 +42,7 @@ function phaseMs(limits: PhaseLimits, state: IncomingState): number | undefined 
     case 'resuming':
       return limits.resumeMs;
     case 'running':
+      if (isVerifying(state)) return limits.auditMs;
       return state.pages.name === 'whole' && !state.prepare.audits ? limits.leaveMs : undefined;
     case 'auditing':
       return limits.auditMs;

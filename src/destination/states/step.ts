@@ -26,6 +26,7 @@ import {
 } from './page-connections.js';
 import { arePagesMoving, onPhaseTimeout, timePhase } from './phase-time.js';
 import { onListening, onPrepare, onPrepared, onSilentSource } from './preparing.js';
+import { onVerified } from './verifying.js';
 import { isHandedOver, isWhole, mayRefuse, type IncomingState } from './states.js';
 
 export function beginIncoming(): IncomingState {
@@ -78,6 +79,8 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
       return refuse(state, 'PROTOCOL', event.error);
     case 'resumed':
       return onResumed(state, event.answer);
+    case 'verified':
+      return onVerified(state, event.answer);
     case 'audited':
       return onAudited(state, event.answer);
     case 'sampled':
@@ -130,6 +133,7 @@ function onMessage(limits: IncomingLimits, state: IncomingState, message: Messag
     case 'RESUMED':
     case 'ARRIVED':
     case 'AUDITED':
+    case 'VERIFIED':
     case 'SAMPLES':
       return outOfTurn(limits, state, message.name);
     default:

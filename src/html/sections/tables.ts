@@ -15,6 +15,7 @@ const ledgerNames: Readonly<
   bitmap: 'bitmap',
   checkpoint: 'checkpoint',
   faults: 'remote faults',
+  hashes: 'hashes of all pages',
   control: 'control',
 };
 

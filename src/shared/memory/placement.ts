@@ -14,9 +14,13 @@ export function markAbsent(views: MarkedViews, bitmap: PageBitmap): number {
   return mark(views, bitmap, PageState.ABSENT);
 }
 
-/** Marks pages that were marked ABSENT as here again: what was announced of them is void. No vCPU runs yet. */
-export function unmarkAbsent(views: MarkedViews, bitmap: PageBitmap): void {
-  mark(views, bitmap, PageState.PRESENT);
+/** Marks pages that were marked ABSENT as here again, in that state: what was announced of them is void. No vCPU runs yet. */
+export function unmarkAbsent(
+  views: MarkedViews,
+  bitmap: PageBitmap,
+  state: typeof PageState.PRESENT | typeof PageState.TRACED = PageState.PRESENT,
+): void {
+  mark(views, bitmap, state);
 }
 
 function mark(
@@ -33,12 +37,14 @@ function mark(
 
 /**
  * Places a page of a running guest, unless somebody else has or does: whoever changes ABSENT to PLACING places it.
- * The bytes come before the state that shows them. `bytes` undefined is a zero page. Answers whether it was placed.
+ * The bytes come before the state that shows them, and so does what `placed` makes of them. `bytes` undefined is a zero
+ * page. Answers whether it was placed.
  */
 export function placeAbsentPage(
   views: MemoryViews,
   page: PageNumber,
   bytes: Uint8Array | undefined,
+  placed?: (page: PageNumber) => void,
 ): boolean {
   const { pageTable } = views;
   if (Atomics.compareExchange(pageTable, page, PageState.ABSENT, PageState.PLACING) !== PageState.ABSENT)
@@ -46,8 +52,22 @@ export function placeAbsentPage(
   const target = pageBytes(views, page, page + 1);
   if (bytes === undefined) target.fill(0);
   else target.set(bytes);
+  placed?.(page);
   Atomics.store(pageTable, page, PageState.ARRIVED);
   return true;
+}
+
+/**
+ * Traces what is here of the pages of [first, pastLast), so that the first store to each is seen. No vCPU runs yet; nobody
+ * harvests it.
+ */
+export function traceArrived(
+  { pageTable, kernels }: Pick<MemoryViews, 'pageTable' | 'kernels'>,
+  first: PageNumber,
+  pastLast: PageNumber,
+): void {
+  const entries = pageTable.byteOffset;
+  kernels.replaceState(entries + first, entries + pastLast, PageState.PRESENT, PageState.TRACED);
 }
 
 /**

@@ -26,6 +26,7 @@ export const FrameType = {
   PREPARED: 5,
   PING: 6,
   PONG: 7,
+  VERIFIED: 8,
   RESUMED: 9,
   ARRIVED: 10,
   AUDITED: 11,
@@ -37,6 +38,7 @@ export const FrameType = {
   PAGES: 16,
   ROUND_END: 17,
   ROUND_PLACED: 18,
+  HASHES: 19,
   // Faults: the switch-over, then single pages.
   PAGE_WANTED: 24,
   PAGE_SENT: 25,

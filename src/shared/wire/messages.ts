@@ -28,7 +28,7 @@ import {
   type Field,
 } from './fields.js';
 import { encodeFrame, refuseFlags, type Frame, type FrameName } from './frames.js';
-import { CONNECTIONS_MAX, ROUNDS_MAX } from '../limits.js';
+import { CONNECTIONS_MAX, MISMATCHES_TOLD_MAX, ROUNDS_MAX } from '../limits.js';
 import { TICKET_BYTES } from './pass.js';
 
 /** What Linux allows a host's name. */
@@ -39,6 +39,7 @@ const SHA256_BYTES = 32;
 
 const u32 = integer(0, 0xffff_ffff);
 const pageCountField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES);
+const pageNumberField = integer(0, MEMORY_BYTES_MAX / PAGE_BYTES - 1);
 const instant = real(0, INSTANT_US_MAX);
 const milliseconds = real(0, DURATION_MS_MAX);
 const microseconds = real(0, DURATION_MS_MAX * 1000);
@@ -126,6 +127,8 @@ const bodies = {
     faultPort: integer(0, 65535),
     /** Whether all pages carry a check of their bytes. */
     pageChecks: flag,
+    /** Whether what came is compared with what the source had at the hand-over. */
+    verifies: flag,
     /** Whether to audit the guest, and how long it runs first. */
     audits: flag,
     auditAfterMs: milliseconds,
@@ -166,6 +169,16 @@ const bodies = {
     gaps: numbers(2 * GAP_BUCKETS, Number.MAX_SAFE_INTEGER),
     /** The longest that a vCPU stood between two slices, or waited for a page. */
     longestStallUs: microseconds,
+  }),
+  /** The guest was compared with what its source had at the hand-over: docs/decisions/0032-verify.md. */
+  VERIFIED: record({
+    windows: pageCountField,
+    pages: pageCountField,
+    /** Of these: looked at once more in memory, where nothing had been stored to them since. */
+    rereadPages: pageCountField,
+    mismatchedPages: pageCountField,
+    /** The first of those, by their addresses in the guest. */
+    mismatched: list(pageNumberField, MISMATCHES_TOLD_MAX),
   }),
   CANCEL: record({ code: oneOf(...cancelCodes), reason: prose(REASON_CHARACTERS_MAX) }),
   FAREWELL: record({}),

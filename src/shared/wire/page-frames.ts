@@ -34,24 +34,25 @@ export interface RegionHead {
   readonly zero: Int32Array;
 }
 
-/**
- * Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. `check`: the fold of
- * their hashes, where the frame is CHECKED.
- */
-export function encodeRegionHead(
-  { round, region, sent, zero }: RegionHead,
-  flags: number,
-  check: bigint,
-): Buffer {
-  const head = Buffer.alloc(headBytesOf(flags));
+/** Writes the head of a region to the beginning of `head`. */
+export function writeRegionMaps(head: Buffer, { round, region, sent, zero }: RegionHead): void {
   head.writeUInt32BE(round, 0);
   head.writeUInt32BE(region, 4);
   for (let index = 0; index < REGION_MAP_WORDS; index++) {
     head.writeInt32LE(sent[index]!, 8 + index * 4);
     head.writeInt32LE(zero[index]!, 8 + REGION_MAP_BYTES + index * 4);
   }
+}
+
+/**
+ * Header and head of a PAGES frame in one buffer; the bytes of the sent pages follow in page order. `check`: the fold of
+ * their hashes, where the frame is CHECKED.
+ */
+export function encodeRegionHead(region: RegionHead, flags: number, check: bigint): Buffer {
+  const head = Buffer.alloc(headBytesOf(flags));
+  writeRegionMaps(head, region);
   if ((flags & CHECKED) !== 0) head.writeBigInt64BE(check, REGION_HEAD_BYTES);
-  return Buffer.concat([encodeHeader('PAGES', regionBodyBytes(sent, flags), flags, [head]), head]);
+  return Buffer.concat([encodeHeader('PAGES', regionBodyBytes(region.sent, flags), flags, [head]), head]);
 }
 
 /** The check that stands behind the head of a CHECKED region. */
@@ -64,17 +65,10 @@ function regionBodyBytes(sent: Int32Array, flags: number): number {
 }
 
 /**
- * Reads the head of a PAGES body for a guest of `pageCount` pages.
- * @throws ProtocolError for a region or page outside of the guest, a page named twice, or a length that does not fit.
+ * Reads the head of a region of a guest of `pageCount` pages: the same of pages and of their hashes.
+ * @throws ProtocolError for a region or page outside of the guest, or a page named twice.
  */
-export function decodeRegionHead(
-  bytes: Buffer,
-  { bodyBytes, flags }: Pick<FrameHeader, 'bodyBytes' | 'flags'>,
-  pageCount: number,
-): RegionHead {
-  if ((flags & ~KNOWN_FLAGS) !== 0) throw new ProtocolError(`PAGES has unknown flags ${flags}`);
-  if (bodyBytes < REGION_HEAD_BYTES)
-    throw new ProtocolError(`a PAGES frame of ${bodyBytes} bytes is cut short`);
+export function decodeRegionMaps(bytes: Buffer, pageCount: number): RegionHead {
   const round = bytes.readUInt32BE(0);
   const region = bytes.readUInt32BE(4);
   const pagesInRegion = Math.min(REGION_PAGES, pageCount - region * REGION_PAGES);
@@ -93,12 +87,28 @@ export function decodeRegionHead(
     if ((sent[index]! & zero[index]!) !== 0)
       throw new ProtocolError(`region ${region} names a page as sent and as zero`);
   }
-  if (bodyBytes !== regionBodyBytes(sent, flags)) {
+  return { round, region, sent, zero };
+}
+
+/**
+ * Reads the head of a PAGES body for a guest of `pageCount` pages.
+ * @throws ProtocolError for a region or page outside of the guest, a page named twice, or a length that does not fit.
+ */
+export function decodeRegionHead(
+  bytes: Buffer,
+  { bodyBytes, flags }: Pick<FrameHeader, 'bodyBytes' | 'flags'>,
+  pageCount: number,
+): RegionHead {
+  if ((flags & ~KNOWN_FLAGS) !== 0) throw new ProtocolError(`PAGES has unknown flags ${flags}`);
+  if (bodyBytes < REGION_HEAD_BYTES)
+    throw new ProtocolError(`a PAGES frame of ${bodyBytes} bytes is cut short`);
+  const head = decodeRegionMaps(bytes, pageCount);
+  if (bodyBytes !== regionBodyBytes(head.sent, flags)) {
     throw new ProtocolError(
-      `region ${region} announces ${countPages(sent)} pages in a frame of ${bodyBytes} bytes`,
+      `region ${head.region} announces ${countPages(head.sent)} pages in a frame of ${bodyBytes} bytes`,
     );
   }
-  return { round, region, sent, zero };
+  return head;
 }
 
 /** Number of pages in a region's map. */

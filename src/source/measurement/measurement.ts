@@ -88,6 +88,9 @@ export interface Measured {
   readonly resumed: Resumed;
   readonly arrived: MessageOf<'ARRIVED'> | undefined;
   readonly audit: MessageOf<'AUDITED'> | undefined;
+  readonly verified: MessageOf<'VERIFIED'> | undefined;
+  /** Of the hashes that were sent for it. */
+  readonly hashBytes: number;
   /** The guest here, and at the destination as it was told on the way. */
   readonly samples: Float64Array;
   readonly toldSamples: Float64Array;
@@ -111,6 +114,8 @@ export class Measurement {
   #stage: Stage = { name: 'under way' };
   #audit: MessageOf<'AUDITED'> | undefined;
   #arrived: MessageOf<'ARRIVED'> | undefined;
+  #verified: MessageOf<'VERIFIED'> | undefined;
+  #hashBytes = 0;
   #takenOverAt: number | undefined;
   installMs = 0;
   destination: ReportedProcess = { pid: 0, host: '' };
@@ -201,6 +206,15 @@ export class Measurement {
     this.#arrived = arrived;
   }
 
+  /** The hashes of all pages were sent, in so many bytes. */
+  noteHashes(bytes: number): void {
+    this.#hashBytes = bytes;
+  }
+
+  noteVerified(verified: MessageOf<'VERIFIED'>): void {
+    this.#verified = verified;
+  }
+
   noteAudit(audit: MessageOf<'AUDITED'>): void {
     this.#audit = audit;
   }
@@ -242,6 +256,8 @@ export class Measurement {
       resumed,
       arrived: this.#arrived,
       audit: this.#audit,
+      verified: this.#verified,
+      hashBytes: this.#hashBytes,
       samples,
       toldSamples: this.#told.all,
       cuts: this.#cuts,

@@ -27,7 +27,7 @@ import { stunOf } from './stun.js';
  * @throws MicrostunError MEASUREMENT when two views of the same thing contradict each other.
  */
 export function reportOf(measured: Measured): MigrationReport {
-  const { settings, guest, beganAt, phases, stopped, resumed, audit, bytes } = measured;
+  const { settings, guest, beganAt, phases, stopped, resumed, audit, verified, bytes } = measured;
   const { emulation } = settings;
   const timeline = timelineReportOf(measured);
   const guestCost = guestCostReportOf(measured, timeline);
@@ -74,6 +74,16 @@ export function reportOf(measured: Measured): MigrationReport {
       audit === undefined
         ? null
         : { passed: audit.passed, checked: audit.checked, failed: audit.failed, findings: audit.findings },
+    verify:
+      verified === undefined
+        ? null
+        : {
+            windows: verified.windows,
+            pages: verified.pages,
+            rereadPages: verified.rereadPages,
+            mismatchedPages: verified.mismatchedPages,
+            mismatched: verified.mismatched,
+          },
     source: { pid: process.pid, host: hostName() },
     destination: measured.destination,
   };
@@ -132,7 +142,7 @@ function traceReportOf({
 }
 
 // Every byte belongs to a row, and the rows add up to what the sockets counted.
-function ledgerOf({ rounds, bytes, settings }: Measured): ByteLedger {
+function ledgerOf({ rounds, hashBytes, bytes, settings }: Measured): ByteLedger {
   const first = rounds.filter((round) => round.round === 0);
   const later = rounds.filter((round) => round.round > 0);
   const ledger = addUp({
@@ -142,6 +152,7 @@ function ledgerOf({ rounds, bytes, settings }: Measured): ByteLedger {
     bitmap: bytes.bitmap,
     checkpoint: bytes.checkpoint,
     faults: bytes.faults,
+    hashes: hashBytes,
     control: bytes.control,
     sockets: bytes.sockets,
     wire: bytes.wire,

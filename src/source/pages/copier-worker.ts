@@ -8,7 +8,8 @@ import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
 import { giveWay } from '../../shared/thread-priority.js';
-import { Copier, type RoundKind, type RoundShare } from './copier.js';
+import { Copier, type RoundShare } from './copier.js';
+import type { RoundKind } from './round-manner.js';
 import type { ConnectionBytes } from './page-line.js';
 import { CopierWords } from './copier-words.js';
 

@@ -2,30 +2,21 @@
 // connection is cut it goes on over the next one, behind what arrived and in smaller pieces.
 // Knows regions and rounds; the connection is page-line.ts's. Runs on a copier worker's thread.
 import { MicrostunError, ProtocolError } from '../../shared/errors.js';
-import {
-  PAGES_QUEUED,
-  PUSH_QUEUED,
-  PUSHED_PAGES_MAX,
-  STAGED_QUEUED,
-  type WaterMarks,
-} from '../../shared/limits.js';
+import { STAGED_QUEUED } from '../../shared/limits.js';
 import { FaultWatch } from '../../shared/memory/fault-words.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
 import type { Frame } from '../../shared/wire/frames.js';
 import type { ArrivedSoFar } from '../../shared/wire/greeting.js';
-import { CHECKED, decodeMark, encodeMark, PUSHED } from '../../shared/wire/page-frames.js';
+import { decodeMark, encodeMark } from '../../shared/wire/page-frames.js';
 import type { CopierWords } from './copier-words.js';
-import { CopyOrder, type CopierRegions, type FrameOrder } from './frame-order.js';
+import type { CopierRegions } from './frame-order.js';
 import { PageLine, type ConnectionBytes, type Line } from './page-line.js';
 import { PieceSize } from './piece-size.js';
-import { PushOrder } from './push-order.js';
 import { RegionWriter, type RegionFrame } from './region-writer.js';
+import { mannerOf, type FaultsBeside, type Manner, type RoundKind } from './round-manner.js';
 import { Staging } from './staging.js';
-
-/** What the guest does while a round is copied: it runs here, it is parked, or it runs at the destination. */
-export type RoundKind = 'beside-guest' | 'last' | 'push';
 
 /** What one connection carried of a round. */
 export interface RoundShare {
@@ -47,29 +38,12 @@ export interface CopierManner {
   readonly pageChecks: boolean;
 }
 
-/** The remote page faults beside a push. */
-export type FaultsBeside = Pick<FaultWatch, 'takeAsked' | 'holdBack'>;
-
 /** A frame of the round that was written: a region, or a piece of one. */
 interface SentFrame {
   readonly region: number;
   readonly sentPages: number;
   readonly zeroPages: number;
   readonly framingBytes: number;
-}
-
-/** How a round is carried. */
-interface Manner {
-  readonly order: FrameOrder;
-  /** Of its frames. */
-  readonly flags: number;
-  /** Where pages are copied first, which may change before they leave. */
-  readonly staging?: Staging | undefined;
-  /** Pages of a frame. */
-  readonly pagesMax: number;
-  readonly marks: WaterMarks;
-  /** Before each frame. */
-  readonly holdBack: () => void;
 }
 
 export class Copier {
@@ -141,33 +115,20 @@ export class Copier {
     }
   }
 
-  // Copies a round in order and as fast as it goes. A push goes in small frames and yields to remote page faults.
-  #mannerOf(round: number, kind: RoundKind, progress: RoundProgress): Manner {
-    const views = this.#views;
-    const checks = this.#pageChecks ? CHECKED : 0;
-    if (kind !== 'push') {
-      const order = new CopyOrder(views, this.#regions, () => progress.isStopped(round));
-      const copied = { order, flags: checks, pagesMax: REGION_PAGES, holdBack: () => undefined };
-      // What is parked cannot change on its way.
-      return kind === 'last' || this.#staging === undefined
-        ? { ...copied, marks: PAGES_QUEUED }
-        : { ...copied, marks: STAGED_QUEUED, staging: this.#staging };
-    }
-    const faults = this.#faults;
-    const order = new PushOrder(views, this.#regions, views.lateWords, () => faults.takeAsked());
-    const holdBack = (): void => {
-      faults.holdBack();
-    };
-    return { order, flags: PUSHED | checks, pagesMax: PUSHED_PAGES_MAX, marks: PUSH_QUEUED, holdBack };
-  }
-
   async #copyWatched(round: number, kind: RoundKind, progress: RoundProgress): Promise<RoundShare> {
     const sent: SentFrame[] = [];
     const share = (moreFramingBytes: number): RoundShare => {
       if (kind === 'beside-guest') for (const { region } of sent) this.#forgetRegion(region);
       return this.#share(round, sent, moreFramingBytes);
     };
-    const manner = this.#mannerOf(round, kind, progress);
+    const parts = {
+      views: this.#views,
+      regions: this.#regions,
+      faults: this.#faults,
+      pageChecks: this.#pageChecks,
+      staging: this.#staging,
+    };
+    const manner = mannerOf(kind, round, parts, () => progress.isStopped(round));
     this.#pieces.beginRound(manner.pagesMax);
     let sentAgainFramingBytes = 0;
     let arrivedBefore = 0;
@@ -209,14 +170,16 @@ export class Copier {
     sent: SentFrame[],
     progress: RoundProgress,
   ): Promise<void> {
-    const { order, flags, staging, holdBack } = manner;
+    const { order, flags, staging, holdBack, frameOf } = manner;
     for (;;) {
       holdBack();
       while (staging?.hasRoom === false) await Promise.race([staging.changed(), line.lost]);
       const place = order.next();
       if (place === undefined) return;
       const { pages, region, from } = place;
-      const frame = this.#writer.frame(pages, round, region, flags, from, this.#pieces.pages, staging);
+      const frame =
+        frameOf?.(region) ??
+        this.#writer.frame(pages, round, region, flags, from, this.#pieces.pages, staging);
       if (frame === undefined) {
         order.noteEmpty();
         continue;

@@ -50,6 +50,9 @@ export type OutgoingEffect =
   | { readonly kind: 'note-arrived'; readonly message: MessageOf<'ARRIVED'> }
   /** A few samples of the guest at the destination. */
   | { readonly kind: 'note-samples'; readonly samples: Float64Array }
+  /** What all pages were at the hand-over follows, as hashes. */
+  | { readonly kind: 'hash-pages'; readonly round: number }
+  | { readonly kind: 'note-verified'; readonly message: MessageOf<'VERIFIED'> }
   | { readonly kind: 'note-audit'; readonly message: MessageOf<'AUDITED'> }
   /** The guest stays: its traces go, and it runs if it was parked. */
   | { readonly kind: 'release-guest' }

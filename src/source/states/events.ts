@@ -17,6 +17,8 @@ export type OutgoingEvent =
   | { readonly kind: 'traces-installed' }
   /** `keptPages`: those of the round that were not sent, because it was stopped. */
   | { readonly kind: 'round-placed'; readonly facts: RoundFacts; readonly keptPages?: number }
+  /** The hashes of all pages are at the destination. */
+  | { readonly kind: 'hashes-placed' }
   | { readonly kind: 'harvested'; readonly dirtyPages: number }
   /** Pages were pushed, or sent for faults, since the timer `push` was armed. */
   | { readonly kind: 'pages-moved' }

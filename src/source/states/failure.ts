@@ -52,7 +52,7 @@ export function onFailed(
       state.control.name === 'up' ? [{ kind: 'send', message: cancelOf(error) }] : [];
     return enter(state, { ...phase, failure: error }, [{ kind: 'warn', text: error.message }, ...asks]);
   }
-  if (phase.name === 'pushing' && phase.arrived !== undefined)
+  if (phase.name === 'pushing' && phase.arrived !== undefined && !plan.verifies)
     return withEffects(warned, onPushed(plan, state, { ...phase, isPushed: true }));
   return end(state, error, 'destination');
 }
@@ -89,7 +89,9 @@ export function onCancelled(
   { code, reason }: MessageOf<'CANCEL'>,
 ): OutgoingStep {
   const error = new MicrostunError(code, `the destination cancelled: ${reason}`);
-  return state.phase.name === 'pushing' || state.phase.name === 'awaiting-audit'
+  return state.phase.name === 'pushing' ||
+    state.phase.name === 'verifying' ||
+    state.phase.name === 'awaiting-audit'
     ? end(state, error, 'lost')
     : fail(plan, state, error);
 }

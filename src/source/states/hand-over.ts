@@ -4,10 +4,11 @@ import { isAnswerToHandOver, refusalError } from '../../shared/wire/refusal.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
 import { askAnew, doubt, doubtError } from './doubt.js';
 import { enter, stay, withEffects, type OutgoingEffect, type OutgoingStep } from './effects.js';
-import { awaitAudit, end } from './ending.js';
+import { end } from './ending.js';
 import { fail, outOfTurn } from './failure.js';
 import type { MigrationPlan } from './plan.js';
 import { pushBegins, watchPush } from './pushing.js';
+import { onWhole } from './verifying.js';
 import { isBeforeHandOver, type HandedOver, type OutgoingState, type PhaseOf } from './states.js';
 
 /** PINGs at once when the guest has been resumed: the clocks are compared on both sides of the stun. */
@@ -53,8 +54,8 @@ export function onResumed(
   if (phase.name === 'pushing') return enter(state, { ...phase, isResumed: true }, noted);
   if (phase.handOver.pagesFollow) return beginPush(plan, state, phase, true, noted);
   // A migration that is over has nothing more to ask.
-  const pings = plan.audits ? PINGS : [];
-  return awaitAudit(plan, state, [...ANSWERED, ...noted, ...pings]);
+  const pings = plan.audits || plan.verifies ? PINGS : [];
+  return onWhole(plan, state, phase.handOver.round, [...ANSWERED, ...noted, ...pings]);
 }
 
 const PINGS: readonly OutgoingEffect[] = Array.from({ length: CLOCK_SAMPLES_AFTER }, () => ({

@@ -21,6 +21,9 @@ export interface MigrationPlan {
   /** Of a raw bitmap that crosses within the stun; 0 of one that is compacted. */
   readonly bitmapBytes: number;
   readonly audits: boolean;
+  /** Whether what came is compared with what was here at the hand-over, and how long that may take. */
+  readonly verifies: boolean;
+  readonly verifyMs: number;
   readonly control: ControlLimits;
   /** How long the destination may take to prepare. */
   readonly prepareMs: number;

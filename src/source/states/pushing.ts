@@ -2,16 +2,18 @@
 // No I/O. A source that has its pages still is needed still, whoever is silent.
 import { MicrostunError } from '../../shared/errors.js';
 import { enter, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
-import { awaitAudit, complete, end } from './ending.js';
+import { complete, end } from './ending.js';
+import { onWhole } from './verifying.js';
 import type { MigrationPlan } from './plan.js';
 import type { HandedOver, OutgoingState, Phase, PhaseOf } from './states.js';
 
 /** Nothing is pushed yet. */
-export function pushBegins({ vcpus }: HandedOver, isResumed: boolean): PhaseOf<'pushing'> {
+export function pushBegins({ vcpus, round }: HandedOver, isResumed: boolean): PhaseOf<'pushing'> {
   return {
     name: 'pushing',
     isResumed,
     vcpus,
+    round,
     isPushed: false,
     arrived: undefined,
     audited: undefined,
@@ -31,14 +33,17 @@ export function watchPush(plan: MigrationPlan): OutgoingEffect {
 export function onPushed(plan: MigrationPlan, state: OutgoingState, phase: PhaseOf<'pushing'>): OutgoingStep {
   const { isPushed, arrived, audited } = phase;
   if (arrived === undefined) return enter(state, phase, []);
-  if (!isPushed) return enter(state, phase, [{ kind: 'arm', timer: 'phase', ms: plan.answerMs }]);
+  // Who has the pages compared needs the page connections, and so knows what the push came to.
+  const ms = plan.verifies ? plan.verifyMs : plan.answerMs;
+  if (!isPushed) return enter(state, phase, [{ kind: 'arm', timer: 'phase', ms }]);
   const noted: OutgoingEffect[] = [
     { kind: 'disarm', timer: 'phase' },
     { kind: 'disarm', timer: 'push' },
     { kind: 'note-arrived', message: arrived },
   ];
-  if (audited !== undefined) return complete(state, [...noted, { kind: 'note-audit', message: audited }]);
-  return awaitAudit(plan, state, noted);
+  if (audited !== undefined && !plan.verifies)
+    return complete(state, [...noted, { kind: 'note-audit', message: audited }]);
+  return onWhole(plan, state, phase.round, noted);
 }
 
 /** Pages were pushed, or asked for, since somebody last looked. */

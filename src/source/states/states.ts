@@ -66,12 +66,20 @@ export type Phase =
       /** RESUMED came: it may be behind what the fault connection has said. */
       readonly isResumed: boolean;
       readonly vcpus: number;
+      /** Of the push. */
+      readonly round: number;
       readonly isPushed: boolean;
       readonly arrived: MessageOf<'ARRIVED'> | undefined;
       /** The audit may be over before the push is acknowledged here. */
       readonly audited: MessageOf<'AUDITED'> | undefined;
       /** Times in a row that nothing has moved for `pushStillMs`. */
       readonly stills: number;
+    }
+  /** All pages have arrived; their hashes are on their way, and what the destination makes of them. */
+  | {
+      readonly name: 'verifying';
+      readonly areSent: boolean;
+      readonly verified: MessageOf<'VERIFIED'> | undefined;
     }
   | { readonly name: 'awaiting-audit' }
   | { readonly name: 'ended'; readonly outcome: Outcome };
@@ -100,6 +108,7 @@ export function isBeforeHandOver(phase: Phase): boolean {
       return true;
     case 'handing-over':
     case 'pushing':
+    case 'verifying':
     case 'awaiting-audit':
     case 'ended':
       return false;

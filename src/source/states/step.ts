@@ -22,6 +22,7 @@ import {
 import { onPong, onPrepared } from './preparing.js';
 import { onMoved, onPushed, onStill } from './pushing.js';
 import { isBeforeHandOver, type OutgoingState, type PhaseOf } from './states.js';
+import { onHashesPlaced, onVerified } from './verifying.js';
 import { onControl, onControlLimit, onWelcome } from './welcome.js';
 
 /** How a migration begins. */
@@ -62,6 +63,8 @@ export function stepOutgoing(plan: MigrationPlan, state: OutgoingState, event: O
       return onTracesInstalled(plan, state);
     case 'round-placed':
       return onRoundPlaced(plan, state, event);
+    case 'hashes-placed':
+      return onHashesPlaced(plan, state);
     case 'harvested':
       return onHarvested(plan, state, event.dirtyPages);
     case 'handed-over':
@@ -105,10 +108,15 @@ function onMessage(
         : outOfTurn(plan, state, message.name);
     case 'AUDITED':
       if (phase.name === 'pushing' && !phase.isResumed) return outOfTurn(plan, state, message.name);
+      // A guest is audited once it has been compared.
+      if (phase.name === 'verifying' || (phase.name === 'pushing' && plan.verifies))
+        return outOfTurn(plan, state, message.name);
       if (phase.name === 'pushing') return onPushed(plan, state, { ...phase, audited: message });
       return phase.name === 'awaiting-audit'
         ? complete(state, [{ kind: 'note-audit', message }])
         : stay(state);
+    case 'VERIFIED':
+      return onVerified(plan, state, message);
     case 'SAMPLES':
       // It may come before a RESUMED that was lost and is said again.
       if (isBeforeHandOver(phase)) return outOfTurn(plan, state, message.name);
@@ -168,7 +176,11 @@ function onPhaseLimit(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     case 'handing-over':
       return onNoAnswer(plan, state);
     case 'pushing':
-      return onPushed(plan, state, { ...phase, isPushed: true });
+      return plan.verifies
+        ? timeout(`the push was not acknowledged within ${plan.verifyMs / 1000} s`)
+        : onPushed(plan, state, { ...phase, isPushed: true });
+    case 'verifying':
+      return timeout(`the guest was not compared within ${plan.verifyMs / 1000} s (--verify)`);
     case 'awaiting-audit':
       return timeout(`the destination sent no audit within ${plan.auditMs / 1000} s`);
     case 'connecting':

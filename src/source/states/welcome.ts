@@ -84,6 +84,7 @@ function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     case 'harvesting':
     case 'stopping':
     case 'pushing':
+    case 'verifying':
     case 'awaiting-audit':
     case 'ended':
       return { state, effects: up };
@@ -102,6 +103,7 @@ function onRestart(plan: MigrationPlan, state: OutgoingState, before: OutgoingSt
       return doubt(plan, before, doubtError(why));
     }
     case 'pushing':
+    case 'verifying':
     case 'awaiting-audit': {
       const why = 'the destination was restarted after it had taken the guest over';
       return end(state, new MicrostunError('CONNECTION_LOST', why), 'lost');

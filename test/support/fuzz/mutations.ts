@@ -42,7 +42,7 @@ export function mended(frame: Buffer, isLengthMended = true): Buffer {
 }
 
 const staged = new WebAssembly.Memory({ initial: 32, maximum: 32, shared: true });
-const { foldPages } = hashKernelsOf(staged);
+const kernels = hashKernelsOf(staged);
 
 // Of a CHECKED frame whose pages are whole.
 function mendPagesCheck(frame: Buffer): void {
@@ -51,7 +51,7 @@ function mendPagesCheck(frame: Buffer): void {
   if (pages.length % PAGE_BYTES !== 0 || pages.length > staged.buffer.byteLength) return;
   if (frame.length < FRAME_HEADER_BYTES + headBytesOf(CHECKED)) return;
   new Uint8Array(staged.buffer).set(pages);
-  const check = foldPages(0, pages.length / PAGE_BYTES, NO_PAGES);
+  const check = kernels.foldPages(0, pages.length / PAGE_BYTES, NO_PAGES);
   frame.writeBigInt64BE(check, FRAME_HEADER_BYTES + REGION_HEAD_BYTES);
 }
 
