@@ -43,8 +43,8 @@ export class Work {
   readonly #measurement: Measurement;
   readonly #events: EventQueue<OutgoingEvent>;
   readonly #logger: Logger;
-  /** What is carried is no round of pages. */
-  #isHashing = false;
+  /** The round that carries hashes and no pages, once it may begin. */
+  #hashRound: number | undefined;
   /** What the last harvest found. */
   #dirtyPages = 0;
   /** What is carried, or was last. */
@@ -207,8 +207,9 @@ export class Work {
 
   /** All pages are there: what they are here, where nobody writes them any more, follows as hashes. */
   hashPages(round: number): void {
-    this.#isHashing = true;
-    this.copiers.copyRound(round, 'hashes');
+    this.#hashRound = round;
+    // The last pages are there; their acknowledgement may still be on its way to this thread.
+    if (!this.copiers.isCopying) this.copiers.copyRound(round, 'hashes');
   }
 
   /** The guest runs at the destination; what it was here is known now. */
@@ -238,7 +239,7 @@ export class Work {
   }
 
   #onRoundPlaced(total: RoundTotal): void {
-    if (this.#isHashing) {
+    if (total.round === this.#hashRound) {
       this.#measurement.noteHashes(total.framingBytes);
       this.#events.push({ kind: 'hashes-placed' });
       return;
@@ -251,6 +252,7 @@ export class Work {
     const facts = this.#measurement.noteRound(total, givenPages, durationMs);
     this.#logger.debug(facts, 'round');
     this.#events.push({ kind: 'round-placed', facts, keptPages: this.#dirtyPages - givenPages });
+    if (this.#hashRound !== undefined) this.copiers.copyRound(this.#hashRound, 'hashes');
   }
 
   /** Begins to watch whether pages move, pushed or asked for. */

@@ -120,6 +120,7 @@ class FrameCutter {
 function strikeOffset({ when, what, message }, bodyBytes) {
   const frameBytes = FRAME_HEADER_BYTES + bodyBytes;
   if (when === 'before') return 0;
+  if (when === 'last-byte') return frameBytes - 1;
   if (when === 'middle')
     return what === 'corrupt' && message === 'PAGES' ? FRAME_HEADER_BYTES + 2 : frameBytes >> 1;
   if (what !== 'corrupt') return frameBytes;

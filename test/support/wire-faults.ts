@@ -9,7 +9,7 @@ export interface WireFault {
   /** Whether only what a worker sends triggers it: on a page or fault connection, and not on control. */
   readonly isOfWorkers?: boolean;
   /** Before its first byte, after half of it, or after its last. For `corrupt`: which byte of it is damaged. */
-  readonly when: 'before' | 'middle' | 'after';
+  readonly when: 'before' | 'middle' | 'after' | 'last-byte';
   readonly what: 'cut' | 'kill-self' | 'kill-peer' | 'stall' | 'corrupt';
   /** For `kill-peer`: a file that holds the peer's process id. */
   readonly peerPidFile?: string;

@@ -24,7 +24,7 @@ function withEntry(name: MessageName, key: string, value: readonly number[]): Bu
 
 /** Frames that are none: those of page and fault connections. */
 const rawFrames = [
-  ...['PAGES', 'ROUND_END', 'ROUND_PLACED', 'PAGE_WANTED', 'PAGE_SENT'],
+  ...['PAGES', 'ROUND_END', 'ROUND_PLACED', 'HASHES', 'PAGE_WANTED', 'PAGE_SENT'],
   ...['ANNOUNCEMENT', 'ANNOUNCED', 'HAND_OVER', 'TAKEN_OVER'],
   'REGIONS',
   'BITMAP_CHUNK',

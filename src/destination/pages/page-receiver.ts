@@ -42,7 +42,7 @@ export interface PageReceiverEvents {
 }
 
 /** Small frames on a page connection are no longer than this. */
-const SMALL_BODY_BYTES_MAX = BODY_BYTES_MAX.HASHES;
+const SMALL_BODY_BYTES_MAX = 4096;
 
 /** Regions in more pieces than this are read in one piece and moved into place: a read costs more than a move. */
 const DIRECT_RUNS_MAX = 4;
@@ -50,7 +50,7 @@ const DIRECT_RUNS_MAX = 4;
 export class PageReceiver {
   readonly #views: MemoryViews;
   readonly #events: PageReceiverEvents;
-  readonly #small = Buffer.alloc(SMALL_BODY_BYTES_MAX);
+  readonly #small = Buffer.alloc(BODY_BYTES_MAX.HASHES);
   readonly #staged = new StagedPages();
   readonly #hashes: PageHashes;
   readonly #check = new FrameCheck();
@@ -154,7 +154,7 @@ export class PageReceiver {
       this.#expect({ what: 'region-head', header }, this.#small.subarray(0, headBytes));
       return;
     }
-    if (header.bodyBytes > SMALL_BODY_BYTES_MAX)
+    if (header.bodyBytes > SMALL_BODY_BYTES_MAX && header.name !== 'HASHES')
       throw new ProtocolError(`a ${header.name} frame does not belong on a page connection`);
     if (header.bodyBytes === 0) this.#finishSmall(header, Buffer.alloc(0));
     else this.#expect({ what: 'small-body', header }, this.#small.subarray(0, header.bodyBytes));
