@@ -87,8 +87,8 @@ export function planMigration(
     listen,
     connections,
     bytesPerSecond: args.bandwidth,
-    // Where every record is authenticated, a check of the pages would be one more: that decides here.
-    pageChecks: args.checksums,
+    // Where every record is authenticated, a check of the pages would be one more.
+    pageChecks: args.checksums && security.kind === 'none',
     faultBytesPerSecond: args.faultBandwidth,
     emulation: emulationOf(args),
     bitmapLogic: bitmap,

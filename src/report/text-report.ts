@@ -67,13 +67,19 @@ function headline(report: MigrationReport): string {
     `From host ${source.host}, process ${source.pid}, to host ${destination.host}, process ${destination.pid}.`,
     ...(link === null ? [] : [emulationOf(link)]),
     ...protectionLines(settings.security),
-    ...(settings.pageChecks ? [] : ['Pages carried no check of their own.']),
+    ...(settings.pageChecks || isAuthenticated(settings.security)
+      ? []
+      : ['Pages carried no check of their own (--no-checksums).']),
   ].join('\n');
 }
 
 /** What a report says of connections that were not protected, where others could have listened. */
 export const INSECURE =
   'NOT PROTECTED: all of the guest crossed the network in clear text, to and from anybody (--insecure).';
+
+function isAuthenticated(security: MigrationReport['settings']['security']): boolean {
+  return security === 'key' || security === 'certificates';
+}
 
 function protectionLines(security: MigrationReport['settings']['security']): string[] {
   switch (security) {
