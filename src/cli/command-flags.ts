@@ -2,7 +2,6 @@
 import type { Argv } from 'yargs';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
-import { GUESTS_MAX } from '../shared/limits.js';
 import { once, parseReserve, wholeNumber } from './flag-values.js';
 import { programNames } from '../shared/guest/programs/catalogue.js';
 import { guestOptions } from './guest-options.js';
@@ -10,6 +9,9 @@ import { migrationOptions } from './migration-options.js';
 import { commonOptions, patienceOptions } from './options.js';
 import { drawnOptions, newFile, reportOptions } from './report-options.js';
 import { insecureOption } from './security-options.js';
+
+/** Guests of one destination: each has threads of its own, and a host allows a process some thousands of them. */
+const GUESTS_MAX = 256;
 
 export function demoFlags(y: Argv) {
   return reserveOption(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))

@@ -212,9 +212,6 @@ export function stuckRunMs(once: readonly number[], twice: readonly number[]): n
 
 // ---- Sizes ----------------------------------------------------------------------------------------------------------
 
-/** Guests of one destination: each has threads of its own, and a host allows a process some thousands of them. */
-export const GUESTS_MAX = 256;
-
 /** Page connections of a migration. */
 export const CONNECTIONS_MAX = 16;
 

@@ -2,7 +2,7 @@
 // Numbers only.
 import type { Measurement } from './measurement/measurement.js';
 import type { Phase } from './states/states.js';
-import type { WorkProgress } from './work.js';
+import type { WorkProgress } from './work-progress.js';
 
 export interface MigrationSnapshot extends WorkProgress {
   readonly phase: Phase['name'];

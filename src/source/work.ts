@@ -15,22 +15,12 @@ import type { EffectOf } from './states/effects.js';
 import type { Helper, OutgoingEvent } from './states/events.js';
 import type { MigrationPlan } from './states/plan.js';
 import type { BitmapLogic, TraceMode } from './tracer/tracer.js';
+import type { WorkProgress } from './work-progress.js';
 
 export interface WorkOptions {
   readonly plan: MigrationPlan;
   readonly trace: TraceMode;
   readonly bitmapLogic: BitmapLogic;
-}
-
-/** How far it is, for whoever shows progress. */
-export interface WorkProgress {
-  readonly roundPages: number;
-  readonly roundPagesSent: number;
-  /** Bytes of all rounds so far. */
-  readonly sentBytes: number;
-  /** What the last harvest found. */
-  readonly dirtyPages: number;
-  readonly roundElapsedMs: number;
 }
 
 export class Work {

@@ -144,7 +144,7 @@ describe('pages that mean harm', () => {
   const head = (sent: number, zero: number, bodyPages: number): Buffer => {
     const map = (word: number): Int32Array =>
       Int32Array.from({ length: 16 }, (_, index) => (index === 0 ? word : 0));
-    const whole = encodeRegionHead({ round: 0, region: 2, sent: map(sent), zero: map(zero) }, 0);
+    const whole = encodeRegionHead({ round: 0, region: 2, sent: map(sent), zero: map(zero) }, 0, 0n);
     whole.writeUInt32BE(136 + bodyPages * 4096, 4);
     return sealed(Buffer.concat([whole, Buffer.alloc(bodyPages * 4096, 7)]));
   };

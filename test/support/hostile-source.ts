@@ -72,7 +72,7 @@ export class HostileSource {
       dials: 'destination',
       pagePorts: Array.from({ length: connections }, () => port),
       faultPort: port,
-      pageChecks: true,
+      pageChecks: false,
       verifies: false,
       audits: false,
       auditAfterMs: 0,
