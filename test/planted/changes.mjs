@@ -168,7 +168,7 @@ export const changes = [
     ['+ markAbsent(this.#views, late)', '', 'forgets what was dirtied since the announcement'],
     ['(announcement === 0 || !pagesFollow)', 'false', 'lacks pages that were announced and brought'],
     [
-      'unmarkAbsent(this.#views, this.#announced.bitmap);\n        markAbsent',
+      'unmarkAbsent(this.#views, this.#announced.bitmap, this.#here);\n        markAbsent',
       ';\n        markAbsent',
       'lacks what an earlier announcement named',
     ],
@@ -229,7 +229,7 @@ export const changes = [
     frames,
     ['(sent[index] & zero[index]) !== 0', 'false', 'takes a page as sent and zero'],
     ['& invalid) !== 0', '& 0) !== 0', 'takes pages past the guest'],
-    ['if (bodyBytes !== regionBodyBytes(sent, flags))', 'if (false)', 'takes a length that does not fit'],
+    ['if (bodyBytes !== regionBodyBytes(head.sent, flags))', 'if (false)', 'takes a length that does not fit'],
     ['if (page >= pageCount)', 'if (page > pageCount)', 'takes the page after the last'],
     ['(flags & ~KNOWN_FLAGS) !== 0', 'false', 'takes unknown flags'],
     ['if (pagesInRegion <= 0)', 'if (pagesInRegion < 0)', 'takes a region past the guest'],
