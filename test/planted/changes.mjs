@@ -229,7 +229,11 @@ export const changes = [
     frames,
     ['(sent[index] & zero[index]) !== 0', 'false', 'takes a page as sent and zero'],
     ['& invalid) !== 0', '& 0) !== 0', 'takes pages past the guest'],
-    ['if (bodyBytes !== regionBodyBytes(head.sent, flags))', 'if (false)', 'takes a length that does not fit'],
+    [
+      'if (bodyBytes !== regionBodyBytes(head.sent, flags))',
+      'if (false)',
+      'takes a length that does not fit',
+    ],
     ['if (page >= pageCount)', 'if (page > pageCount)', 'takes the page after the last'],
     ['(flags & ~KNOWN_FLAGS) !== 0', 'false', 'takes unknown flags'],
     ['if (pagesInRegion <= 0)', 'if (pagesInRegion < 0)', 'takes a region past the guest'],
