@@ -137,9 +137,11 @@ describe.each(['hybrid', 'pre-copy', 'post-copy'])('the JSON report of a %s migr
   });
 
   it('accounts for every byte that the sockets counted', () => {
-    const { total, sockets, ...rows } = report.bytes;
+    const { total, sockets, encryption, wire, ...rows } = report.bytes;
     expect(sumOf(rows)).toBe(total);
     expect(total).toBe(sockets);
+    // Within one host, in clear text.
+    expect([encryption, wire]).toEqual([0, sockets]);
   });
 
   it('sends every dirty page of a round, with its bytes or as zero', () => {
