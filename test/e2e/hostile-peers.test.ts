@@ -238,7 +238,7 @@ describe('a hand-over that means harm', () => {
 
 describe('a source that asks and asks, and reads nothing', () => {
   const takesLittle = (): void => {
-    expect(holdings().residentKib - before.residentKib).toBeLessThan(128 << 10);
+    expect(holdings().residentKib - before.residentKib).toBeLessThan(256 << 10);
   };
 
   it('has no more than some answers to its pings queued', async () => {

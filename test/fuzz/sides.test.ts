@@ -75,7 +75,7 @@ describe.runIf(process.platform === 'linux')('a destination whose sources tamper
         (await new Replay(recorded, (_, frames) => frames).sayTo(port)).includes('RESUMED');
       await until('a good migration is taken', isTakenAsItIs);
       const before = holdings(destination);
-      const count = countOf(12, 1);
+      const count = countOf(8, 1);
       say(`fuzzing a destination: FUZZ_SEED=${firstSeed} FUZZ_COUNT=${count}`);
       let next = 0;
       let takeOvers = 0;
@@ -118,7 +118,7 @@ describe('a source whose destination tampers with what it says', () => {
   const args = ['--once', '--reconnect-timeout', '1s'];
 
   it('keeps the guest or gives it away, and never both', { timeout: HOURS_MS }, async () => {
-    const count = countOf(6, 1);
+    const count = countOf(3, 1);
     say(`fuzzing a source: FUZZ_SEED=${firstSeed} FUZZ_COUNT=${count}`);
     const endings = new Map<string, number>();
     for (let nth = 0; nth < count; nth++) {
