@@ -63,7 +63,7 @@ function pair(
     fail = reject;
   });
   receiver.pageChecks = pageChecks;
-  const manner = { bytesPerSecond: undefined, pageChecks };
+  const manner = { bytesPerSecond: undefined, pageChecks, isEncrypted: !pageChecks };
   const copier = new Copier(source, { first: 0, stride: 1 }, manner, faults);
   const dial = (): void => {
     if (++state.links > LINKS_MAX) {

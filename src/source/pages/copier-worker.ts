@@ -60,7 +60,8 @@ const tellLost = (error: MicrostunError): void => {
   tell({ kind: 'lost', code: error.code, reason: error.message });
 };
 
-const copier = new Copier(views, { first: own.index, stride: own.copiers }, own);
+const isEncrypted = own.pass.security.kind !== 'none';
+const copier = new Copier(views, { first: own.index, stride: own.copiers }, { ...own, isEncrypted });
 setInterval(() => {
   progress.movedBytes = copier.movedBytes;
 }, LOOK_MS).unref();

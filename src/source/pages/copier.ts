@@ -36,6 +36,8 @@ export interface CopierManner {
   readonly bytesPerSecond: number | undefined;
   /** Whether all pages carry a check. */
   readonly pageChecks: boolean;
+  /** Whether its connections are encrypted. */
+  readonly isEncrypted: boolean;
 }
 
 /** A frame of the round that was written: a region, or a piece of one. */
@@ -54,6 +56,7 @@ export class Copier {
   readonly #line: PageLine;
   readonly #pieces = new PieceSize();
   readonly #pageChecks: boolean;
+  readonly #isEncrypted: boolean;
   readonly #staging: Staging | undefined;
   /** Of a connection that is lost nothing is read any more. */
   #stagedFor: Line | undefined;
@@ -62,7 +65,7 @@ export class Copier {
   constructor(
     views: MemoryViews,
     regions: CopierRegions,
-    { bytesPerSecond, pageChecks }: CopierManner,
+    { bytesPerSecond, pageChecks, isEncrypted }: CopierManner,
     faults: FaultsBeside = new FaultWatch(views),
   ) {
     this.#views = views;
@@ -70,6 +73,7 @@ export class Copier {
     this.#writer = new RegionWriter(views);
     this.#faults = faults;
     this.#pageChecks = pageChecks;
+    this.#isEncrypted = isEncrypted;
     this.#staging = pageChecks ? new Staging(STAGED_QUEUED) : undefined;
     this.#line = new PageLine(bytesPerSecond, (frame) => {
       this.#receive(frame);
@@ -126,6 +130,7 @@ export class Copier {
       regions: this.#regions,
       faults: this.#faults,
       pageChecks: this.#pageChecks,
+      isEncrypted: this.#isEncrypted,
       staging: this.#staging,
     };
     const manner = mannerOf(kind, round, parts, () => progress.isStopped(round));

@@ -43,12 +43,19 @@ export interface Manner {
   readonly holdBack: () => void;
 }
 
+/**
+ * `PAGES_QUEUED` under TLS, which keeps another copy of what is queued: so much is in a processor's cache still when it is
+ * sealed and sent. docs/performance.md.
+ */
+const ENCRYPTED_QUEUED: WaterMarks = { highBytes: 1 << 20, lowBytes: 1 << 19 };
+
 /** What a copier has for its rounds. */
 export interface CopierParts {
   readonly views: MemoryViews;
   readonly regions: CopierRegions;
   readonly faults: FaultsBeside;
   readonly pageChecks: boolean;
+  readonly isEncrypted: boolean;
   readonly staging: Staging | undefined;
 }
 
@@ -73,14 +80,14 @@ export function mannerOf(
 // In order and as fast as it goes. What is parked cannot change on its way.
 function copied(
   kind: 'beside-guest' | 'last',
-  { views, regions, pageChecks, staging }: CopierParts,
+  { views, regions, pageChecks, isEncrypted, staging }: CopierParts,
   isStopped: () => boolean,
 ): Manner {
   const order = new CopyOrder(views, regions, isStopped);
   const flags = pageChecks ? CHECKED : 0;
   const manner = { order, flags, pagesMax: REGION_PAGES, holdBack: () => undefined };
   return kind === 'last' || staging === undefined
-    ? { ...manner, marks: PAGES_QUEUED }
+    ? { ...manner, marks: isEncrypted ? ENCRYPTED_QUEUED : PAGES_QUEUED }
     : { ...manner, marks: STAGED_QUEUED, staging };
 }
 
