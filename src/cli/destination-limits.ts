@@ -1,7 +1,6 @@
 // How long a destination waits, by its flags.
 // Knows flags and times only.
-import type { IncomingLimits } from '../destination/states/limits.js';
-import { PHASE_LIMITS } from '../destination/states/limits.js';
+import { PHASE_LIMITS, type IncomingLimits } from '../destination/states/limits.js';
 import { PAGES_RETRY_MS, PLACEMENT_MS_MAX, sourceAwaitedMs } from '../shared/limits.js';
 
 export function incomingLimitsOf(args: { reconnectTimeout: number; once: boolean }): IncomingLimits {

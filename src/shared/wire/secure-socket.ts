@@ -280,5 +280,5 @@ function handshakeError(error: NodeJS.ErrnoException, secrets: Secrets): Microst
       `it has another key, or certificates; give both sides the same --key-file (${code || message})`,
       error,
     );
-  return unauthorized(whyNot(code || message) === (code || message) ? message : whyNot(code), error);
+  return unauthorized(CERTIFICATE_COMPLAINTS[code] ?? message, error);
 }

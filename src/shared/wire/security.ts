@@ -42,7 +42,12 @@ export function pinnedTo(security: Security, fingerprint256: string | undefined)
 
 /** Whether `host` is an address of this host's own, which no other host can reach; of names only `localhost`. */
 export function isLoopback(host: string): boolean {
-  const address = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)?.[1] ?? host;
+  const address = unmapped(host);
   if (isIP(address) === 4) return address.startsWith('127.');
   return address === '::1' || address === 'localhost';
+}
+
+/** An IPv4 address as it is, also where a socket for both kinds writes it as one of IPv6. */
+export function unmapped(address: string): string {
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -11,7 +11,7 @@ import {
 } from 'node:net';
 import { MicrostunError } from '../errors.js';
 import { KEEP_ALIVE_MS, ENDED_MS_MAX } from '../limits.js';
-import { isLoopback } from './security.js';
+import { isLoopback, unmapped } from './security.js';
 
 export interface Address {
   readonly host: string;
@@ -47,11 +47,6 @@ export function peerHostOf({ remoteAddress = '' }: Pick<Socket, 'remoteAddress'>
 /** The address of this host at which the peer came in, or from which it was dialled. */
 export function localHostOf({ localAddress = '' }: Pick<Socket, 'localAddress'>): string {
   return unmapped(localAddress);
-}
-
-function unmapped(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  return mapped?.[1] ?? address;
 }
 
 /** "host:port", with brackets where IPv6 needs them. */
