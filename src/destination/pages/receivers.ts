@@ -4,6 +4,7 @@ import { asMicrostunError, MicrostunError } from '../../shared/errors.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { viewMemory } from '../../shared/memory/layout.js';
+import { ConnectionStates } from '../../shared/wire/connection-states.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import { WorkerThread } from '../../shared/worker-thread.js';
 import type { PageWays } from '../page-ways.js';
@@ -52,8 +53,7 @@ export class ReceiverPool {
   readonly placedHashes: SharedArrayBuffer | undefined;
   readonly #compared: Compared[] = [];
   readonly #receivedBytes: Float64Array;
-  /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
-  readonly #lines: ('coming' | 'up' | 'lost')[];
+  readonly #connections: ConnectionStates;
   readonly #ports: number[] = [];
 
   constructor(
@@ -65,7 +65,10 @@ export class ReceiverPool {
   ) {
     this.#events = events;
     this.#shares = new RoundShares(pages.length);
-    this.#lines = pages.map(() => 'coming');
+    this.#connections = new ConnectionStates(pages.length, (index) => {
+      // Not all need have been started.
+      this.#workers[index]?.post({ kind: 'renew' });
+    });
     const { pageCount } = viewMemory(machine.memory);
     this.placementGate = allocatePlacementGate(pageCount);
     this.placedHashes = verifies ? allocatePlacedHashes(pageCount) : undefined;
@@ -118,8 +121,7 @@ export class ReceiverPool {
         if (Object.keys(this.#ports).length === this.count) this.#events.listening(this.#ports);
         return;
       case 'connected':
-        this.#lines[index] = 'up';
-        this.#events.connected(this.#lines.every((line) => line === 'up'));
+        this.#events.connected(this.#connections.noteUp(index));
         return;
       case 'round-placed':
         this.#onRoundPlaced(index, message);
@@ -131,7 +133,7 @@ export class ReceiverPool {
         this.#events.allArrived();
         return;
       case 'lost':
-        this.#lines[index] = 'lost';
+        this.#connections.noteLost(index);
         this.#events.lost(new MicrostunError(message.code, message.reason));
     }
   }
@@ -169,17 +171,12 @@ export class ReceiverPool {
 
   /** Gives up all connections, and dials under way, for new ones: nothing moves on them. */
   renew(): void {
-    for (const index of this.#workers.keys()) this.#renew(index);
+    this.#connections.renewAll();
   }
 
   /** Dials again what was lost; a source that dials does so by itself. */
   reconnect(): void {
-    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#renew(index);
-  }
-
-  #renew(index: number): void {
-    this.#lines[index] = 'coming';
-    this.#workers[index]!.post({ kind: 'renew' });
+    this.#connections.renewLost();
   }
 
   async close(): Promise<void> {

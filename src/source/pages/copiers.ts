@@ -3,6 +3,7 @@
 import { assert, MicrostunError } from '../../shared/errors.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { EndKind } from '../../shared/wire/connection-end.js';
+import { ConnectionStates } from '../../shared/wire/connection-states.js';
 import { listenFailureOf } from '../../shared/wire/listen-failure.js';
 import type { Pass } from '../../shared/wire/pass.js';
 import type { Address } from '../../shared/wire/sockets.js';
@@ -44,8 +45,7 @@ export class Copiers {
   readonly #bytes: ConnectionBytes[] = [];
   readonly #machine: SharedMachine;
   readonly #events: CopierEvents;
-  /** Of each connection. One that is being dialled tells how that ends, within a bounded time. */
-  #lines: ('coming' | 'up' | 'lost')[] = [];
+  #connections: ConnectionStates | undefined;
   readonly #opened: ((port: number) => void)[] = [];
   #failed: (error: MicrostunError) => void = () => undefined;
   #shares: RoundShare[] = [];
@@ -59,7 +59,10 @@ export class Copiers {
   /** Starts the workers; they have no connection yet. */
   start({ connections, end, pass, bytesPerSecond, pageChecks }: CopierOptions): void {
     const entry = new URL('./copier-worker.js', import.meta.url);
-    this.#lines = Array.from({ length: connections }, () => 'coming');
+    this.#connections = new ConnectionStates(connections, (index) => {
+      // Not all need have been started.
+      this.#workers[index]?.post({ kind: 'renew' });
+    });
     for (let index = 0; index < connections; index++) {
       const progress = new CopierWords();
       this.#progress.push(progress);
@@ -106,17 +109,12 @@ export class Copiers {
 
   /** Gives up all connections, and dials under way, and dials them again. */
   redial(): void {
-    for (const index of this.#workers.keys()) this.#renew(index);
+    this.#connections?.renewAll();
   }
 
   /** Has what was lost dialled again. */
   reconnect(): void {
-    for (const [index, line] of this.#lines.entries()) if (line === 'lost') this.#renew(index);
-  }
-
-  #renew(index: number): void {
-    this.#lines[index] = 'coming';
-    this.#workers[index]!.post({ kind: 'renew' });
+    this.#connections?.renewLost();
   }
 
   #receive(index: number, message: CopierMessage): void {
@@ -125,11 +123,10 @@ export class Copiers {
         this.#opened[index]?.(message.port);
         return;
       case 'connected':
-        this.#lines[index] = 'up';
-        if (this.#lines.every((line) => line === 'up')) this.#events.connected();
+        if (this.#connections?.noteUp(index) === true) this.#events.connected();
         return;
       case 'lost':
-        this.#lines[index] = 'lost';
+        this.#connections?.noteLost(index);
         this.#events.lost(new MicrostunError(message.code, message.reason));
         return;
       case 'round-placed':
