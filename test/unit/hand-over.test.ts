@@ -1,4 +1,5 @@
 // Both sides' state machines around the hand-over, one step at a time: what the simulation found, or cannot reach.
+import { planOf } from '../support/plan.js';
 import { describe, expect, it } from 'vitest';
 import type { FaultSummary, IncomingEvent } from '../../src/destination/states/events.js';
 import type { IncomingLimits } from '../../src/destination/states/limits.js';
@@ -8,10 +9,8 @@ import type { TakenOver } from '../../src/destination/take-over.js';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import { cancelCodes, type MessageOf } from '../../src/shared/wire/messages.js';
-import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import type { OutgoingStep } from '../../src/source/states/effects.js';
 import type { OutgoingEvent } from '../../src/source/states/events.js';
-import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { HandedOver, OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { incomingLimits } from '../support/incoming-limits.js';
@@ -56,27 +55,13 @@ const RESUMED: MessageOf<'RESUMED'> = {
 };
 
 describe('the source', () => {
-  const plan: MigrationPlan = {
-    mode: 'hybrid',
-    dials: 'destination',
+  const plan = planOf({
     roundsMax: 3,
-    timeLimitMs: 1000,
     onTimeout: 'abort',
-    stunBudgetMs: 1,
-    bitmapBytes: 0,
     audits: true,
-    verifies: false,
-    verifyMs: 1000,
-    control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
-    prepareMs: 1000,
-    answerMs: 100,
-    doubtMs: 300,
     endsInDoubt: true,
     endsStillPush: true,
-    phases: phaseLimits(1000),
-    pagesLostMs: 500,
-    auditMs: 1000,
-  };
+  });
   const handingOver = {
     name: 'handing-over',
     handOver,

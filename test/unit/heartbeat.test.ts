@@ -1,36 +1,21 @@
 // Signs of life and the clocks: when the source asks for a PONG, and what it makes of one.
+import { planOf } from '../support/plan.js';
 import { describe, expect, it } from 'vitest';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
 import { CLOCK_SAMPLES_AFTER } from '../../src/source/states/hand-over.js';
 import { wantsHeartbeat } from '../../src/source/states/heartbeat.js';
 import type { OutgoingEvent } from '../../src/source/states/events.js';
-import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { HandedOver, OutgoingState, Phase } from '../../src/source/states/states.js';
 import { beginOutgoing, stepOutgoing } from '../../src/source/states/step.js';
-import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import { HEARTBEAT_MS, SILENCE_MS_MAX, STUN_QUIET_MS } from '../../src/shared/limits.js';
 
-const plan: MigrationPlan = {
-  mode: 'hybrid',
-  dials: 'destination',
+const plan = planOf({
   roundsMax: 3,
-  timeLimitMs: 1000,
   onTimeout: 'abort',
-  stunBudgetMs: 1,
-  bitmapBytes: 0,
   audits: true,
-  verifies: false,
-  verifyMs: 1000,
-  control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
-  prepareMs: 1000,
-  answerMs: 100,
-  doubtMs: 300,
   endsInDoubt: true,
   endsStillPush: true,
-  phases: phaseLimits(1000),
-  pagesLostMs: 500,
-  auditMs: 1000,
-};
+});
 
 const handOver: HandedOver = { vcpus: 0, round: 2, pagesFollow: true };
 

@@ -1,13 +1,12 @@
 // SAMPLES between the two state machines: when they are said, and what is made of them.
+import { planOf } from '../support/plan.js';
 import { describe, expect, it } from 'vitest';
 import { PHASE_LIMITS, type IncomingLimits } from '../../src/destination/states/limits.js';
 import type { IncomingState } from '../../src/destination/states/states.js';
 import { stepIncoming } from '../../src/destination/states/step.js';
 import type { MessageOf } from '../../src/shared/wire/messages.js';
-import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState, Phase } from '../../src/source/states/states.js';
 import { beginOutgoing, stepOutgoing } from '../../src/source/states/step.js';
-import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import { examples } from './message-examples.js';
 
 const samples = Float64Array.of(1, 2, 3);
@@ -50,27 +49,13 @@ describe('the destination', () => {
 });
 
 describe('the source', () => {
-  const plan: MigrationPlan = {
-    mode: 'hybrid',
-    dials: 'destination',
+  const plan = planOf({
     roundsMax: 3,
-    timeLimitMs: 1000,
     onTimeout: 'abort',
-    stunBudgetMs: 1,
-    bitmapBytes: 0,
     audits: true,
-    verifies: false,
-    verifyMs: 1000,
-    control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
-    prepareMs: 1000,
-    answerMs: 100,
-    doubtMs: 300,
     endsInDoubt: true,
     endsStillPush: true,
-    phases: phaseLimits(1000),
-    pagesLostMs: 500,
-    auditMs: 1000,
-  };
+  });
   const message: MessageOf<'SAMPLES'> = { name: 'SAMPLES', samples };
   const stepFrom = (phase: Phase) => {
     const state: OutgoingState = {

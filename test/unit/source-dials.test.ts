@@ -1,4 +1,5 @@
 // Where the source dials the page and fault connections: what each side's state machine says, does and waits for.
+import { planOf } from '../support/plan.js';
 import { describe, expect, it } from 'vitest';
 import { pageWays } from '../../src/destination/page-ways.js';
 import { checkPrepare } from '../../src/destination/prepare-check.js';
@@ -8,34 +9,13 @@ import { MicrostunError, ProtocolError } from '../../src/shared/errors.js';
 import { PAGES_RETRY_MS, UNREACHABLE_MS } from '../../src/shared/limits.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
 import type { OutgoingEvent } from '../../src/source/states/events.js';
-import { phaseLimits } from '../../src/source/states/phase-limits.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
 import { incomingLimits } from '../support/incoming-limits.js';
 import { examples } from './message-examples.js';
 
-const plan: MigrationPlan = {
-  mode: 'hybrid',
-  dials: 'source',
-  roundsMax: 30,
-  timeLimitMs: 1000,
-  onTimeout: 'post-copy',
-  stunBudgetMs: 1,
-  bitmapBytes: 0,
-  audits: true,
-  verifies: false,
-  verifyMs: 1000,
-  control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
-  prepareMs: 1000,
-  answerMs: 100,
-  doubtMs: 300,
-  endsInDoubt: false,
-  endsStillPush: false,
-  phases: phaseLimits(1000),
-  pagesLostMs: 500,
-  auditMs: 1000,
-};
+const plan = planOf({ dials: 'source', audits: true });
 const [listening] = examples.LISTENING;
 const up: OutgoingState['control'] = { name: 'up', instanceId: 'first' };
 const preparing: Phase = { name: 'preparing', isPrepared: false, arePagesUp: false };

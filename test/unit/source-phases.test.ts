@@ -1,4 +1,5 @@
 // The source's phases one step at a time: their limits, what a cancel and a failure do in each, and what lasts.
+import { planOf } from '../support/plan.js';
 import { describe, expect, it } from 'vitest';
 import { MicrostunError } from '../../src/shared/errors.js';
 import { PROTOCOL_VERSION } from '../../src/shared/wire/frames.js';
@@ -8,29 +9,8 @@ import type { OutgoingEvent } from '../../src/source/states/events.js';
 import type { MigrationPlan } from '../../src/source/states/plan.js';
 import type { HandedOver, OutgoingState, Phase } from '../../src/source/states/states.js';
 import { stepOutgoing } from '../../src/source/states/step.js';
-import { phaseLimits } from '../../src/source/states/phase-limits.js';
 
-const plan: MigrationPlan = {
-  mode: 'hybrid',
-  dials: 'destination',
-  roundsMax: 30,
-  timeLimitMs: 1000,
-  onTimeout: 'post-copy',
-  stunBudgetMs: 1,
-  bitmapBytes: 0,
-  audits: false,
-  verifies: false,
-  verifyMs: 1000,
-  control: { connectMs: 1000, reconnectMs: 1000, retryMs: 10, retryMsMax: 100 },
-  prepareMs: 1000,
-  answerMs: 100,
-  doubtMs: 300,
-  endsInDoubt: false,
-  endsStillPush: false,
-  phases: phaseLimits(1000),
-  pagesLostMs: 500,
-  auditMs: 1000,
-};
+const plan = planOf({});
 const handOver: HandedOver = { vcpus: 0, round: 2, pagesFollow: true };
 const arrived: MessageOf<'ARRIVED'> = {
   name: 'ARRIVED',
