@@ -10,6 +10,7 @@ import {
   closeFakePeers,
   fakeDestination,
   freeAddress,
+  listenBeforeFreeRow,
   listenFree,
   messageIn,
   sayTo,
@@ -37,7 +38,7 @@ describe('an address', () => {
   });
 
   it('that is in use stops a source, which names it and the remedy; its guest is unharmed', async () => {
-    const taken = await listenFree(() => undefined);
+    const taken = await listenBeforeFreeRow(() => undefined);
     const ended = await startSource(await freeAddress(), '--listen', taken).ended;
     const { error, owner, safeNext } = failureOf(ended);
     expect(error.code).toBe('LISTEN_FAILED');

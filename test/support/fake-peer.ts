@@ -8,14 +8,14 @@ import { formatAddress } from '../../src/shared/wire/sockets.js';
 
 const servers = new Set<Server>();
 
-/** Listens on a free port of the loopback; answers where. Ended by `closeFakePeers`. */
-export async function listenFree(onConnection: (socket: Socket) => void): Promise<string> {
+/** Listens on a port of the loopback, any free one unless it is said; answers where. Ended by `closeFakePeers`. */
+export async function listenFree(onConnection: (socket: Socket) => void, port = 0): Promise<string> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     onConnection(socket);
   });
   servers.add(server);
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return addressOf(server);
 }
@@ -28,6 +28,21 @@ export async function silentPeer(): Promise<{ readonly port: number; readonly di
     dial();
   });
   return { port: Number(address.split(':')[1]), dialled };
+}
+
+/** Linux gives ports from 32,768 on to whoever asks for any: below, a row of ports is nobody else's by chance. */
+const QUIET_PORTS = { from: 10_000, count: 20_000 };
+
+/** Listens like `listenFree`, where the ports behind its own are free as well. */
+export async function listenBeforeFreeRow(onConnection: (socket: Socket) => void): Promise<string> {
+  for (;;) {
+    const port = QUIET_PORTS.from + Math.floor(Math.random() * QUIET_PORTS.count);
+    try {
+      return await listenFree(onConnection, port);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
 
 /** An address on which nobody listens: it was free a moment ago. */
