@@ -45,6 +45,7 @@ function* guestBitmaps(program: string): Generator<ContestBitmap> {
     writeRate: Infinity,
     hotSetBytes: program === 'hot-set' ? GUEST_BYTES / 16 : 0,
     residentBytes: 0,
+    devices: [],
   };
   const machine = allocateMachine(spec);
   const tracer = new Tracer(machine.memory, {

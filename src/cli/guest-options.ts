@@ -110,5 +110,6 @@ export function guestSpecOf(args: GuestArguments): GuestSpec {
     writeRate: writeRate ?? catalogue[guest]!.defaultWriteRate,
     hotSetBytes: hotSet ?? 0,
     residentBytes: resident ?? 0,
+    devices: catalogue[guest]!.devices ?? [],
   };
 }

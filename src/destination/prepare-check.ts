@@ -1,6 +1,7 @@
 // What PREPARE must be before a place is made for its guest.
 // Pure; whether there is room is room.ts's to say.
 import { ProtocolError } from '../shared/errors.js';
+import { complaintAbout } from '../shared/guest/devices/device-windows.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { MessageOf } from '../shared/wire/messages.js';
@@ -40,6 +41,8 @@ export function checkPrepare(prepare: MessageOf<'PREPARE'>, room: Room): MemoryN
   if (guest.memoryBytes % PAGE_BYTES !== 0)
     throw new ProtocolError(`guest memory of ${guest.memoryBytes} bytes is no whole number of pages`);
   refuseResidentSet(guest);
+  const complaint = complaintAbout(guest);
+  if (complaint !== undefined) throw new ProtocolError(`the guest ${complaint}`);
   if (touchedBytes > guest.memoryBytes)
     throw new ProtocolError(
       `a guest of ${guest.memoryBytes} bytes cannot have touched ${touchedBytes} of them`,

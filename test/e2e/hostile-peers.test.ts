@@ -113,6 +113,7 @@ describe('a source that is welcome', () => {
       writeRate: 0,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     };
     await source.prepare({ guest }).catch(() => undefined);
     await isUnharmed();

@@ -45,6 +45,7 @@ async function startGuest(
     writeRate,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   };
   const machine = new GuestMachine(spec, { failed: (error) => failures.push(error) });
   await machine.start(true);
@@ -252,6 +253,7 @@ describe('a test notices', () => {
       writeRate: Infinity,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     };
     const machine = allocateMachine(spec);
     const control = new SafepointControl(machine.safepointWords);

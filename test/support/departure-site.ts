@@ -65,6 +65,7 @@ export class DepartureSite {
         writeRate: 0,
         hotSetBytes: 0,
         residentBytes: 0,
+        devices: [],
       },
       memory,
     );

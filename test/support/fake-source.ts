@@ -26,6 +26,7 @@ export const idleGuest: Prepare['guest'] = {
   writeRate: 0,
   hotSetBytes: 0,
   residentBytes: 0,
+  devices: [],
 };
 
 export class FakeSource {

@@ -65,6 +65,7 @@ export class HostileSource {
         writeRate: 0,
         hotSetBytes: 0,
         residentBytes: 0,
+        devices: [],
       },
       codeHash: codeHashOf('replay'),
       touchedBytes: 0,

@@ -125,6 +125,7 @@ export class SimulatedDeparture {
         writeRate: 0,
         hotSetBytes: 0,
         residentBytes: 0,
+        devices: [],
       },
       codeHash: '0'.repeat(64),
       touchedBytes: SIMULATED_MEMORY_BYTES,

@@ -49,6 +49,7 @@ function nextMachine(): SharedMachine {
     writeRate: 0,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   });
   viewMemory(MACHINES[at].memory).pageTable.fill(PageState.PRESENT, 0, SIMULATED_PAGES);
   return MACHINES[at];

@@ -31,6 +31,7 @@ const MACHINE = allocateMachine({
   writeRate: 0,
   hotSetBytes: 0,
   residentBytes: 0,
+  devices: [],
 });
 
 /** What the rest of the source has to do with it. */

@@ -125,6 +125,7 @@ export class TakeOverSite {
         writeRate: 0,
         hotSetBytes: 0,
         residentBytes: 0,
+        devices: [],
       },
       segments === undefined ? undefined : layOutSegments(memoryBytes, segments.slots),
     );

@@ -29,6 +29,7 @@ function startVcpu(availableMib: number, { boots = false, sliceMsMax = 20_000 } 
       writeRate: Infinity,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     },
     layOutSegments(memoryBytes, 2000),
   );

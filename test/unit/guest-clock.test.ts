@@ -20,6 +20,7 @@ function machineOf(vcpus: number): SharedMachine {
     writeRate: 0,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   });
 }
 

@@ -296,6 +296,7 @@ describe('the destination', () => {
       writeRate: 0,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     },
     codeHash: '0'.repeat(64),
     touchedBytes: 65536,

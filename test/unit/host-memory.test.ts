@@ -13,6 +13,7 @@ const spec: GuestSpec = {
   writeRate: 0,
   hotSetBytes: 0,
   residentBytes: GIB,
+  devices: [],
 };
 
 describe('the memory of a host, before a guest is booted', () => {

@@ -32,6 +32,7 @@ function makeMachine(program: string, vcpus: number): { machine: GuestMachine; f
     writeRate: Infinity,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   };
   const machine = new GuestMachine(spec, { failed: (error) => failures.push(error) });
   closers.push(() => machine.close());

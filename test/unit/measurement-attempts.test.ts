@@ -18,6 +18,7 @@ const spec = {
   writeRate: 1,
   hotSetBytes: 0,
   residentBytes: 0,
+  devices: [],
 };
 const plan = {
   mode: 'hybrid',

@@ -25,6 +25,7 @@ const guest = {
   writeRate: 0.5,
   hotSetBytes: 0,
   residentBytes: 0,
+  devices: [],
 };
 
 /** The first of each kind fills every list with something; the others go to the limits of what is allowed. */
@@ -106,6 +107,7 @@ export const examples: Examples = {
         writeRate: Infinity,
         hotSetBytes: 0,
         residentBytes: 0,
+        devices: [],
       },
       codeHash: HASH,
       touchedBytes: 65536,
@@ -120,7 +122,16 @@ export const examples: Examples = {
     },
     {
       name: 'PREPARE',
-      guest: { ...guest, writeRate: 0, hotSetBytes: 0, residentBytes: 0 },
+      guest: {
+        ...guest,
+        writeRate: 0,
+        hotSetBytes: 0,
+        residentBytes: 0,
+        devices: [
+          { name: 'console', kind: 'console', connections: 1, ringBytes: 4096 },
+          { name: 'redis', kind: 'service', connections: 1024, ringBytes: 1 << 20 },
+        ],
+      },
       codeHash: HASH,
       touchedBytes: 65536,
       connections: 1,

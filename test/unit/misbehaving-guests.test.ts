@@ -26,6 +26,7 @@ describe('a guest that misbehaves while it is traced', () => {
       writeRate: Infinity,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     });
     const gate = sharedWords(3);
     const control = new SafepointControl(machine.safepointWords);

@@ -16,6 +16,7 @@ function specOf(memoryBytes: number, residentBytes: number, seed = 1): GuestSpec
     writeRate: Infinity,
     hotSetBytes: 0,
     residentBytes,
+    devices: [],
   };
 }
 

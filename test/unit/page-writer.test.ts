@@ -17,6 +17,7 @@ function pagesWritten(hotSetBytes: number): number[] {
     seed: 7,
     writeRate: Infinity,
     residentBytes: 0,
+    devices: [],
   };
   const program = makeProgram({ ...spec, hotSetBytes });
   const views = guestOf(PAGES);

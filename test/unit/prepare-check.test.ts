@@ -41,4 +41,32 @@ describe('a guest that a peer wants to send', () => {
       check({ memoryBytes: 4097 });
     }).toThrow(/no whole number of pages/);
   });
+
+  const service = { name: 'redis', kind: 'service', connections: 4, ringBytes: 4096 } as const;
+
+  it('may have devices whose windows fit its memory', () => {
+    expect(() => {
+      check({ memoryBytes, devices: [service, { ...service, name: 'other', ringBytes: 8192 }] });
+    }).not.toThrow();
+  });
+
+  it.each([
+    ['two of one name', [service, service], /two devices named "redis"/],
+    ['one without a name', [{ ...service, name: '' }], /name is not 1 to 40/],
+    ['rings of no power of two', [{ ...service, ringBytes: 5000 }], /a power of two/],
+    [
+      'a console of two connections',
+      [{ ...service, kind: 'console' as const, connections: 2 }],
+      /1 to 1 are allowed/,
+    ],
+    [
+      'windows that leave nothing of its memory',
+      [{ ...service, connections: 1024, ringBytes: 1 << 20 }],
+      /give it more --memory/,
+    ],
+  ])('is refused with %s', (_name, devices, complaint) => {
+    expect(() => {
+      check({ memoryBytes, devices });
+    }).toThrow(complaint);
+  });
 });

@@ -20,6 +20,7 @@ describe.each([
     writeRate: 0,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   };
 
   it('is rehearsed with a machine of its kind, in small', () => {

@@ -22,6 +22,7 @@ function specOf(program: string, hotSetBytes = 0): GuestSpec {
     writeRate: Infinity,
     hotSetBytes,
     residentBytes: RESIDENT_BYTES,
+    devices: [],
   };
 }
 

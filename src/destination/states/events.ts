@@ -13,7 +13,7 @@ export type IncomingEvent =
   | { readonly kind: 'control-lost'; readonly error: MicrostunError }
   | { readonly kind: 'received'; readonly message: Message; readonly receivedAt: number }
   /** The source may dial these ports for pages and faults. */
-  | { readonly kind: 'listening'; readonly pagePorts: number[]; readonly faultPort: number }
+  | { readonly kind: 'listening'; readonly pagePorts: readonly number[]; readonly faultPort: number }
   | { readonly kind: 'prepared' }
   | { readonly kind: 'declined'; readonly code: RefusalCode; readonly error: MicrostunError }
   | { readonly kind: 'round-placed'; readonly round: number; readonly pages: number }

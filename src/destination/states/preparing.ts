@@ -28,7 +28,11 @@ export function onPrepare(limits: IncomingLimits, state: IncomingState, prepare:
 }
 
 /** Everybody listens whom the source dials. */
-export function onListening(state: IncomingState, pagePorts: number[], faultPort: number): IncomingStep {
+export function onListening(
+  state: IncomingState,
+  pagePorts: readonly number[],
+  faultPort: number,
+): IncomingStep {
   if (state.name !== 'preparing') return same(state);
   const listening: MessageOf<'LISTENING'> = { name: 'LISTENING', pagePorts, faultPort };
   return { state: { ...state, listening }, effects: [{ kind: 'send', message: listening }] };

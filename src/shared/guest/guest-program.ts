@@ -16,6 +16,23 @@ export interface GuestSpec {
   readonly hotSetBytes: number;
   /** All of its memory that a guest ever touches, scattered over the rest in whole regions; 0: all of it. */
   readonly residentBytes: number;
+  /** What it has besides memory and vCPUs; the windows of all of them lie at the end of memory, in this order. */
+  readonly devices: readonly DeviceSpec[];
+}
+
+/** The kinds of devices that there are. */
+export const deviceKinds = ['console', 'service'] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
+/** A device as its guest declares it; what it is bound to outside is each host's to say. */
+export interface DeviceSpec {
+  /** By which the guest and its hosts know it: of its kind or not, a guest has one of each name. */
+  readonly name: string;
+  readonly kind: DeviceKind;
+  /** Connections that it has at once; of a console 1, however many look on. */
+  readonly connections: number;
+  /** A power of two: bytes on their way into the guest, and as many out of it, of each connection. */
+  readonly ringBytes: number;
 }
 
 /** How much of its memory a guest ever touches. */

@@ -108,7 +108,7 @@ export function oneOf<const T extends string>(...words: readonly T[]): Field<T> 
 }
 
 /** A list of `min` to `max` items. */
-export function list<T>(item: Field<T>, max: number, min = 0): Field<T[]> {
+export function list<T>(item: Field<T>, max: number, min = 0): Field<readonly T[]> {
   return {
     read(value, name) {
       if (!Array.isArray(value) || value.length > max || value.length < min)

@@ -5,7 +5,7 @@ import { ProtocolError } from '../errors.js';
 import { BODY_BYTES_MAX } from '../limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
-export const PROTOCOL_VERSION = 6;
+export const PROTOCOL_VERSION = 7;
 
 /**
  * type u8, flags u8, reserved u16 (0), body length u32, check u32; numbers are big-endian. The check is the CRC-32 of

@@ -2,8 +2,16 @@
 // Pure; what they mean and in what order they come is docs/protocol.md and the two state machines.
 import { hostname } from 'node:os';
 import { ProtocolError, type MicrostunError } from '../errors.js';
+import {
+  DEVICE_CONNECTIONS_MAX,
+  DEVICE_NAME_CHARACTERS_MAX,
+  DEVICES_MAX,
+  RING_BYTES_MAX,
+  RING_BYTES_MIN,
+} from '../guest/devices/device-windows.js';
 import { FAULT_BUCKETS } from '../guest/fault-latency.js';
 import { GAP_BUCKETS } from '../guest/gap-buckets.js';
+import { deviceKinds } from '../guest/guest-program.js';
 import { SENT_SAMPLE_DOUBLES_MAX, TOLD_DOUBLES_MAX } from '../guest/samples.js';
 import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
@@ -83,6 +91,15 @@ const guestSpec = record({
   writeRate: rate,
   hotSetBytes: integer(0, MEMORY_BYTES_MAX),
   residentBytes: integer(0, MEMORY_BYTES_MAX),
+  devices: list(
+    record({
+      name: label(DEVICE_NAME_CHARACTERS_MAX),
+      kind: oneOf(...deviceKinds),
+      connections: integer(1, DEVICE_CONNECTIONS_MAX),
+      ringBytes: integer(RING_BYTES_MIN, RING_BYTES_MAX),
+    }),
+    DEVICES_MAX,
+  ),
 });
 
 const bodies = {

@@ -74,6 +74,7 @@ export class SteppingProduct {
       writeRate: Infinity,
       hotSetBytes: 0,
       residentBytes: 0,
+      devices: [],
     };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
     this.#words = new Int32Array(this.#machine.safepointWords);

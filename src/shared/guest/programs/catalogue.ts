@@ -1,6 +1,12 @@
 // The built-in guests by name, and what each is for.
 import { MicrostunError } from '../../errors.js';
-import { residentBytesOf, type GuestFactory, type GuestProgram, type GuestSpec } from '../guest-program.js';
+import {
+  residentBytesOf,
+  type DeviceSpec,
+  type GuestFactory,
+  type GuestProgram,
+  type GuestSpec,
+} from '../guest-program.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
 import { hashOfCode } from './program-code.js';
 import { replay } from './replay.js';
@@ -10,6 +16,8 @@ interface CatalogueEntry {
   /** Where its code is: the module that `factory` comes from. */
   readonly code: URL;
   readonly factory: GuestFactory;
+  /** None if not said. */
+  readonly devices?: readonly DeviceSpec[];
   /** Pages a second when the user names no rate. */
   readonly defaultWriteRate: number;
   /** What its audit takes beside the guest itself; nothing to speak of if not said. */
