@@ -1,6 +1,7 @@
 // Bitmaps for the contest of compaction: what guests dirty, and sets of every density without an order and in runs.
 // Knows how they are made; the same on every machine, since guests are counted in writes and not in time.
 import type { GuestSpec, Vcpu } from '../src/shared/guest/guest-program.js';
+import { GuestDevices } from '../src/shared/guest/devices/guest-devices.js';
 import { makeProgram, programNames } from '../src/shared/guest/programs/catalogue.js';
 import { allocateMachine, registersOf } from '../src/shared/guest/shared-machine.js';
 import { createGuestMemory } from '../src/shared/memory/guest-memory.js';
@@ -67,6 +68,7 @@ function* guestBitmaps(program: string): Generator<ContestBitmap> {
     memory,
     registers,
     nowUs: () => performance.now() * 1000,
+    devices: new GuestDevices(memory, spec),
     haltUntil: () => undefined,
     countWork: (pages) => {
       written += pages;

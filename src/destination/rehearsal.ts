@@ -1,6 +1,7 @@
 // Walks the way of a take-over before it counts, on scratch memory: cold code would lengthen the stun by milliseconds.
 // Runs on the fetcher's thread, through the same code; what it makes is thrown away.
 import { REGISTERS_PER_VCPU, type GuestSpec } from '../shared/guest/guest-program.js';
+import { takeDeviceStates } from '../shared/guest/devices/device-state.js';
 import { rehearsedMachine } from '../shared/guest/rehearsed-machine.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import { encodeBitmap } from '../shared/memory/compacted-bitmap.js';
@@ -50,6 +51,7 @@ export class TakeOverRehearsal {
       regions: told.length,
       chunks: 0,
       registers: Array.from({ length: spec.vcpus }, () => new Float64Array(REGISTERS_PER_VCPU).fill(0.5)),
+      devices: takeDeviceStates(machine),
       guestClockUs: 1.5,
     };
     const bitmap = encodeBitmap(pages, 'compacted');

@@ -4,6 +4,7 @@
 import { monotonicUs } from '../shared/clock.js';
 import { ProtocolError } from '../shared/errors.js';
 import { putCheckpoint } from '../shared/guest/checkpoint.js';
+import { complaintAboutStates } from '../shared/guest/devices/device-state.js';
 import { assertAllParked } from '../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
@@ -197,11 +198,13 @@ export class TakeOver {
   #receive(body: Buffer, receivedAt: number): void {
     const { machine, safepoints } = this.#parts;
     const { spec } = machine;
-    const handOver = decodeHandOver(body, spec.vcpus);
+    const handOver = decodeHandOver(body, spec.vcpus, spec.devices.length);
     if (handOver.announcement !== 0 && handOver.announcement !== this.#announced.number)
       throw new ProtocolError(
         `the hand-over builds on announcement ${handOver.announcement}, and the last that came was ${this.#announced.number}`,
       );
+    const complaint = complaintAboutStates(spec.devices, handOver.devices);
+    if (complaint !== undefined) throw new ProtocolError(complaint);
     const late = this.#latePages(handOver);
     assertAllParked(safepoints, spec.program);
     this.#proceed({ handOver, late, receivedAt, validatedAt: monotonicUs() });

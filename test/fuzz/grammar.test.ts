@@ -261,7 +261,7 @@ describe('a hand-over that means harm', () => {
   it('is refused, or says what can be', () => {
     fc.assert(
       fc.property(bodies, (body) => {
-        const read = orRefused(() => decodeHandOver(body, 2));
+        const read = orRefused(() => decodeHandOver(body, 2, 0));
         if (read === undefined) return;
         expect(read.guestClockUs).toBeGreaterThanOrEqual(0);
         expect(read.registers.map((registers) => registers.length)).toEqual(
@@ -284,7 +284,7 @@ describe('a hand-over that means harm', () => {
           expect(site.log).not.toContain('RUN');
           return;
         }
-        const said = decodeHandOver(body, 2);
+        const said = decodeHandOver(body, 2, 0);
         expect([0, 1]).toContain(said.announcement);
         expect(site.placement.placedRound(said.pagesFollow ? said.finalRound - 1 : said.finalRound)).toBe(
           'whole',

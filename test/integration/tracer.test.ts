@@ -86,7 +86,7 @@ async function leave(tracer: TracerThread, logic: BitmapLogic, pageCount: number
     peer.say(encodeMark('ANNOUNCED', number, lacking.count()));
   }
   const { last, lastSliceEndAt } = await departing;
-  lacks(decodeHandOver((await peer.hears('HAND_OVER')).body, lastSliceEndAt.length).bitmap);
+  lacks(decodeHandOver((await peer.hears('HAND_OVER')).body, lastSliceEndAt.length, 0).bitmap);
   expect(last.dirtyPages).toBe(lacking.count());
   return lacking;
 }

@@ -156,7 +156,7 @@ export class DepartureSite {
         );
         continue;
       }
-      if (header.name === 'HAND_OVER') this.handOver = decodeHandOver(body, VCPUS);
+      if (header.name === 'HAND_OVER') this.handOver = decodeHandOver(body, VCPUS, 0);
       const { bitmap } = this.handOver ?? decodeAnnouncement(body);
       const pages = pagesIn(expand(bitmap, statedPages(bitmap))).join(' ');
       const of = this.handOver?.announcement ?? decodeAnnouncement(body).number;

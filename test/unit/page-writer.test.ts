@@ -1,4 +1,5 @@
 // Where the guest with a hot set writes.
+import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
 import { describe, expect, it } from 'vitest';
 import { createGuestMemory } from '../../src/shared/memory/guest-memory.js';
 import type { Vcpu } from '../../src/shared/guest/guest-program.js';
@@ -30,6 +31,7 @@ function pagesWritten(hotSetBytes: number): number[] {
     memory,
     registers,
     nowUs: () => 0,
+    devices: new GuestDevices(memory, spec),
     haltUntil: () => undefined,
     countWork: () => undefined,
   };

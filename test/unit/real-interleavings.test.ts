@@ -134,8 +134,8 @@ const broken: Broken[] = [
   {
     what: 'the changes are loaded after what they cover',
     file: safepoints,
-    from: 'this.#sleep(base + CHANGES, changes, waitedMs, vcpu)',
-    to: 'this.#sleep(base + CHANGES, Atomics.load(this.#words, base + CHANGES), waitedMs, vcpu)',
+    from: 'this.#waits.sleep(base + CHANGES, changes, waitedMs, vcpu)',
+    to: 'this.#waits.sleep(base + CHANGES, Atomics.load(this.#words, base + CHANGES), waitedMs, vcpu)',
     where: 'harvests beside 1 vCPU',
   },
   {

@@ -1,4 +1,5 @@
 // Guests that touch a part of their memory: what they write, and what their audits find.
+import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
 import { describe, expect, it } from 'vitest';
 import type { AuditResult, GuestSpec, Vcpu } from '../../src/shared/guest/guest-program.js';
 import { auditMemoryBytesOf, makeProgram, programNames } from '../../src/shared/guest/programs/catalogue.js';
@@ -47,6 +48,7 @@ function ran(spec: GuestSpec): Ran {
       memory,
       registers: values,
       nowUs: () => 0,
+      devices: new GuestDevices(memory, spec),
       haltUntil: () => undefined,
       countWork: () => undefined,
     };

@@ -1,6 +1,7 @@
 // The frames of a switch-over: what is written is read, and nothing that a peer makes up is more than refused.
 import { describe, expect, it } from 'vitest';
 import { ProtocolError } from '../../src/shared/errors.js';
+import { REGISTERS_PER_DEVICE } from '../../src/shared/guest/devices/device-state.js';
 import { REGISTERS_PER_VCPU } from '../../src/shared/guest/guest-program.js';
 import { BODY_BYTES_MAX, ROUNDS_MAX } from '../../src/shared/limits.js';
 import { encodeRaw } from '../../src/shared/memory/compacted-bitmap.js';
@@ -20,6 +21,7 @@ import {
 import { Chance } from '../support/simulated-world.js';
 
 const VCPUS = 3;
+const DEVICES = 2;
 /** Where the fields of a HAND_OVER lie, as docs/protocol.md has them. */
 const AT = {
   announcement: 0,
@@ -27,11 +29,12 @@ const AT = {
   finalRound: 8,
   finalPages: 12,
   vcpus: 16,
-  reserved: 28,
+  devices: 28,
   clock: 32,
   registers: 40,
 };
-const HEAD_BYTES = AT.registers + 8 * REGISTERS_PER_VCPU * VCPUS;
+const DEVICES_AT = AT.registers + 8 * REGISTERS_PER_VCPU * VCPUS;
+const HEAD_BYTES = DEVICES_AT + (8 + 8 * REGISTERS_PER_DEVICE) * DEVICES;
 const BITMAP_HEADER_BYTES = 9;
 
 const strange = [0, -0, 1.5, -1, Infinity, -Infinity, NaN, Number.MAX_VALUE, Number.MIN_VALUE, 2 ** 53];
@@ -53,6 +56,10 @@ const handOver: HandOver = {
   regions: 56,
   chunks: 78,
   registers: registersOf(VCPUS),
+  devices: Array.from({ length: DEVICES }, (_, device) => ({
+    version: device + 1,
+    registers: Float64Array.from({ length: REGISTERS_PER_DEVICE }, (_, register) => register / (device + 1)),
+  })),
   guestClockUs: 1234.5,
   bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2),
 };
@@ -101,19 +108,19 @@ describe('a frame of a switch-over reads back as it was written', () => {
     { announcement: 2 ** 32 - 1, finalRound: ROUNDS_MAX, finalPages: 2 ** 20, guestClockUs: 2 ** 53 },
   ])('hand-over with %o', (told) => {
     const expected = { ...handOver, ...told };
-    const read = decodeHandOver(handOverBody(told), VCPUS);
+    const read = decodeHandOver(handOverBody(told), VCPUS, DEVICES);
     expect({ ...read, bitmap: [...read.bitmap] }).toEqual({ ...expected, bitmap: [...expected.bitmap] });
   });
 
   it.each([1, 2, VCPUS_MAX])('hand-over of %d vCPUs', (vcpus) => {
     const body = handOverBody({ registers: registersOf(vcpus) });
-    expect(decodeHandOver(body, vcpus).registers).toEqual(registersOf(vcpus));
+    expect(decodeHandOver(body, vcpus, DEVICES).registers).toEqual(registersOf(vcpus));
   });
 
   it('keeps every bit of a register, of one that is no number as well', () => {
     const bits = new BigUint64Array(REGISTERS_PER_VCPU).fill(0x7ff8_dead_beef_0001n);
     const body = handOverBody({ registers: registersOf(VCPUS).with(1, new Float64Array(bits.buffer)) });
-    expect(new BigUint64Array(decodeHandOver(body, VCPUS).registers[1]!.buffer)).toEqual(bits);
+    expect(new BigUint64Array(decodeHandOver(body, VCPUS, DEVICES).registers[1]!.buffer)).toEqual(bits);
   });
 
   it.each(['ANNOUNCED', 'TAKEN_OVER'] as const)('%s', (name) => {
@@ -123,7 +130,7 @@ describe('a frame of a switch-over reads back as it was written', () => {
   it('has room for the largest guest, however its bitmap is encoded', () => {
     const bitmap = encodeRaw(new PageBitmap(PIECE_BYTES_MAX / PAGE_BYTES));
     const largest = handOverBody({ registers: registersOf(VCPUS_MAX), bitmap });
-    expect(decodeHandOver(largest, VCPUS_MAX).bitmap).toHaveLength(bitmap.length);
+    expect(decodeHandOver(largest, VCPUS_MAX, DEVICES).bitmap).toHaveLength(bitmap.length);
     expect(largest.length).toBeLessThan(BODY_BYTES_MAX.HAND_OVER);
     expect(decodeAnnouncement(announcementBody(1, bitmap)).bitmap).toHaveLength(bitmap.length);
   });
@@ -142,12 +149,17 @@ describe('a frame of a switch-over lies on the wire as it is documented', () => 
     const registers = [Float64Array.from({ length: REGISTERS_PER_VCPU }, (_, register) => register)];
     const frame = Buffer.concat(encodeHandOver({ ...handOver, pagesFollow: true, registers }));
     const body = frame.subarray(FRAME_HEADER_BYTES);
-    expect([frame[0], body.length]).toEqual([28, 40 + 256 + handOver.bitmap.length]);
+    expect([frame[0], body.length]).toEqual([28, 40 + 256 + 2 * 72 + handOver.bitmap.length]);
     expect(body.subarray(0, 32).toString('hex')).toBe(
-      '00000007000000010000000c0000002200000001000000380000004e00000000',
+      '00000007000000010000000c0000002200000001000000380000004e00000002',
     );
     expect([body.readDoubleBE(32), body.readDoubleBE(40 + 8 * 31)]).toEqual([1234.5, 31]);
-    expect(body.subarray(40 + 256).toString('hex')).toBe('0300000000000000090102');
+    // The second of its devices.
+    const device = body.subarray(40 + 256 + 72);
+    expect([device.readUInt32BE(0), device.readUInt32BE(4), device.readDoubleBE(8 + 8 * 7)]).toEqual([
+      2, 0, 3.5,
+    ]);
+    expect(body.subarray(40 + 256 + 2 * 72).toString('hex')).toBe('0300000000000000090102');
   });
 });
 
@@ -158,7 +170,7 @@ describe('what is wrong is refused', () => {
       'hand-over',
       handOverBody(),
       HEAD_BYTES + BITMAP_HEADER_BYTES,
-      (body: Buffer) => decodeHandOver(body, VCPUS),
+      (body: Buffer) => decodeHandOver(body, VCPUS, DEVICES),
     ],
   ] as const;
 
@@ -189,16 +201,18 @@ describe('what is wrong is refused', () => {
     ['a vCPU fewer', (body: Buffer) => body.writeUInt32BE(VCPUS - 1, AT.vcpus)],
     ['a vCPU more', (body: Buffer) => body.writeUInt32BE(VCPUS + 1, AT.vcpus)],
     ['more vCPUs than there can be', (body: Buffer) => body.writeUInt32BE(2 ** 32 - 1, AT.vcpus)],
-    ['reserved bits', (body: Buffer) => body.writeUInt32BE(1, AT.reserved)],
-    ['a reserved high bit', (body: Buffer) => body.writeUInt8(0x80, AT.reserved)],
+    ['a device less', (body: Buffer) => body.writeUInt32BE(DEVICES - 1, AT.devices)],
+    ['more devices than there can be', (body: Buffer) => body.writeUInt32BE(2 ** 32 - 1, AT.devices)],
+    ['reserved bits of a device', (body: Buffer) => body.writeUInt32BE(1, DEVICES_AT + 4)],
+    ['a reserved high bit of a device', (body: Buffer) => body.writeUInt8(0x80, DEVICES_AT + 4)],
     ['a clock before its beginning', (body: Buffer) => body.writeDoubleBE(-1, AT.clock)],
     ['a clock of no number', (body: Buffer) => body.writeDoubleBE(NaN, AT.clock)],
     ['a clock that never comes', (body: Buffer) => body.writeDoubleBE(Infinity, AT.clock)],
   ])('a hand-over with %s', (_, spoil) => {
     const body = handOverBody();
-    expect(isRefused(() => decodeHandOver(body, VCPUS))).toBe(false);
+    expect(isRefused(() => decodeHandOver(body, VCPUS, DEVICES))).toBe(false);
     spoil(body);
-    expect(isRefused(() => decodeHandOver(body, VCPUS))).toBe(true);
+    expect(isRefused(() => decodeHandOver(body, VCPUS, DEVICES))).toBe(true);
   });
 
   it.each([...Array.from({ length: 8 }, (_, length) => length), 9, 64])('a mark of %d bytes', (length) => {
@@ -219,7 +233,7 @@ describe('what is wrong is refused', () => {
       );
       isRefused(() => decodeAnnouncement(cut));
       isRefused(() => {
-        const { registers, guestClockUs, finalRound, bitmap } = decodeHandOver(cut, VCPUS);
+        const { registers, guestClockUs, finalRound, bitmap } = decodeHandOver(cut, VCPUS, DEVICES);
         read++;
         expect(registers.map(({ length }) => length)).toEqual([
           REGISTERS_PER_VCPU,

@@ -1,21 +1,24 @@
 // The checkpoint: everything of a guest but its pages. Taken while the guest is parked.
 // Knows how to take and put it; its form on the wire is the codec's.
+import { putDeviceStates, takeDeviceStates, type DeviceState } from './devices/device-state.js';
 import { parkedClockUs, setParkedClock } from './guest-clock.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 
 export interface Checkpoint {
   /** REGISTERS_PER_VCPU doubles for each vCPU. */
   readonly registers: readonly Float64Array[];
+  /** One for each device. */
+  readonly devices: readonly DeviceState[];
   /** What the guest's clock read when it was parked, in microseconds. */
   readonly guestClockUs: number;
 }
 
-/** Takes the checkpoint of a machine all of whose vCPUs are parked. */
+/** Takes the checkpoint of a machine all of whose vCPUs are parked, and its device thread. */
 export function takeCheckpoint(machine: SharedMachine): Checkpoint {
   const registers = Array.from({ length: machine.spec.vcpus }, (_, vcpu) =>
     registersOf(machine, vcpu).slice(),
   );
-  return { registers, guestClockUs: parkedClockUs(machine) };
+  return { registers, devices: takeDeviceStates(machine), guestClockUs: parkedClockUs(machine) };
 }
 
 /** Puts a checkpoint into a parked machine; its clock goes on from where it stood, at `nowUs` of this host. */
@@ -23,5 +26,6 @@ export function putCheckpoint(machine: SharedMachine, checkpoint: Checkpoint, no
   checkpoint.registers.forEach((values, vcpu) => {
     registersOf(machine, vcpu).set(values);
   });
+  putDeviceStates(machine, checkpoint.devices);
   setParkedClock(machine, checkpoint.guestClockUs, nowUs);
 }

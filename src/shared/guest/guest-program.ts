@@ -1,5 +1,6 @@
 // What a guest is: the contract between a guest program and the machine that runs it.
 // Knows nothing of migration; a guest cannot tell that it is being moved, except by its clock.
+import type { GuestDevices } from './devices/guest-devices.js';
 import type { GuestMemory } from '../memory/guest-memory.js';
 
 /** Everything that a guest is started with; travels to the destination, which makes the same program from it. */
@@ -51,8 +52,13 @@ export interface Vcpu {
   readonly registers: Float64Array;
   /** The guest's own clock in microseconds: it stands still while the guest is parked or moved. */
   nowUs(): number;
-  /** Asks to sleep after this slice until the guest's clock reads `guestUs`. */
+  /**
+   * Asks to sleep after this slice until the guest's clock reads `guestUs`, which may be Infinity. What comes in by a
+   * device ends it early.
+   */
   haltUntil(guestUs: number): void;
+  /** What the guest has besides memory and vCPUs. */
+  readonly devices: Pick<GuestDevices, 'service' | 'console'>;
   /** Reports `pages` page writes of this slice: the guest's throughput. */
   countWork(pages: number): void;
 }

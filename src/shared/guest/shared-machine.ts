@@ -5,6 +5,7 @@ import { allocateMemory, type MemoryHandle } from '../memory/layout.js';
 import { FAULT_BUCKETS } from './fault-latency.js';
 import { GAP_BUCKETS } from './gap-buckets.js';
 import { allocateSafepointWords } from '../memory/safepoint-words.js';
+import { REGISTERS_PER_DEVICE } from './devices/device-state.js';
 import { REGISTERS_PER_VCPU, type GuestSpec } from './guest-program.js';
 
 /** What is posted to every worker that touches the machine. */
@@ -14,6 +15,8 @@ export interface SharedMachine {
   readonly safepointWords: SharedArrayBuffer;
   readonly registers: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** device-state.ts. */
+  readonly deviceRegisters: SharedArrayBuffer;
 }
 
 /** Counters of one vCPU, doubles, each written by that vCPU alone. Instants are `monotonicUs` of the host. */
@@ -65,9 +68,10 @@ export function allocateMachine(
   return {
     spec,
     memory,
-    safepointWords: allocateSafepointWords(spec.vcpus),
+    safepointWords: allocateSafepointWords(spec.vcpus, spec.devices.length > 0 ? 1 : 0),
     registers: new SharedArrayBuffer(8 * REGISTERS_PER_VCPU * spec.vcpus),
     counters: new SharedArrayBuffer(8 * (COUNTERS_PER_VCPU * spec.vcpus + MACHINE_DOUBLES)),
+    deviceRegisters: new SharedArrayBuffer(8 * REGISTERS_PER_DEVICE * spec.devices.length),
   };
 }
 

@@ -9,6 +9,7 @@ import { PageState } from '../memory/pages.js';
 import { Command } from '../memory/safepoint-words.js';
 import { doTraceShare } from '../memory/tracing.js';
 import { VcpuSafepoint } from '../memory/vcpu-safepoint.js';
+import { GuestDevices } from './devices/guest-devices.js';
 import { faultBucketOf } from './fault-latency.js';
 import { gapBucketOf } from './gap-buckets.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
@@ -115,9 +116,13 @@ function runUntilExit(
       noteStall(monotonicUs() - from);
     },
   };
+  const memory = createGuestMemory(views, pages);
+  const devices = new GuestDevices(memory, machine.spec);
+  const hasDevices = machine.spec.devices.length > 0;
   const vcpu: Vcpu = {
     id,
-    memory: createGuestMemory(views, pages),
+    memory,
+    devices,
     registers: registersOf(machine, id),
     nowUs: () => monotonicUs() - settings.guestClockBaseUs,
     haltUntil(guestUs) {
@@ -172,7 +177,13 @@ function runUntilExit(
       safepoint.noteResumed();
       isFirstSlice = false;
     }
+    // Before the slice looks at its devices: what comes after that makes a halt return.
+    const news = hasDevices ? safepoint.news : 0;
     program.runSlice(vcpu);
+    if (devices.isTouched) {
+      devices.isTouched = false;
+      safepoint.ringDevices();
+    }
     const sliceEnd = monotonicUs();
     counters[Counter.LAST_SLICE_END_AT] = sliceEnd;
     counters[Counter.SLICES]!++;
@@ -184,7 +195,7 @@ function runUntilExit(
     const haltUs = haltUntilGuestUs - (sliceEnd - settings.guestClockBaseUs);
     haltUntilGuestUs = 0;
     if (haltUs > 0) {
-      command = safepoint.halt(haltUs / 1000);
+      command = hasDevices ? safepoint.haltForNews(haltUs / 1000, news) : safepoint.halt(haltUs / 1000);
       gap.slept(haltUs, monotonicUs() - sliceEnd);
     }
     const throttle = safepoint.throttle;

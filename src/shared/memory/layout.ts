@@ -24,8 +24,8 @@ export const MEMORY_BYTES_MAX = 2 ** 52;
 /** More slots than this (8 TiB of memory) have frames whose numbers are no 31-bit numbers. */
 const SLOTS_MAX = 1 << 22;
 
-/** Slots beyond what fits: that of nobody, and one that each vCPU may keep spare. */
-const SLOTS_ASIDE = 1 + VCPUS_MAX;
+/** Slots beyond what fits: that of nobody, and one that each vCPU and the device thread may keep spare. */
+const SLOTS_ASIDE = 1 + VCPUS_MAX + 1;
 
 /** A guest's shared memory as it is handed from thread to thread. */
 export interface MemoryHandle {

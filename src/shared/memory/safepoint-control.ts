@@ -1,16 +1,17 @@
 // Grace periods, parking and trace work: how page states change while vCPUs run. Words and Atomics only.
 // The vCPUs' side is vcpu-safepoint.ts; the argument is docs/memory-model.md.
-import { exitedError, interruptedError, SafepointError, stuckError } from './safepoint-error.js';
+import { exitedError, interruptedError } from './safepoint-error.js';
+import { SafepointWaits, type Patience } from './safepoint-waits.js';
 import {
   ACKNOWLEDGED,
   CHANGES,
   COMMAND,
   COUNT_BITS,
   Command,
+  DEVICES_HELD,
   EPOCH,
   FAULT_DOORBELL,
   FAULT_PAGE,
-  HEADER_WORDS,
   LACKING,
   LOOKS,
   NOT_HANDED_OVER,
@@ -24,49 +25,31 @@ import {
   TRACE_GENERATION,
   TRACE_STOPPED,
   TRACE_WORK,
-  VCPU_WORDS,
   VcpuState,
+  announceCommand,
   baseOf,
   endTraceWork,
+  participantsOf,
   publishExit,
+  vcpusOf,
 } from './safepoint-words.js';
 import type { TraceWork } from './tracing.js';
-
-/**
- * A slice is well under 100 µs. A vCPU that reaches no safepoint for so long hangs: even with 64 of them on one core,
- * each comes to run many times a second.
- */
-export const SLICE_MS_MAX = 5000;
-
-/** Waits look up so often: whether they are to give up, and how long they have waited. A suspended host counts as one. */
-const WAIT_STEP_MS = 100;
-
-/** How long a SafepointControl waits, and what makes it stop waiting. */
-export interface Patience {
-  /** A shared word; once it is not 0, every wait ends within a moment. */
-  readonly giveUp?: Int32Array<SharedArrayBuffer>;
-  /** How long a vCPU may be in one slice; SLICE_MS_MAX unless told. */
-  readonly sliceMsMax?: number;
-  /** How often it looks whether a vCPU has parked before it sleeps; not at all unless told. */
-  readonly looks?: number;
-}
 
 /** The side of whoever changes page states, parks vCPUs or lets them go: tracer, receivers, machine. */
 export class SafepointControl {
   readonly vcpus: number;
+  /** The vCPUs, and after them the device thread of a machine that has devices. */
+  readonly #participants: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
-  readonly #giveUp: Int32Array<SharedArrayBuffer> | undefined;
-  readonly #sliceMsMax: number;
+  readonly #waits: SafepointWaits;
   readonly #looks: number;
-  readonly #stepMs: number;
 
-  constructor(buffer: SharedArrayBuffer, { giveUp, sliceMsMax = SLICE_MS_MAX, looks = 0 }: Patience = {}) {
+  constructor(buffer: SharedArrayBuffer, patience: Patience = {}) {
     this.#words = new Int32Array(buffer);
-    this.vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
-    this.#giveUp = giveUp;
-    this.#looks = looks;
-    this.#sliceMsMax = sliceMsMax;
-    this.#stepMs = Math.min(WAIT_STEP_MS, sliceMsMax);
+    this.vcpus = vcpusOf(this.#words);
+    this.#participants = participantsOf(this.#words);
+    this.#waits = new SafepointWaits(this.#words, patience);
+    this.#looks = patience.looks ?? 0;
   }
 
   /**
@@ -77,7 +60,7 @@ export class SafepointControl {
    */
   waitForGracePeriod(): void {
     const epoch = (Atomics.add(this.#words, EPOCH, 1) + 1) | 0;
-    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+    for (let vcpu = 0; vcpu < this.#participants; vcpu++) {
       const base = baseOf(vcpu);
       let waitedMs = 0;
       for (;;) {
@@ -88,7 +71,7 @@ export class SafepointControl {
         // A vCPU that leaves its park publishes RUNNING *before* it loads the epoch: one that is still seen in no
         // slice here will load the epoch bumped above.
         if (Atomics.load(this.#words, base + STATE) !== VcpuState.RUNNING) break;
-        waitedMs = this.#sleep(base + CHANGES, changes, waitedMs, vcpu);
+        waitedMs = this.#waits.sleep(base + CHANGES, changes, waitedMs, vcpu);
       }
     }
   }
@@ -108,6 +91,7 @@ export class SafepointControl {
   command(command: Command): void {
     Atomics.store(this.#words, COMMAND, command);
     Atomics.notify(this.#words, COMMAND);
+    announceCommand(this.#words);
     endTraceWork(this.#words);
   }
 
@@ -127,6 +111,29 @@ export class SafepointControl {
    * @throws SafepointError when it was not done: a vCPU is stuck or has exited, or another command ended it.
    */
   stopAndTrace(work: TraceWork): void {
+    this.#holdDevices();
+    try {
+      this.#traceStopped(work);
+    } finally {
+      Atomics.store(this.#words, DEVICES_HELD, 0);
+      announceCommand(this.#words);
+    }
+  }
+
+  // Its stores must not cross the trace work of vCPUs that wait for nobody but each other.
+  #holdDevices(): void {
+    Atomics.store(this.#words, DEVICES_HELD, 1);
+    // One that enters a slice publishes so before it looks at this word: seen here, or turned back there.
+    for (let one = this.vcpus; one < this.#participants; one++) this.#waitWhileIn(one, VcpuState.RUNNING);
+  }
+
+  #waitWhileIn(participant: number, isIn: number): void {
+    let waitedMs = 0;
+    while (this.state(participant) === isIn)
+      waitedMs = this.#waits.sleep(baseOf(participant) + STATE, isIn, waitedMs, participant);
+  }
+
+  #traceStopped(work: TraceWork): void {
     Atomics.store(this.#words, TRACE_WORK, work);
     const generation = Atomics.load(this.#words, TRACE_GENERATION);
     Atomics.store(this.#words, TRACE_STOPPED, generation << COUNT_BITS);
@@ -134,12 +141,18 @@ export class SafepointControl {
     if (Atomics.compareExchange(this.#words, COMMAND, Command.RUN, Command.TRACE) !== Command.RUN)
       throw interruptedError();
     Atomics.notify(this.#words, COMMAND);
+    announceCommand(this.#words);
     let waitedMs = 0;
     try {
       // Commanded before this look, while a vCPU that exits publishes so before it ends trace work: one sees the other.
       this.#throwIfExited();
       while (Atomics.load(this.#words, TRACE_GENERATION) === generation) {
-        waitedMs = this.#sleep(TRACE_GENERATION, generation, waitedMs, this.#firstIn(VcpuState.RUNNING));
+        waitedMs = this.#waits.sleep(
+          TRACE_GENERATION,
+          generation,
+          waitedMs,
+          this.#firstIn(VcpuState.RUNNING),
+        );
       }
       if (Atomics.load(this.#words, TRACE_DONE) === ((generation << COUNT_BITS) | this.vcpus)) return;
       this.#throwIfExited();
@@ -150,7 +163,10 @@ export class SafepointControl {
     }
   }
 
-  /** Whether every vCPU stands between two slices and will not enter one before RUN is commanded. */
+  /**
+   * Whether every vCPU stands between two slices and will not enter one before RUN is commanded. A device thread that
+   * was seen parked may look for a moment as if it entered a slice, and turns back: who waits for it has waited before.
+   */
   areAllParked(): boolean {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
       if (this.state(vcpu) !== VcpuState.PARKED) return false;
@@ -163,21 +179,21 @@ export class SafepointControl {
    * @throws SafepointError when a vCPU has exited, and so cannot be parked whole, or is stuck in a slice.
    */
   waitUntilParked(): void {
-    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+    for (let vcpu = 0; vcpu < this.#participants; vcpu++) {
       for (let looks = this.#looks; looks > 0 && this.#unparkedState(vcpu) !== undefined; looks--);
       let waitedMs = 0;
       for (let state = this.#unparkedState(vcpu); state !== undefined; state = this.#unparkedState(vcpu)) {
-        waitedMs = this.#sleep(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
+        waitedMs = this.#waits.sleep(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
       }
     }
   }
 
   /** As `waitUntilParked`, for threads that must not block. */
   async parked(): Promise<void> {
-    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+    for (let vcpu = 0; vcpu < this.#participants; vcpu++) {
       let waitedMs = 0;
       for (let state = this.#unparkedState(vcpu); state !== undefined; state = this.#unparkedState(vcpu)) {
-        waitedMs = await this.#sleepAsync(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
+        waitedMs = await this.#waits.sleepAsync(baseOf(vcpu) + STATE, state, waitedMs, vcpu);
       }
     }
   }
@@ -194,16 +210,17 @@ export class SafepointControl {
 
   /** As `resume` after RUN was commanded, by whichever thread; `before`: how often each vCPU had resumed by then. */
   async resumed(before: readonly number[]): Promise<void> {
+    const { stepMs, sliceMsMax } = this.#waits;
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
       let waitedMs = 0;
       for (;;) {
         const resumes = Atomics.load(this.#words, RESUMES);
         if (this.#resumedCount(vcpu) !== before[vcpu] || this.state(vcpu) === VcpuState.EXITED) break;
-        const waiting = Atomics.waitAsync(this.#words, RESUMES, resumes, this.#stepMs);
+        const waiting = Atomics.waitAsync(this.#words, RESUMES, resumes, stepMs);
         const woken = waiting.async ? await waiting.value : waiting.value;
         if (woken !== 'timed-out') continue;
-        waitedMs += this.#stepMs;
-        if (waitedMs >= this.#sliceMsMax) break;
+        waitedMs += stepMs;
+        if (waitedMs >= sliceMsMax) break;
       }
     }
   }
@@ -215,41 +232,18 @@ export class SafepointControl {
   // The state of a vCPU that is still to park; a half-done slice of one that exited is nothing to rely on.
   #unparkedState(vcpu: number): number | undefined {
     const state = this.state(vcpu);
-    if (state === VcpuState.EXITED) throw exitedError(vcpu);
+    if (state === VcpuState.EXITED) throw exitedError(this.#words, vcpu);
     return state === VcpuState.PARKED ? undefined : state;
   }
 
   #throwIfExited(): void {
     const vcpu = this.#firstIn(VcpuState.EXITED);
-    if (vcpu !== undefined) throw exitedError(vcpu);
+    if (vcpu !== undefined) throw exitedError(this.#words, vcpu);
   }
 
   #firstIn(state: number): number | undefined {
     for (let vcpu = 0; vcpu < this.vcpus; vcpu++) if (this.state(vcpu) === state) return vcpu;
     return undefined;
-  }
-
-  // Sleeps while the word holds `value`, for a step at the most; answers how long was waited in vain by now.
-  #sleep(index: number, value: number, waitedMs: number, vcpu: number | undefined): number {
-    const woken = Atomics.wait(this.#words, index, value, this.#stepMs);
-    return this.#waited(woken, waitedMs, vcpu);
-  }
-
-  async #sleepAsync(index: number, value: number, waitedMs: number, vcpu: number): Promise<number> {
-    const waiting = Atomics.waitAsync(this.#words, index, value, this.#stepMs);
-    return this.#waited(waiting.async ? await waiting.value : waiting.value, waitedMs, vcpu);
-  }
-
-  #waited(woken: string, waitedMs: number, vcpu: number | undefined): number {
-    if (this.#giveUp !== undefined && Atomics.load(this.#giveUp, 0) !== 0)
-      throw new SafepointError('given up', 'the wait for the vCPUs was given up', vcpu);
-    if (woken !== 'timed-out') return waitedMs;
-    if (waitedMs + this.#stepMs >= this.#sliceMsMax) {
-      const isFaulting = vcpu !== undefined && this.state(vcpu) === VcpuState.FAULTING;
-      const awaited = !isFaulting ? undefined : this.faultOf(vcpu) === undefined ? 'room' : 'page';
-      throw stuckError(vcpu, awaited, this.#sliceMsMax);
-    }
-    return waitedMs + this.#stepMs;
   }
 
   state(vcpu: number): number {
@@ -288,7 +282,7 @@ export class SafepointControl {
 
   /** Wakes every vCPU that waits for a page for which `hasArrived`; the page's state was stored before. */
   wakeFaulting(hasArrived: (page: number) => boolean): void {
-    for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {
+    for (let vcpu = 0; vcpu < this.#participants; vcpu++) {
       const page = this.faultOf(vcpu);
       if (page === undefined || !hasArrived(page)) continue;
       Atomics.add(this.#words, baseOf(vcpu) + FAULT_DOORBELL, 1);

@@ -1,4 +1,6 @@
-// Why a wait for the vCPUs ended without what it waited for. Knows numbers of vCPUs only.
+// Why a wait for the vCPUs ended without what it waited for.
+// Knows the words of safepoints; what is then done about it is others' business.
+import { baseOf, FAULT_PAGE, NO_FAULT, STATE, VcpuState, vcpusOf } from './safepoint-words.js';
 
 /**
  * `exited`: the vCPU's worker has ended; `stuck`: it reached no safepoint within the limit; `given up`: whoever waited
@@ -10,7 +12,7 @@ export type SafepointTrouble = 'exited' | 'stuck' | 'given up' | 'interrupted';
 export class SafepointError extends Error {
   override readonly name = 'SafepointError';
   readonly trouble: SafepointTrouble;
-  /** The vCPU that it failed on, if it is one's doing. */
+  /** The vCPU that it failed on, if it is one's doing; after the last comes the device thread. */
   readonly vcpu: number | undefined;
 
   constructor(trouble: SafepointTrouble, message: string, vcpu?: number) {
@@ -21,8 +23,16 @@ export class SafepointError extends Error {
 }
 
 /** A vCPU that is waited for has ended. */
-export function exitedError(vcpu: number): SafepointError {
-  return new SafepointError('exited', `vCPU ${vcpu} has ended in the middle of its slice`, vcpu);
+export function exitedError(words: Int32Array<SharedArrayBuffer>, participant: number): SafepointError {
+  return new SafepointError(
+    'exited',
+    `${nameOf(words, participant)} has ended in the middle of its slice`,
+    participant,
+  );
+}
+
+function nameOf(words: Int32Array<SharedArrayBuffer>, participant: number): string {
+  return participant < vcpusOf(words) ? `vCPU ${participant}` : 'the device thread';
 }
 
 /** Trace work was not done. */
@@ -38,11 +48,12 @@ const AWAITED = {
 
 /** A vCPU, or one of them, has come to no safepoint for `sliceMsMax`. */
 export function stuckError(
-  vcpu: number | undefined,
-  awaited: keyof typeof AWAITED | undefined,
+  words: Int32Array<SharedArrayBuffer>,
+  participant: number | undefined,
   sliceMsMax: number,
 ): SafepointError {
-  const who = vcpu === undefined ? 'the vCPUs have' : `vCPU ${vcpu} has`;
+  const who = participant === undefined ? 'the vCPUs have' : `${nameOf(words, participant)} has`;
+  const awaited = participant === undefined ? undefined : awaitedBy(words, participant);
   const where = awaited === undefined ? 'been in one slice' : AWAITED[awaited];
   const remedy =
     awaited === 'room'
@@ -52,6 +63,16 @@ export function stuckError(
     'stuck',
     `${who} ${where} for ${sliceMsMax / 1000} s; the guest cannot be stopped or moved before its slice ` +
       `returns: ${remedy}`,
-    vcpu,
+    participant,
   );
+}
+
+// A page that is still on the source, or memory of the host, as far as it waits inside of its slice.
+function awaitedBy(
+  words: Int32Array<SharedArrayBuffer>,
+  participant: number,
+): keyof typeof AWAITED | undefined {
+  const base = baseOf(participant);
+  if (Atomics.load(words, base + STATE) !== VcpuState.FAULTING) return undefined;
+  return Atomics.load(words, base + FAULT_PAGE) === NO_FAULT ? 'room' : 'page';
 }

@@ -14,6 +14,14 @@ export const TRACE_DONE = 6;
 export const TRACE_GENERATION = 7;
 export const RESUMES = 8;
 export const LOOKS = 9;
+/** Participants after the vCPUs: 1 where the machine has a device thread, else 0. Never changes. */
+export const DEVICE_THREADS = 10;
+/** Counts what may interest a vCPU that halts: commands, and news of a device. */
+export const NEWS = 11;
+/** Counts what may interest the device thread: commands, and work that vCPUs have for it. */
+export const DOORBELL = 12;
+/** 1: the device thread is to enter no slice, though RUN may be commanded. */
+export const DEVICES_HELD = 13;
 export const HEADER_WORDS = 16;
 
 // Words of one vCPU, on a cache line of their own.
@@ -61,13 +69,37 @@ export const NOT_HANDED_OVER = -1;
 export const COUNT_BITS = 7;
 export const COUNT_MASK = (1 << COUNT_BITS) - 1;
 
-/** Allocates the shared words of a machine with `vcpus` vCPUs, all PARKED. */
-export function allocateSafepointWords(vcpus: number): SharedArrayBuffer {
-  const buffer = new SharedArrayBuffer(4 * (HEADER_WORDS + vcpus * VCPU_WORDS));
+/** Allocates the shared words of a machine with `vcpus` vCPUs and 0 or 1 device threads after them, all PARKED. */
+export function allocateSafepointWords(vcpus: number, deviceThreads: 0 | 1 = 0): SharedArrayBuffer {
+  const participants = vcpus + deviceThreads;
+  const buffer = new SharedArrayBuffer(4 * (HEADER_WORDS + participants * VCPU_WORDS));
   const words = new Int32Array(buffer);
   words[LACKING] = NOT_HANDED_OVER;
-  for (let vcpu = 0; vcpu < vcpus; vcpu++) words[HEADER_WORDS + vcpu * VCPU_WORDS + FAULT_PAGE] = NO_FAULT;
+  words[DEVICE_THREADS] = deviceThreads;
+  for (let one = 0; one < participants; one++) words[baseOf(one) + FAULT_PAGE] = NO_FAULT;
   return buffer;
+}
+
+/** All that take part in safepoints: the vCPUs, and after them the device thread. */
+export function participantsOf(words: Int32Array<SharedArrayBuffer>): number {
+  return (words.length - HEADER_WORDS) / VCPU_WORDS;
+}
+
+export function vcpusOf(words: Int32Array<SharedArrayBuffer>): number {
+  return participantsOf(words) - words[DEVICE_THREADS]!;
+}
+
+/** A command has changed: those of a machine with devices that wait for news look up. Its word is stored before. */
+export function announceCommand(words: Int32Array<SharedArrayBuffer>): void {
+  if (words[DEVICE_THREADS] === 0) return;
+  ring(words, NEWS);
+  ring(words, DOORBELL);
+}
+
+/** Counts up the word that somebody sleeps on, and wakes them. */
+export function ring(words: Int32Array<SharedArrayBuffer>, word: typeof NEWS | typeof DOORBELL): void {
+  Atomics.add(words, word, 1);
+  Atomics.notify(words, word);
 }
 
 // A vCPU is published as exited before those who wait are woken: for a grace period, a park, trace work or a resume.

@@ -7,11 +7,12 @@ import {
   COUNT_BITS,
   COUNT_MASK,
   Command,
+  DOORBELL,
   EPOCH,
   FAULT_DOORBELL,
   FAULT_PAGE,
-  HEADER_WORDS,
   LOOKS,
+  NEWS,
   NO_FAULT,
   RESUMED,
   RESUMES,
@@ -22,10 +23,11 @@ import {
   TRACE_GENERATION,
   TRACE_STOPPED,
   TRACE_WORK,
-  VCPU_WORDS,
   VcpuState,
   baseOf,
   publishExit,
+  ring,
+  vcpusOf,
 } from './safepoint-words.js';
 import type { TraceWork } from './tracing.js';
 
@@ -97,6 +99,26 @@ export class VcpuSafepoint {
     return this.#enterSlices();
   }
 
+  /** What counts up with each command and with what devices tell; for `haltForNews`. */
+  get news(): number {
+    return Atomics.load(this.#words, NEWS);
+  }
+
+  /**
+   * As `halt`, of a machine with devices: less also when there is more than `news`, which was loaded before the slice.
+   * A command is stored before it counts as news, so the one that this vCPU has not seen makes the sleep return.
+   */
+  haltForNews(ms: number, news: number): Command {
+    this.#publish(VcpuState.HALTED);
+    Atomics.wait(this.#words, NEWS, news, ms);
+    return this.#enterSlices();
+  }
+
+  /** There is work for the device thread. */
+  ringDevices(): void {
+    ring(this.#words, DOORBELL);
+  }
+
   /** Waits inside of a slice until woken for `page`; `isHere` tells whether its bytes arrived meanwhile. */
   waitForPage(page: number, isHere: () => boolean, ask: () => void): void {
     const doorbell = Atomics.load(this.#words, this.#base + FAULT_DOORBELL);
@@ -129,7 +151,7 @@ export class VcpuSafepoint {
    * Answers the next command.
    */
   trace(doShare: (work: TraceWork, vcpus: number) => void): Command {
-    const vcpus = (this.#words.length - HEADER_WORDS) / VCPU_WORDS;
+    const vcpus = vcpusOf(this.#words);
     // Loaded before this vCPU counts as stopped: until it does, nobody can end this generation but by another command.
     const generation = Atomics.load(this.#words, TRACE_GENERATION);
     if (Atomics.load(this.#words, COMMAND) !== Command.TRACE) return this.pass();
@@ -169,6 +191,16 @@ export class VcpuSafepoint {
       if (stopped === ((generation << COUNT_BITS) | vcpus)) return true;
       Atomics.wait(this.#words, TRACE_STOPPED, stopped);
     }
+  }
+
+  /** Enters slices from where it was parked, whatever the command: for the device thread, which looks at that itself. */
+  enter(): void {
+    this.#enterSlices();
+  }
+
+  /** Has left its slice, and enters none before `enter`. */
+  leave(): void {
+    this.#publish(VcpuState.PARKED);
   }
 
   exit(): void {

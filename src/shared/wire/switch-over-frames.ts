@@ -2,6 +2,8 @@
 // layouts, big-endian, no msgpack: they are made and read within the stun. Pure; docs/protocol.md says who sends them when.
 import { ProtocolError } from '../errors.js';
 import type { Checkpoint } from '../guest/checkpoint.js';
+import { REGISTERS_PER_DEVICE, type DeviceState } from '../guest/devices/device-state.js';
+import { DEVICES_MAX } from '../guest/devices/device-windows.js';
 import { REGISTERS_PER_VCPU } from '../guest/guest-program.js';
 import { ROUNDS_MAX } from '../limits.js';
 import { BITMAP_HEADER_BYTES } from '../memory/compacted-bitmap.js';
@@ -15,16 +17,19 @@ const ANNOUNCEMENT_HEAD_BYTES = 4;
 
 /**
  * Before the registers of a HAND_OVER: announcement u32, whether pages follow u32, final round u32, final pages u32,
- * vCPUs u32, regions u32, chunks u32, reserved u32 (0), guest's clock f64.
+ * vCPUs u32, regions u32, chunks u32, devices u32, guest's clock f64. After the registers the state of each device:
+ * its version u32, reserved u32 (0), its registers f64.
  */
 const HAND_OVER_HEAD_BYTES = 40;
-const RESERVED_OFFSET = 28;
+const DEVICES_OFFSET = 28;
 const CLOCK_OFFSET = 32;
 
 const BYTES_A_VCPU = 8 * REGISTERS_PER_VCPU;
+const BYTES_A_DEVICE = 8 + 8 * REGISTERS_PER_DEVICE;
 
 /** A HAND_OVER is no longer, but for its bitmap. */
-export const HAND_OVER_BYTES_MAX = HAND_OVER_HEAD_BYTES + VCPUS_MAX * BYTES_A_VCPU;
+export const HAND_OVER_BYTES_MAX =
+  HAND_OVER_HEAD_BYTES + VCPUS_MAX * BYTES_A_VCPU + DEVICES_MAX * BYTES_A_DEVICE;
 
 /** The pages that the destination will lack, said while the guest still runs at the source. */
 export interface Announcement {
@@ -109,8 +114,10 @@ export function encodeChunk(chunk: Uint8Array): readonly Uint8Array[] {
 
 /** A whole HAND_OVER, as parts for the socket. */
 export function encodeHandOver(handOver: HandOver): Uint8Array[] {
-  const { registers } = handOver;
-  const head = Buffer.alloc(HAND_OVER_HEAD_BYTES + registers.length * BYTES_A_VCPU);
+  const { registers, devices } = handOver;
+  const head = Buffer.alloc(
+    HAND_OVER_HEAD_BYTES + registers.length * BYTES_A_VCPU + devices.length * BYTES_A_DEVICE,
+  );
   head.writeUInt32BE(handOver.announcement, 0);
   head.writeUInt32BE(handOver.pagesFollow ? 1 : 0, 4);
   head.writeUInt32BE(handOver.finalRound, 8);
@@ -118,33 +125,45 @@ export function encodeHandOver(handOver: HandOver): Uint8Array[] {
   head.writeUInt32BE(registers.length, 16);
   head.writeUInt32BE(handOver.regions, 20);
   head.writeUInt32BE(handOver.chunks, 24);
+  head.writeUInt32BE(devices.length, DEVICES_OFFSET);
   head.writeDoubleBE(handOver.guestClockUs, CLOCK_OFFSET);
   let at = HAND_OVER_HEAD_BYTES;
-  for (const ofVcpu of registers) {
-    for (let register = 0; register < REGISTERS_PER_VCPU; register++, at += 8)
-      head.writeDoubleBE(ofVcpu[register]!, at);
+  for (const ofVcpu of registers) at = writeDoubles(head, ofVcpu, at);
+  for (const { version, registers: ofDevice } of devices) {
+    head.writeUInt32BE(version, at);
+    at = writeDoubles(head, ofDevice, at + 8);
   }
   return encodeFrame('HAND_OVER', [head, handOver.bitmap]);
 }
 
+function writeDoubles(target: Buffer, doubles: Float64Array, from: number): number {
+  let at = from;
+  for (let index = 0; index < doubles.length; index++, at += 8) target.writeDoubleBE(doubles[index]!, at);
+  return at;
+}
+
 /**
- * The hand-over in a body, for a guest of `vcpus` vCPUs; its bitmap is a view of that and is not looked at.
+ * The hand-over in a body, for a guest of `vcpus` vCPUs and `devices` devices; its bitmap is a view of that and is not looked at.
  * @throws ProtocolError naming what is wrong with it.
  */
-export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
-  const headBytes = HAND_OVER_HEAD_BYTES + vcpus * BYTES_A_VCPU;
+export function decodeHandOver(body: Buffer, vcpus: number, devices: number): HandOver {
+  const devicesFrom = HAND_OVER_HEAD_BYTES + vcpus * BYTES_A_VCPU;
+  const headBytes = devicesFrom + devices * BYTES_A_DEVICE;
   if (body.length < HAND_OVER_HEAD_BYTES) throw new ProtocolError('HAND_OVER is cut short');
   const stated = body.readUInt32BE(16);
   if (stated !== vcpus)
     throw new ProtocolError(`the checkpoint is wrong: it holds ${stated} vCPUs, the guest has ${vcpus}`);
+  const statedDevices = body.readUInt32BE(DEVICES_OFFSET);
+  if (statedDevices !== devices)
+    throw new ProtocolError(
+      `the checkpoint is wrong: it holds ${statedDevices} devices, the guest has ${devices}`,
+    );
   if (body.length < headBytes + BITMAP_HEADER_BYTES) throw new ProtocolError('HAND_OVER is cut short');
   const follow = body.readUInt32BE(4);
   if (follow > 1) throw new ProtocolError(`HAND_OVER says ${follow} where it can only say 0 or 1`);
   const finalRound = body.readUInt32BE(8);
   if (finalRound > ROUNDS_MAX)
     throw new ProtocolError(`HAND_OVER names round ${finalRound}, and there is none`);
-  if (body.readUInt32BE(RESERVED_OFFSET) !== 0)
-    throw new ProtocolError('the reserved bits of HAND_OVER are not 0');
   const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
   if (!(guestClockUs >= 0 && guestClockUs <= INSTANT_US_MAX))
     throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
@@ -156,20 +175,25 @@ export function decodeHandOver(body: Buffer, vcpus: number): HandOver {
     regions: body.readUInt32BE(20),
     chunks: body.readUInt32BE(24),
     guestClockUs,
-    registers: readRegisters(body, vcpus),
+    registers: Array.from({ length: vcpus }, (_, vcpu) =>
+      readDoubles(body, HAND_OVER_HEAD_BYTES + vcpu * BYTES_A_VCPU, REGISTERS_PER_VCPU),
+    ),
+    devices: Array.from({ length: devices }, (_, device) =>
+      readDeviceState(body, devicesFrom + device * BYTES_A_DEVICE),
+    ),
     bitmap: body.subarray(headBytes),
   };
 }
 
 // A register may hold any double, infinities among them: what they mean is the guest's business.
-function readRegisters(body: Buffer, vcpus: number): Float64Array[] {
-  const registers: Float64Array[] = [];
-  let at = HAND_OVER_HEAD_BYTES;
-  for (let vcpu = 0; vcpu < vcpus; vcpu++) {
-    const ofVcpu = new Float64Array(REGISTERS_PER_VCPU);
-    for (let register = 0; register < REGISTERS_PER_VCPU; register++, at += 8)
-      ofVcpu[register] = body.readDoubleBE(at);
-    registers.push(ofVcpu);
-  }
-  return registers;
+function readDoubles(body: Buffer, from: number, count: number): Float64Array {
+  const doubles = new Float64Array(count);
+  for (let index = 0; index < count; index++) doubles[index] = body.readDoubleBE(from + 8 * index);
+  return doubles;
+}
+
+function readDeviceState(body: Buffer, from: number): DeviceState {
+  if (body.readUInt32BE(from + 4) !== 0)
+    throw new ProtocolError('the reserved bits of a device in HAND_OVER are not 0');
+  return { version: body.readUInt32BE(from), registers: readDoubles(body, from + 8, REGISTERS_PER_DEVICE) };
 }

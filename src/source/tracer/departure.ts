@@ -179,7 +179,7 @@ export class Departure {
     safepoints.command(Command.PARK);
     const last = tracer.takeLast(how.logic, how.everything);
     assertAllParked(safepoints, machine.spec.program);
-    const { registers, guestClockUs } = takeCheckpoint(machine);
+    const checkpoint = takeCheckpoint(machine);
     const pagesFollow = how.pagesFollow || last.dirtyPages > how.pagesMax;
     // Those that were touched since the announcement.
     this.tellRegions();
@@ -190,8 +190,7 @@ export class Departure {
       finalPages: pagesFollow ? 0 : last.dirtyPages,
       regions: this.#toldRegions.regionCount,
       chunks: last.chunks.length,
-      registers,
-      guestClockUs,
+      ...checkpoint,
       bitmap: last.bitmap,
     });
     // Whoever shut it meanwhile wants the guest to stay, and lets it run on.

@@ -61,7 +61,11 @@ export class FuzzedTakeOver {
       case 'HAND_OVER':
         try {
           // The receivers have placed what it says that they have.
-          const { finalRound, pagesFollow, registers } = decodeHandOver(body, machine.spec.vcpus);
+          const { finalRound, pagesFollow, registers } = decodeHandOver(
+            body,
+            machine.spec.vcpus,
+            machine.spec.devices.length,
+          );
           const last = pagesFollow ? finalRound - 1 : finalRound;
           if (placement.placedRound(0) === 'earlier') this.#site.placed(last);
           this.#registers.push(registers.join());

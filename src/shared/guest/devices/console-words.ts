@@ -8,6 +8,8 @@ export const CONSOLE_INPUT_BYTES = 4096;
 export const ConsoleWord = {
   /** Bytes that the guest has ever written: those before the last `ringBytes` are gone. By the guest. */
   WRITTEN: 0,
+  /** What `WRITTEN` is about to be: bytes of the ring are being written over up to there. By the guest. */
+  CLAIMED: 4,
   /** Bytes typed. By the device. */
   TYPED: 64,
   /** Bytes of them that the guest has read. By the guest. */

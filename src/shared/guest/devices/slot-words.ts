@@ -33,7 +33,7 @@ export const SlotWord = {
   CLOSED: 20,
   /** 1: bytes wait outside for room in the ring. By the device. */
   IN_WAITS: 24,
-  /** 1: the guest could not write all that it wanted. By the guest. */
+  /** 1: the guest could not write all that it wanted. Set by the guest, cleared by the device. */
   OUT_WAITS: 28,
   /** Which stream of which gateway carries it; 0 and 0: none does. By the device. */
   GATEWAY: 32,
