@@ -14,14 +14,16 @@ export interface MigrationSnapshot extends WorkProgress {
   readonly previousRoundPages: number;
   /** From the beginning of this round until the guest runs at the destination; null without a forecast. */
   readonly expectedMs: number | null;
+  /** Of its time that each vCPU is made to sleep; 0 where it is not throttled. */
+  readonly throttledShare: number;
 }
 
 export function snapshotOf(
   phase: Phase,
-  measurement: Pick<Measurement, 'rounds' | 'forecastStunMs' | 'course'>,
+  measurement: Pick<Measurement, 'rounds' | 'forecastStunMs' | 'course' | 'throttledShare'>,
   progress: WorkProgress,
 ): MigrationSnapshot {
-  const { rounds, forecastStunMs, course } = measurement;
+  const { rounds, forecastStunMs, course, throttledShare } = measurement;
   return {
     ...progress,
     phase: phase.name,
@@ -29,5 +31,6 @@ export function snapshotOf(
     forecastStunMs,
     previousRoundPages: rounds.at(-1)?.dirtyPages ?? 0,
     expectedMs: course?.remainingMs ?? null,
+    throttledShare,
   };
 }

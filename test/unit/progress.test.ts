@@ -34,6 +34,7 @@ const snapshot: MigrationSnapshot = {
   previousRoundPages: 0,
   roundElapsedMs: 0,
   expectedMs: null,
+  throttledShare: 0,
 };
 
 beforeEach(() => {

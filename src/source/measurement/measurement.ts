@@ -146,6 +146,11 @@ export class Measurement {
     return this.#rounds.course;
   }
 
+  /** Of its time that each vCPU is made to sleep. */
+  get throttledShare(): number {
+    return this.#rounds.throttledShare;
+  }
+
   get phases(): readonly PhaseBegin[] {
     return this.#phases;
   }

@@ -27,6 +27,11 @@ export class RoundLog {
     return this.#course;
   }
 
+  /** As it was last set. */
+  get throttledShare(): number {
+    return this.#throttledShare;
+  }
+
   /** Made `elapsedMs` after the beginning, before a round, or before the stop: then there is no course. */
   noteForecast(forecast: Forecast, course: Course | undefined, elapsedMs: number): void {
     this.#forecast = forecast;
