@@ -12,9 +12,19 @@ const httpImport = {
   selector: 'ImportDeclaration[source.value=/^(node:)?https?2?$|^@?hono($|.)/]',
   message: 'Only src/cli/dashboard serves HTTP.',
 };
+const libraryImport = {
+  selector: 'ImportDeclaration[source.value=/library\\//]',
+  message: 'src/library is what others import; nothing of microstun does.',
+};
 const promisedTimerImport = {
   selector: 'ImportDeclaration[source.value=/^(node:)?timers(\\/promises)?$/]',
   message: 'A timer above 2^31 ms elapses at once: sleep with src/shared/timers.ts.',
+};
+
+const socketImport = {
+  name: 'node:net',
+  allowTypeImports: true,
+  message: 'Only src/shared/wire opens sockets.',
 };
 
 /** Timers of a constant time that is not anybody's to choose; all others are src/shared/timers.ts's. */
@@ -92,7 +102,7 @@ export default defineConfig(
   {
     files: ['src/**/*.ts'],
     rules: {
-      'no-restricted-syntax': ['error', commandImport, httpImport, promisedTimerImport],
+      'no-restricted-syntax': ['error', commandImport, libraryImport, httpImport, promisedTimerImport],
     },
   },
   {
@@ -154,6 +164,11 @@ export default defineConfig(
     ['**/source/**', '**/destination/**', '**/wire/**', '**/lab/**', '**/cli/**', '**/browser/**'],
     'Pages are drawn from reports and know nothing else; what runs in a browser they take from its bundle.',
   ),
+  layer(
+    'src/library/**/*.ts',
+    ['**/source/**', '**/destination/**', '**/lab/**'],
+    'The library starts the command line in processes of its own: it holds no guest and knows no side.',
+  ),
   {
     // A browser has nothing of Node, and of this program only what its page tells it.
     files: ['src/html/browser/**/*.ts'],
@@ -202,8 +217,25 @@ export default defineConfig(
       '@typescript-eslint/no-restricted-imports': [
         'error',
         {
-          paths: [
-            { name: 'node:net', allowTypeImports: true, message: 'Only src/shared/wire opens sockets.' },
+          paths: [socketImport],
+        },
+      ],
+    },
+  },
+  {
+    // What the command line says over IPC the library knows by its types; nobody else is to know the library, the package's face.
+    files: ['src/library/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: [socketImport],
+          patterns: [
+            {
+              group: ['**/cli/**'],
+              allowTypeImports: true,
+              message: 'The library speaks to the command line over IPC, and imports its types only.',
+            },
           ],
         },
       ],

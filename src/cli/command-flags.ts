@@ -5,10 +5,10 @@ import { ANY_HOST } from '../shared/wire/sockets.js';
 import { once, parseReserve, wholeNumber } from './flag-values.js';
 import { programNames } from '../shared/guest/programs/catalogue.js';
 import { guestOptions } from './guest-options.js';
-import { migrationOptions } from './migration-options.js';
-import { commonOptions, patienceOptions } from './options.js';
+import { migrationOptions, orderedMigrationOptions } from './migration-options.js';
+import { commonOptions, inDoubtOption, outputOptions, patienceOptions } from './options.js';
 import { drawnOptions, newFile, reportOptions } from './report-options.js';
-import { insecureOption } from './security-options.js';
+import { insecureOption, securityOptions } from './security-options.js';
 
 /** Guests of one destination: each has threads of its own, and a host allows a process some thousands of them. */
 const GUESTS_MAX = 256;
@@ -63,12 +63,36 @@ export function compareFlags(y: Argv) {
 }
 
 export function sourceFlags(y: Argv) {
-  return insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y))))))
-    .option('once', {
-      type: 'boolean',
-      default: false,
-      describe: 'End after one attempt, and the guest with it: for scripts',
-    })
+  return wayOption(
+    insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))).option(
+      'once',
+      {
+        type: 'boolean',
+        default: false,
+        describe: 'End after one attempt, and the guest with it: for scripts',
+      },
+    ),
+  )
+    .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
+    .example(
+      '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',
+      'page connections on ports 7100 and 7101, the fault connection on 7102, for a firewall',
+    );
+}
+
+/** A guest in a process that takes orders (guest-process.ts). */
+export function guestProcessFlags(y: Argv) {
+  return outputOptions(guestOptions(y));
+}
+
+/** What such a process is told with the order to migrate. */
+export function migrateOrderFlags(y: Argv) {
+  return wayOption(insecureOption(inDoubtOption(securityOptions(orderedMigrationOptions(y)))));
+}
+
+/** Where to, and where the destination dials. */
+function wayOption<T>(yargs: Argv<T>) {
+  return yargs
     .option('to', {
       type: 'string',
       demandOption: true,
@@ -80,12 +104,7 @@ export function sourceFlags(y: Argv) {
       describe:
         'Where the destination dials for pages: host:port, the first of --connections + 1 ports in a row; port 0 takes any (default: port 0 of every address; without keys, of this host only)',
       coerce: once((text: string) => parseAddress(text, ANY_HOST)),
-    })
-    .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
-    .example(
-      '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',
-      'page connections on ports 7100 and 7101, the fault connection on 7102, for a firewall',
-    );
+    });
 }
 
 export function destinationFlags(y: Argv) {

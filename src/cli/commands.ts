@@ -5,30 +5,32 @@ import { MicrostunError } from '../shared/errors.js';
 import { reportText } from '../report/document.js';
 import { addFlagshipFlags, joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
-import type { Address } from '../shared/wire/sockets.js';
+import { checkPortRow } from './flag-values.js';
 import { runDemo } from './demo-run.js';
 import { runDestination } from './destination-run.js';
 import {
   compareFlags,
   demoFlags,
   destinationFlags,
+  guestProcessFlags,
   keygenFlags,
   reportFlags,
   sourceFlags,
 } from './command-flags.js';
 import { earlyFailure } from './early-failure.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
-import { refuseRepeatedFlags } from './flag-values.js';
 import { guestSpecOf } from './guest-options.js';
+import { runGuestProcess } from './guest-process/guest-process.js';
 import { complain, standardError, standardOutput } from './output.js';
 import { runReport } from './report-run.js';
 import { makeKeyFile } from './security.js';
 import { runSource } from './source-run.js';
+import { strictly } from './strict-parser.js';
 import { packageVersion } from './version.js';
 
 const commandLine = addFlagshipFlags(joinSettingFlags(hideBin(process.argv)));
 
-const parser = yargs(commandLine)
+const parser = strictly(yargs(commandLine))
   .scriptName('microstun')
   .usage(
     '$0 <command>\n\nLive migration of a running guest between two processes over TCP, with its stun time measured.',
@@ -50,7 +52,7 @@ const parser = yargs(commandLine)
     },
   )
   .command('source', 'Run a guest here, then migrate it to a destination', sourceFlags, async (args) => {
-    if (args.listen !== undefined) checkPortRow(args.listen, args.connections);
+    checkPortRow(args.listen, args.connections);
     process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
   })
   .command('destination', 'Wait for a guest and run it here', destinationFlags, async (args) => {
@@ -77,20 +79,15 @@ const parser = yargs(commandLine)
       );
     },
   )
-  .check(refuseRepeatedFlags)
+  // For whoever imports microstun, which starts it: not for people, and in no help.
+  .command('guest-process', false, guestProcessFlags, async (args) => {
+    process.exitCode = await runGuestProcess(guestSpecOf(args), args.logLevel);
+  })
   .demandCommand(1)
-  .strict()
   .wrap(Math.min(110, process.stdout.columns || 110))
   .epilogue(exitStatusHelp)
   .version('version', 'Show the version', packageVersion())
-  .help()
-  .fail((message, error) => {
-    // yargs types the error as always there; for its own complaints there is only the message. What a flag's parser throws
-    // comes wrapped in a YError that keeps nothing but the message.
-    const thrown = error as Error | undefined;
-    if (thrown?.name === 'YError') throw new MicrostunError('USAGE', thrown.message, { cause: thrown });
-    throw thrown ?? new MicrostunError('USAGE', `${message}; see --help`);
-  });
+  .help();
 
 /** Whoever asked for a document gets one, whatever the end; a program reads it. */
 const wantsDocument = commandLine.some((token) => /^--json(=true)?$/.test(token));
@@ -129,13 +126,4 @@ function statusAfter(error: unknown): number {
 
 function documentFailure(error: unknown): void {
   if (wantsDocument && standardOutput.documents === 0) standardOutput.print(reportText(earlyFailure(error)));
-}
-
-// A fixed first port needs room for the row of page connections and the fault connection behind it.
-function checkPortRow({ port }: Address, connections: number): void {
-  if (port === 0 || port + connections <= 65535) return;
-  throw new MicrostunError(
-    'USAGE',
-    `--listen with port ${port} leaves no room for ${connections} page connections and one for faults below 65536; choose a lower port`,
-  );
 }

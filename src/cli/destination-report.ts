@@ -1,14 +1,14 @@
 // What `--json` prints when a destination ends, and the exit status beside it: gathered guest by guest.
 // Knows no migration and no machine; a destination that takes one guest has a document of its own shape.
 import type { FailureReport, MigrationReport } from '../report/document.js';
-import type { MicrostunError } from '../shared/errors.js';
+import type { ErrorCode, MicrostunError } from '../shared/errors.js';
 import { exitStatusOf } from './exit-status.js';
 import type { GuestEnd } from './hosted-guest.js';
 
 type ForwardedReport = MigrationReport | FailureReport;
 
 interface ErrorReport {
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly message: string;
 }
 
@@ -73,12 +73,22 @@ export class DestinationStory {
     if (status !== 0) this.#forwardStatus = status;
   }
 
-  /** A migration's guest has ended, left, or did not come; `isCancelled`: while the destination was told to end. */
-  ended(migrationId: string, end: GuestEnd, isCancelled: boolean): void {
-    const { outcome, error } = end;
+  /**
+   * A migration's guest has ended, left, or did not come; `isCancelled`: while the destination was told to end. Answers
+   * what is told of it.
+   */
+  ended(migrationId: string, end: GuestEnd, isCancelled: boolean): GuestReport {
+    const report = this.#reportOf(migrationId, end);
     this.#guestCount++;
-    this.#guests = [...this.#guests, this.#reportOf(migrationId, end)].slice(-GUESTS_TOLD_MAX);
+    this.#guests = [...this.#guests, report].slice(-GUESTS_TOLD_MAX);
     this.#forwarded.delete(migrationId);
+    this.#judge(end, isCancelled);
+    return report;
+  }
+
+  // What it says of the whole run.
+  #judge(end: GuestEnd, isCancelled: boolean): void {
+    const { outcome, error } = end;
     if (outcome !== 'refused') this.#haveGuestsCome = true;
     if (outcome === 'left' || (outcome === 'refused' && !this.#once && !isCancelled)) return;
     const status = outcome === 'refused' && isCancelled ? exitStatusOf('CANCELLED') : statusOf(end);

@@ -8,6 +8,7 @@ import { HostRoom, type HostMemory } from '../destination/memory/host-room.js';
 import type { Destination } from '../destination/node.js';
 import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
+import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { createLogger, warnOfShortMemory } from './logger.js';
 import { releaseUnusedMemory } from './unused-memory.js';
 import type { Security } from '../shared/wire/security.js';
@@ -15,9 +16,10 @@ import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { MigrationArguments } from './migration-run.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { incomingLimitsOf } from './destination-limits.js';
-import { DestinationStory } from './destination-report.js';
+import { DestinationStory, type GuestReport } from './destination-report.js';
 import { HostedGuest, type GuestEnd, type GuestHost } from './hosted-guest.js';
 import { standardError, standardOutput } from './output.js';
+import { leaveParent, onParentGone, tellParent } from './parent-process.js';
 import { Progress } from './progress.js';
 import { hostToListenOn, refuseClearText } from './reach.js';
 import { reservedMemory } from './reserved-memory.js';
@@ -45,6 +47,11 @@ export interface DestinationArguments extends MigrationArguments {
 export interface ListeningNotice {
   readonly listening: Address;
 }
+
+/** Told to it of each guest: that it is whole and runs here, and how it ended, or that it never came. */
+export type GuestNotice =
+  | { readonly arrived: { readonly migrationId: string; readonly guest: GuestSpec } }
+  | { readonly ended: GuestReport };
 
 /** Where a source dials unless it was said. */
 const PORT = 7000;
@@ -123,19 +130,19 @@ class DestinationRun {
       return 'end';
     });
     // A parent that forked us and is gone cannot want the guest any more than a terminal that was closed.
-    process.on('disconnect', () => {
+    onParentGone(() => {
       this.#cancel('the parent process is gone');
     });
     try {
       const address = await this.#door.open(listen, this.#security);
       this.#progress.say(`listening on ${formatAddress(address)}`);
-      process.send?.({ listening: address } satisfies ListeningNotice);
+      tellParent({ listening: address } satisfies ListeningNotice);
       await this.#ended;
     } finally {
       unlisten();
       this.#door.close();
       await this.#reserve?.close();
-      if (process.connected) process.disconnect();
+      leaveParent();
     }
     const { report, status } = this.#story.conclusion;
     if (this.#args.json) standardOutput.print(JSON.stringify(report, undefined, 2));
@@ -169,11 +176,14 @@ class DestinationRun {
     });
     const { signal } = this.#interrupted;
     if (signal.aborted) guest.end(signal.reason as MicrostunError);
+    if (result.kind === 'running')
+      tellParent({ arrived: { migrationId: id, guest: result.machine.spec } } satisfies GuestNotice);
     const end = await guest.live(result);
     this.#guests.delete(id);
     if (result.kind !== 'refused') this.#reserve?.giveBack(result.machine.shared.memory);
     this.#destination.release(id);
-    this.#story.ended(id, end, signal.aborted);
+    const report = this.#story.ended(id, end, signal.aborted);
+    tellParent({ ended: report } satisfies GuestNotice);
     if (this.#counts(end)) this.#guestsTaken++;
     this.#endIfOver();
     releaseUnusedMemory();

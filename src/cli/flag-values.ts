@@ -5,6 +5,7 @@ import { MicrostunError } from '../shared/errors.js';
 import { MEMORY_BYTES_MAX, PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import { parseDurationMs, parseSize } from '../shared/units.js';
+import type { Address } from '../shared/wire/sockets.js';
 
 /** A flag given twice reaches yargs as a list; it is one value or an error. */
 export function once<Value, Result>(parse: (value: Value) => Result): (value: Value | Value[]) => Result {
@@ -125,4 +126,14 @@ export function refuseRepeatedFlags(parsed: Readonly<Record<string, unknown>>): 
     }
   }
   return true;
+}
+
+/** A fixed first port needs room for the row of page connections and the fault connection behind it. */
+export function checkPortRow(listen: Address | undefined, connections: number): void {
+  const { port } = listen ?? { port: 0 };
+  if (port === 0 || port + connections <= 65535) return;
+  throw new MicrostunError(
+    'USAGE',
+    `--listen with port ${port} leaves no room for ${connections} page connections and one for faults below 65536; choose a lower port`,
+  );
 }

@@ -11,7 +11,12 @@ export function migrationOptions<T>(yargs: Argv<T>) {
 
 /** How pages are traced and copied, and when the guest is switched over. */
 export function logicOptions<T>(yargs: Argv<T>) {
-  return courseOptions(wayOptions(yargs));
+  return auditOptions(migrateAfterOption(wayOptions(yargs)));
+}
+
+/** Flags of a migration that begins when it is ordered. */
+export function orderedMigrationOptions<T>(yargs: Argv<T>) {
+  return networkOptions(auditOptions(wayOptions(yargs)));
 }
 
 function wayOptions<T>(yargs: Argv<T>) {
@@ -62,16 +67,20 @@ function wayOptions<T>(yargs: Argv<T>) {
     });
 }
 
-/** How long the guest runs before it is moved, and what is looked at after. */
-function courseOptions<T>(yargs: Argv<T>) {
+/** How long the guest runs before it is moved. */
+function migrateAfterOption<T>(yargs: Argv<T>) {
+  return yargs.requiresArg('migrate-after').option('migrate-after', {
+    type: 'string',
+    default: '1s',
+    describe: 'Let the guest run this long first',
+    coerce: once(parseDurationMs),
+  });
+}
+
+/** What is looked at after. */
+function auditOptions<T>(yargs: Argv<T>) {
   return yargs
-    .requiresArg(['migrate-after', 'audit-after'])
-    .option('migrate-after', {
-      type: 'string',
-      default: '1s',
-      describe: 'Let the guest run this long first',
-      coerce: once(parseDurationMs),
-    })
+    .requiresArg('audit-after')
     .option('audit', {
       type: 'boolean',
       default: true,

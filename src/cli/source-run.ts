@@ -80,7 +80,7 @@ async function migrateFromHere(
   });
   view?.watch(machine);
   try {
-    await boot(machine, spec, progress, logger);
+    await bootGuest(machine, spec, progress, logger);
     await sleep(args.migrateAfter, interrupted.signal);
     attempts = new Attempts(args, {
       begin: () => {
@@ -117,7 +117,7 @@ async function migrateFromHere(
 }
 
 /** Until the guest runs and is sampled. */
-async function boot(
+export async function bootGuest(
   machine: GuestMachine,
   spec: GuestSpec,
   progress: Progress,
