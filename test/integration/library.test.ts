@@ -1,0 +1,143 @@
+// What `import … from 'microstun'` gives, used as a program of somebody else would: guests and nodes in processes of their own.
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  MicrostunError,
+  MigrationFailure,
+  readReport,
+  renderReport,
+  htmlReport,
+  startGuest,
+  startNode,
+  type Guest,
+  type GuestOptions,
+  type Migration,
+  type MigrationProgress,
+  type Node,
+  type NodeEvent,
+} from '../../src/library/index.js';
+
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((one) => one.close()));
+});
+
+async function guestOf(options: GuestOptions = {}): Promise<Guest> {
+  const guest = await startGuest({ memory: '8MiB', ...options });
+  opened.push(guest);
+  return guest;
+}
+
+async function node(): Promise<Node> {
+  const one = await startNode({ maxGuests: 2 });
+  opened.push(one);
+  return one;
+}
+
+async function progressOf(migration: Migration): Promise<MigrationProgress[]> {
+  const all: MigrationProgress[] = [];
+  for await (const one of migration) all.push(one);
+  return all;
+}
+
+async function failureOf(migration: Migration): Promise<MigrationFailure> {
+  const failure: unknown = await migration.report.catch((error: unknown) => error);
+  expect(failure).toBeInstanceOf(MigrationFailure);
+  return failure as MigrationFailure;
+}
+
+async function firstEvent({ [Symbol.asyncIterator]: iterate }: Node): Promise<NodeEvent | undefined> {
+  const { value } = (await iterate().next()) as { value: NodeEvent | undefined };
+  return value;
+}
+
+describe('a guest that a program started', () => {
+  it('is counted, stopped and audited, and moves to a node, with every phase and round seen on the way', async () => {
+    const [guest, to] = await Promise.all([guestOf({ guest: 'replay', vcpus: 1 }), node()]);
+    expect((await guest.audit()).passed).toBe(true);
+    const before = await guest.counters();
+    expect(before.pagesWritten).toBeGreaterThan(0);
+    await guest.pause();
+    const paused = await guest.counters();
+    expect((await guest.counters()).slices).toBe(paused.slices);
+    await expect(guest.migrate({ to: to.address }).report).rejects.toThrow(/paused; resume it/);
+    await guest.resume();
+
+    const migration = guest.migrate({ to: to.address, auditAfter: '10ms', mode: 'pre-copy' });
+    const [progress, report] = await Promise.all([progressOf(migration), migration.report]);
+    expect(report).toMatchObject({ outcome: 'completed', mode: 'pre-copy', audit: { passed: true } });
+    const phases = progress.flatMap((one) => (one.kind === 'phase' ? [one.phase] : []));
+    expect(phases.slice(0, 2)).toEqual(['connecting', 'preparing']);
+    expect(phases.slice(-2)).toEqual(['awaiting-audit', 'ended']);
+    const rounds = progress.flatMap((one) => (one.kind === 'round' ? [one.round] : []));
+    expect(rounds).toEqual(report.rounds);
+    expect(progress).toContainEqual(expect.objectContaining({ kind: 'numbers', phase: 'ended' }));
+    // One who comes late is told all the same.
+    expect((await progressOf(migration)).filter(({ kind }) => kind === 'phase')).toHaveLength(phases.length);
+
+    expect(await guest.ended).toEqual({ why: 'left', error: null });
+    await expect(guest.counters()).rejects.toThrow('ask for it at its destination');
+    expect(await firstEvent(to)).toMatchObject({ kind: 'arrived', guest: { program: 'replay' } });
+
+    const again = readReport(JSON.parse(JSON.stringify(report)));
+    expect(renderReport(again)).toContain('Audit: passed');
+    expect(htmlReport(again)).toContain('<html');
+  });
+
+  it('runs on where it was when its migration is cancelled by a signal, and can be moved after that', async () => {
+    const [guest, to] = await Promise.all([guestOf(), node()]);
+    const controller = new AbortController();
+    const slow = guest.migrate({ to: to.address, bandwidth: '4Mbit', signal: controller.signal });
+    for await (const one of slow)
+      if (one.kind === 'phase' && one.phase === 'copying') controller.abort(new Error('not now'));
+    const failure = await failureOf(slow);
+    expect(failure).toMatchObject({ code: 'CANCELLED', owner: 'source', message: 'cancelled: not now' });
+    expect(failure.safeNext).toContain('it runs on here: migrate again');
+    const { slices } = await guest.counters();
+    expect(slices).toBeGreaterThan(0);
+    const report = await guest.migrate({ to: to.address, auditAfter: '10ms' }).report;
+    expect(report.audit?.passed).toBe(true);
+  });
+
+  it('stays with a failure that says why, in which phase, and what to do, when nobody answers or an option is wrong', async () => {
+    const guest = await guestOf({ vcpus: 1 });
+    const nobody = await failureOf(guest.migrate({ to: '127.0.0.1:1', connectTimeout: '1ms', audit: false }));
+    expect(nobody).toMatchObject({ code: 'CONNECT_FAILED', owner: 'source', phase: 'connecting' });
+    expect(nobody.safeNext).toContain('migrate again');
+    const wrong = await failureOf(guest.migrate({ to: '127.0.0.1:1', stunBudget: 'soon' as '1ms' }));
+    expect(wrong).toMatchObject({
+      code: 'USAGE',
+      message: '"soon" is no time; write a number with a unit, such as 500us, 10ms or 2s',
+    });
+    const unknown = await failureOf(guest.migrate({ to: '127.0.0.1:1', ...({ speed: 'high' } as object) }));
+    expect(unknown).toMatchObject({ code: 'USAGE', owner: 'source' });
+    expect(unknown.message).toContain('speed');
+    const early = await failureOf(
+      guest.migrate({ to: '127.0.0.1:1', signal: AbortSignal.abort(new Error('no')) }),
+    );
+    expect(early).toMatchObject({ code: 'CANCELLED', owner: 'source' });
+    await guest.close();
+    expect(await guest.ended).toEqual({ why: 'ended', error: null });
+    await expect(guest.audit()).rejects.toThrow('the guest was ended');
+  });
+});
+
+describe('what cannot be started', () => {
+  it('is an error with its code and its sentence, as on the command line', async () => {
+    const guest: unknown = await startGuest({ memory: 5000 }).catch((error: unknown) => error);
+    expect(guest).toBeInstanceOf(MicrostunError);
+    expect(guest).toMatchObject({ code: 'USAGE', message: expect.stringContaining('try 8192') as string });
+    const where: unknown = await startNode({ listen: '192.0.2.1:1' }).catch((error: unknown) => error);
+    expect(where).toMatchObject({ code: 'USAGE' });
+    const [busy] = await Promise.all([node()]);
+    const taken: unknown = await startNode({ listen: busy.address }).catch((error: unknown) => error);
+    expect(taken).toMatchObject({ code: 'LISTEN_FAILED' });
+  });
+
+  it('is not started when its signal was aborted before, and ends when that is aborted while it starts', async () => {
+    await expect(startNode({ signal: AbortSignal.abort(new Error('before')) })).rejects.toThrow('before');
+    const controller = new AbortController();
+    const starting = startGuest({ memory: '64MiB', signal: controller.signal });
+    controller.abort(new Error('while it starts'));
+    await expect(starting).rejects.toThrow('while it starts');
+  });
+});
