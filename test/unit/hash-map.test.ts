@@ -104,6 +104,44 @@ describe('a hash map', () => {
     expect(map.buckets).toBeGreaterThanOrEqual(4000);
   });
 
+  it('gives up buckets as its entries go, when it is asked to shrink, and finds those that are left', () => {
+    const { memory, map } = mapOf();
+    const fresh = map.heap.usedBlocks;
+    for (let n = 0; n < 3000; n++) set(map, `key ${n}`, `${n}`);
+    for (let n = 0; n < 2990; n++) {
+      map.remove(bytesOf(`key ${n}`));
+      map.shrink();
+      const other = (n + 3000) >>> 1;
+      if (other > n) expect(valueText(memory, map, map.find(bytesOf(`key ${other}`)))).toBe(`${other}`);
+    }
+    expect(map.buckets).toBeLessThanOrEqual(100);
+    expect(walk(memory, map)).toHaveLength(10);
+    for (let n = 2990; n < 3000; n++) {
+      map.remove(bytesOf(`key ${n}`));
+      map.shrink();
+    }
+    expect(map.heap.usedBlocks).toBe(fresh);
+    expect(map.heap.findFault()).toBeUndefined();
+  });
+
+  it('misses nothing in a walk while it shrinks', () => {
+    const { memory, map } = mapOf();
+    for (let n = 0; n < 2000; n++) set(map, `key ${n}`, '');
+    const seen = new Set<string>();
+    let cursor = 0;
+    let next = 0;
+    do {
+      cursor = map.scan(cursor, (entry) => {
+        const key = new Uint8Array(map.keyLength(entry));
+        memory.read(map.keyGpa(entry), key);
+        seen.add(Buffer.from(key).toString());
+      });
+      for (let n = 0; n < 2 && next < 1990; n++) map.remove(bytesOf(`key ${next++}`));
+      map.shrink();
+    } while (cursor !== 0);
+    for (let n = 1990; n < 2000; n++) expect(seen).toContain(`key ${n}`);
+  });
+
   it('finds a key in the middle of an array, whatever lies around it', () => {
     const { memory, map } = mapOf();
     const line = bytesOf('SET name value');

@@ -17,6 +17,7 @@ const FIRST_PART = 3;
 const FIRST_BUCKETS = 2 << FIRST_PART;
 /** The largest part that a block of a heap can hold is that of 2^27 buckets. */
 const BUCKETS_MAX = 2 ** 28;
+const SHRINK_STEPS = 9;
 
 export const HASH_BUCKETS_BYTES = PARTS_AT + 8 * 28;
 
@@ -124,6 +125,24 @@ export class HashBuckets {
     if (memory.loadF64(goes) !== 0) memory.storeF64(goes, 0);
     memory.store32(this.#gpa, bucket + 1);
   }
+
+  /** Some buckets less where there are far more than `count` entries, and faster than entries can go. */
+  shrinkFor(count: number, heap: Heap): void {
+    for (let step = 0; step < SHRINK_STEPS && count * 8 < this.count; step++) this.#mergeOne(heap);
+  }
+
+  /** One bucket less: the newest goes back into the one that it was split from. */
+  #mergeOne(heap: Heap): void {
+    const memory = this.#memory;
+    const bucket = this.count - 1;
+    if (bucket < FIRST_BUCKETS) return;
+    const bit = 1 << (31 - Math.clz32(bucket));
+    let end = this.#gpaOfBucket(bucket - bit);
+    for (let entry = memory.loadF64(end); entry !== 0; entry = memory.loadF64(end)) end = entry;
+    memory.storeF64(end, memory.loadF64(this.#gpaOfBucket(bucket)));
+    memory.store32(this.#gpa, bucket);
+    if (bucket === bit) heap.free(this.#gpaOfBucket(bucket));
+  }
 }
 
 /**
@@ -137,4 +156,9 @@ export function hashOfCursor(cursor: number): number {
   bits = ((bits >>> 4) & 0x0f0f0f0f) | ((bits & 0x0f0f0f0f) << 4);
   bits = ((bits >>> 8) & 0x00ff00ff) | ((bits & 0x00ff00ff) << 8);
   return (bits >>> 16) | (bits << 16);
+}
+
+/** How many parts, each a block of a heap, so many buckets lie in. */
+export function partsOf(buckets: number): number {
+  return 31 - Math.clz32(buckets - 1) - FIRST_PART + 1;
 }

@@ -196,10 +196,15 @@ export class HashMap {
     this.heap.free(entry);
   }
 
+  /** Gives up some buckets where most are empty: to be called after each removal, where a map is to become small again. */
+  shrink(): void {
+    this.#buckets.shrinkFor(this.count, this.heap);
+  }
+
   /**
    * One step of a walk over all entries: visits those of one bucket, and answers the cursor of the next step; 0 when the walk
    * is done. Begin with 0, or anywhere. Between steps anything may be done to the map, and it may be moved: an entry that is
-   * there all the time is visited exactly once, one that comes or goes meanwhile at most once. `visit` may remove the entry
+   * there all the time is visited exactly once, or after a `shrink` in between perhaps twice, one that comes or goes meanwhile at most once. `visit` may remove the entry
    * that it is given, or change its value in place, and must not do anything else to the map.
    */
   scan(cursor: number, visit: (entry: number) => void): number {
