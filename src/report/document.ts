@@ -7,13 +7,21 @@ import type { Frozen } from './schema-parts.js';
 /** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
 export const REPORT_VERSION = 6;
 
-/** One migration, as the source saw it; its fields are report-schema.ts's. */
-export type MigrationReport = Frozen<z.infer<typeof migrationReport>>;
+/**
+ * One migration, as the source saw it; its fields are report-schema.ts's, and told in docs/report.md.
+ * @hidden
+ */
+export interface MigrationReport extends Frozen<z.infer<typeof migrationReport>> {}
 
 /** What is printed instead of a report when a migration failed. */
 export type FailureReport = Frozen<z.infer<typeof failureReport>>;
 
-export type RoundReport = MigrationReport['rounds'][number];
+type Round = MigrationReport['rounds'][number];
+/**
+ * One of its rounds.
+ * @hidden
+ */
+export interface RoundReport extends Round {}
 /** What was expected when a round began: compared with what came of it by forecast-error.ts. */
 export type RoundForecast = NonNullable<RoundReport['forecast']>;
 export type StunReport = MigrationReport['stun'];

@@ -44,7 +44,9 @@ export type ErrorCode =
 
 /** Base of all errors that this program raises on purpose. */
 export class MicrostunError extends Error {
+  /** Of the class, for a stack trace. */
   override readonly name: string = 'MicrostunError';
+  /** The kind of failure: what a program decides by. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

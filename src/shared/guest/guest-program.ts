@@ -1,13 +1,15 @@
 // What a guest is: the contract between a guest program and the machine that runs it.
 // Knows nothing of migration; a guest cannot tell that it is being moved, except by its clock.
 import type { GuestDevices } from './devices/guest-devices.js';
-import type { GuestMemory } from '../memory/guest-memory.js';
+import type { GuestMemory } from '../memory/guest-memory-contract.js';
 
 /** Everything that a guest is started with; travels to the destination, which makes the same program from it. */
 export interface GuestSpec {
   /** A built-in program's name. */
   readonly program: string;
+  /** Guest memory: whole pages of 4 KiB. */
   readonly memoryBytes: number;
+  /** vCPUs, from 1 on. */
   readonly vcpus: number;
   /** 32-bit seed of everything random in the guest. */
   readonly seed: number;
@@ -29,6 +31,7 @@ export type DeviceKind = (typeof deviceKinds)[number];
 export interface DeviceSpec {
   /** By which the guest and its hosts know it: of its kind or not, a guest has one of each name. */
   readonly name: string;
+  /** Which kind of device it is. */
   readonly kind: DeviceKind;
   /** Connections that it has at once; of a console 1, however many look on. */
   readonly connections: number;
@@ -46,7 +49,9 @@ export const REGISTERS_PER_VCPU = 32;
 
 /** A vCPU as its guest program sees it. */
 export interface Vcpu {
+  /** From 0 on. */
   readonly id: number;
+  /** All of the guest's memory, which its vCPUs share. */
   readonly memory: GuestMemory;
   /** REGISTERS_PER_VCPU doubles. All state that is not in memory lives here, never in a closure. */
   readonly registers: Float64Array;
@@ -65,6 +70,7 @@ export interface Vcpu {
 
 /** The guest's machine while no vCPU runs: at boot, and when it is audited. */
 export interface Machine {
+  /** All of the guest's memory. */
   readonly memory: GuestMemory;
   /** Registers of every vCPU. */
   readonly registers: readonly Float64Array[];
@@ -72,6 +78,7 @@ export interface Machine {
 
 /** What an audit found: every lost or torn page write must make it fail. */
 export interface AuditResult {
+  /** Whether nothing was wrong. */
   readonly passed: boolean;
   /** Pages that were checked. */
   readonly checked: number;
@@ -81,6 +88,9 @@ export interface AuditResult {
   readonly findings: readonly string[];
 }
 
+/**
+ * What a guest does. All of its state lives in guest memory or in registers: the object is made anew at the destination.
+ */
 export interface GuestProgram {
   /** Fills a fresh guest; called once in its life, before any slice. */
   boot?(machine: Machine): void;

@@ -1,47 +1,14 @@
 // The only door through which a guest (and its devices) touches memory: loads and stores that mind the page table.
 // Hot path: one plain byte load and one branch; see docs/memory-model.md for why that is enough.
+import type { GuestMemory } from './guest-memory-contract.js';
 import type { MemoryViews } from './layout.js';
 import { createPageDoor, type PageEvents } from './page-door.js';
 import { PAGE_SHIFT, PageState, type PageNumber } from './pages.js';
 import { RegionDirectory } from './regions.js';
 import { createSegmentedMemory } from './segmented-memory.js';
 
-/**
- * Guest memory as a vCPU sees it. Addresses (`gpa`) are guest physical byte addresses: below 4 GiB, or for a guest in
- * segments below 2^52; a word must lie on its natural alignment. All methods throw GuestMemoryError for such an address
- * outside of the guest; what is no whole number in that range is not an address, and single words do not check for it (the
- * block operations do). Memory that was never stored to is zero, and of a guest in segments takes none of the host's; a
- * store to it throws NoSlotError when the host has no more.
- */
-export interface GuestMemory {
-  readonly memoryBytes: number;
-  readonly pageCount: number;
-  load8(gpa: number): number;
-  load16(gpa: number): number;
-  /** Signed 32-bit load. */
-  load32(gpa: number): number;
-  load64(gpa: number): bigint;
-  loadF64(gpa: number): number;
-  store8(gpa: number, value: number): void;
-  store16(gpa: number, value: number): void;
-  store32(gpa: number, value: number): void;
-  store64(gpa: number, value: bigint): void;
-  storeF64(gpa: number, value: number): void;
-  /** Sequentially consistent 32-bit operations between vCPUs; those that write return the old value. */
-  atomicLoad32(gpa: number): number;
-  atomicStore32(gpa: number, value: number): void;
-  atomicAdd32(gpa: number, delta: number): number;
-  atomicExchange32(gpa: number, value: number): number;
-  atomicCompareExchange32(gpa: number, expected: number, value: number): number;
-  /** Sets `byteCount` bytes to `value`. */
-  fill(gpa: number, byteCount: number, value: number): void;
-  /** Moves bytes within guest memory; the ranges may overlap. */
-  move(toGpa: number, fromGpa: number, byteCount: number): void;
-  /** Copies guest memory out into `target`, all of it. */
-  read(gpa: number, target: Uint8Array): void;
-  /** Copies all of `source` into guest memory. */
-  write(gpa: number, source: Uint8Array): void;
-}
+/** Whoever writes a guest, or calls one, needs its type alone. */
+export type { GuestMemory };
 
 /**
  * The door to `views` for one vCPU. A closure and not a class: V8 then folds the typed arrays into the compiled

@@ -1,6 +1,6 @@
 // A console: what the guest writes goes into a ring that nobody has to empty, and is the scroll-back of whoever looks on;
 // what is typed waits in another. Both sides of it, the program's and the device's; knows no socket.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import { PAGE_BYTES } from '../../memory/pages.js';
 import { CONSOLE_INPUT_BYTES, ConsoleWord } from './console-words.js';
 import type { DeviceWindow } from './device-windows.js';

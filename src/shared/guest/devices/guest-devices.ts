@@ -1,11 +1,12 @@
 // The devices of a guest as its program sees them, by name, on one vCPU.
 // Knows windows and kinds; what carries their bytes is the device thread's.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { DeviceKind, GuestSpec } from '../guest-program.js';
 import { ConsoleStream } from './console.js';
 import { deviceWindowsOf, type DeviceWindow } from './device-windows.js';
 import { ServiceStreams } from './streams.js';
 
+/** The devices that a guest declared, by their names. */
 export class GuestDevices {
   /** Since this was last set to false, the program has left work for the device thread. */
   isTouched = false;

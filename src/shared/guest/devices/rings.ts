@@ -1,6 +1,6 @@
 // Bytes into and out of a ring in guest memory; its length is a power of two, and counts of bytes go round at 2^32.
 // Moves bytes and no count: who publishes them, and when, is the caller's.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 
 /** Copies `byteCount` bytes from the place of the byte that is counted `from`. */
 export function readRing(

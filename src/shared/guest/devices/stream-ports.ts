@@ -1,6 +1,6 @@
 // The connections of a service as its device thread sees them: who comes gets a slot, bytes go into its ring and out of it.
 // Called within slices of devices only; the program's side is streams.ts. Knows no socket.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { DeviceWindow } from './device-windows.js';
 import { readRing, writeRing } from './rings.js';
 import { serviceLayout, SLOT_BYTES, SlotStatus, SlotWord, type ServiceLayout } from './slot-words.js';

@@ -1,6 +1,6 @@
 // The connections of a service as its guest program sees them: streams of bytes in slots, in rings of guest memory.
 // Nothing here blocks, and nothing is kept outside of guest memory; who carries the bytes is the device's business.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { DeviceWindow } from './device-windows.js';
 import { readRing, writeRing } from './rings.js';
 import { serviceLayout, SlotStatus, SlotWord, type ServiceLayout } from './slot-words.js';
@@ -14,7 +14,9 @@ export type StreamState = 'free' | 'open' | 'ended' | 'lost';
  * it) is the program's to close; only then another client may have it.
  */
 export class ServiceStreams {
+  /** Slots are numbered from 0 to one less. */
   readonly connections: number;
+  /** What a slot holds in either direction. */
   readonly ringBytes: number;
   readonly #memory: GuestMemory;
   readonly #layout: ServiceLayout;
@@ -29,6 +31,7 @@ export class ServiceStreams {
     this.#touch = touch;
   }
 
+  /** Of the connection in a slot. */
   state(slot: number): StreamState {
     const gpa = this.#layout.slotGpa(slot);
     const status = this.#memory.atomicLoad32(gpa + SlotWord.STATUS);
