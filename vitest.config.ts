@@ -14,6 +14,7 @@ const long = [
   'test/e2e/html-report.test.ts',
   'test/e2e/link.test.ts',
   'test/e2e/live-view.test.ts',
+  'test/e2e/package.test.ts',
   'test/e2e/report.test.ts',
   'test/e2e/source-dials.test.ts',
   'test/e2e/stopped-peer.test.ts',

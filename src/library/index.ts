@@ -22,5 +22,15 @@ export type {
 export { htmlReport, readReport, renderReport } from './reports.js';
 export type { MigrationReport, RoundReport } from '../report/document.js';
 export { MicrostunError, type ErrorCode } from '../shared/errors.js';
-export type { AuditResult, GuestProgram, GuestSpec, Machine, Vcpu } from '../shared/guest/guest-program.js';
-export type { GuestMemory } from '../shared/memory/guest-memory.js';
+export type {
+  AuditResult,
+  DeviceSpec,
+  GuestProgram,
+  GuestSpec,
+  Machine,
+  Vcpu,
+} from '../shared/guest/guest-program.js';
+export type { ConsoleStream } from '../shared/guest/devices/console.js';
+export type { GuestDevices } from '../shared/guest/devices/guest-devices.js';
+export type { ServiceStreams, StreamState } from '../shared/guest/devices/streams.js';
+export type { GuestMemory } from '../shared/memory/guest-memory-contract.js';

@@ -64,6 +64,7 @@ export type GuestOwner = 'source' | 'destination' | 'in doubt' | 'lost';
 
 /** Why a migration failed, who owns the guest now, and what is safe to do next. */
 export class MigrationFailure extends MicrostunError {
+  /** Of the class, for a stack trace. */
   override readonly name = 'MigrationFailure';
   /** Whose the guest is: it runs on at the `source`, or belongs to the `destination`. */
   readonly owner: GuestOwner;
@@ -100,7 +101,10 @@ export interface Migration extends AsyncIterable<MigrationProgress> {
   readonly report: Promise<MigrationReport>;
 }
 
-/** Takes what is told of one migration, and is what its caller sees. */
+/**
+ * Takes what is told of one migration, and is what its caller sees.
+ * @internal
+ */
 export class WatchedMigration implements Migration {
   readonly #progress = new EventStream<MigrationProgress>(
     (newer, older) => newer.kind === 'numbers' && older.kind === 'numbers',

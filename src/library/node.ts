@@ -1,7 +1,6 @@
 // A node: a destination in a process of its own, which takes guests.
 // Knows what the process tells of them; which flags it takes is the command line's.
 import type { GuestNotice, ListeningNotice } from '../cli/destination-run.js';
-import type { GuestReport } from '../cli/destination-report.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { formatAddress } from '../shared/wire/sockets.js';
@@ -26,7 +25,7 @@ export type NodeEvent =
       /** The migration that brought it, or was to. */
       readonly migrationId: string;
       /** `ran`: until it was ended; `left`: sent on; `refused`: it never came; else it could not go on. */
-      readonly outcome: GuestReport['outcome'];
+      readonly outcome: 'ran' | 'left' | 'refused' | 'pages-lost' | 'failed';
       /** Why it never came, or could not go on. */
       readonly error: MicrostunError | null;
     };
