@@ -2,8 +2,8 @@
 import type { Argv } from 'yargs';
 import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
-import { once, parseReserve, wholeNumber } from './flag-values.js';
-import { programNames } from '../shared/guest/programs/catalogue.js';
+import { once, parseGuest, parseReserve, wholeNumber } from './flag-values.js';
+import { parseAllowed } from './allowed-options.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions, orderedMigrationOptions } from './migration-options.js';
 import { commonOptions, inDoubtOption, outputOptions, patienceOptions } from './options.js';
@@ -135,9 +135,11 @@ export function destinationFlags(y: Argv) {
     })
     .requiresArg(['max-guests', 'allow-guest'])
     .option('allow-guest', {
-      choices: programNames,
+      type: 'string',
       array: true,
-      describe: 'Take guests of this program only; may be repeated (default: every built-in one)',
+      describe:
+        'Take guests of this program only: a built-in one, or the path of a module, ./my-guest.js, perhaps with the hash that its code must have, ./my-guest.js@HASH; may be repeated (default: every built-in one)',
+      coerce: (texts: readonly string[]) => texts.map(parseAllowed),
     })
     .option('run-for', {
       type: 'string',
@@ -192,6 +194,17 @@ export function keygenFlags(y: Argv) {
       '$0 keygen guest.key',
       'then copy it to the other host, and give both sides --key-file guest.key',
     );
+}
+
+export function guestHashFlags(y: Argv) {
+  return y
+    .positional('guest', {
+      type: 'string',
+      demandOption: true,
+      describe: 'A built-in guest, or the path of a module',
+      coerce: parseGuest,
+    })
+    .example('$0 guest-hash ./my-guest.js', 'then allow it elsewhere: --allow-guest ./my-guest.js@HASH');
 }
 
 export function reportFlags(y: Argv) {

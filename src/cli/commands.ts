@@ -2,6 +2,8 @@
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { MicrostunError } from '../shared/errors.js';
+import { isModulePath, moduleAt } from '../shared/guest/guest-module.js';
+import { codeHashOf } from '../shared/guest/programs/catalogue.js';
 import { reportText } from '../report/document.js';
 import { addFlagshipFlags, joinSettingFlags, sharedFlags } from './compare-flags.js';
 import { runCompare } from './compare-run.js';
@@ -12,6 +14,7 @@ import {
   compareFlags,
   demoFlags,
   destinationFlags,
+  guestHashFlags,
   guestProcessFlags,
   keygenFlags,
   reportFlags,
@@ -19,7 +22,7 @@ import {
 } from './command-flags.js';
 import { earlyFailure } from './early-failure.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
-import { guestSpecOf } from './guest-options.js';
+import { guestOf } from './guest-options.js';
 import { runGuestProcess } from './guest-process/guest-process.js';
 import { complain, standardError, standardOutput } from './output.js';
 import { runReport } from './report-run.js';
@@ -40,7 +43,7 @@ const parser = strictly(yargs(commandLine))
     'Migrate a guest between two processes on this machine',
     demoFlags,
     async (args) => {
-      process.exitCode = await runDemo(guestSpecOf(args), args);
+      process.exitCode = await runDemo(await guestOf(args), args);
     },
   )
   .command(
@@ -53,7 +56,7 @@ const parser = strictly(yargs(commandLine))
   )
   .command('source', 'Run a guest here, then migrate it to a destination', sourceFlags, async (args) => {
     checkPortRow(args.listen, args.connections);
-    process.exitCode = await runSource(guestSpecOf(args), args.to, args.listen, args);
+    process.exitCode = await runSource(await guestOf(args), args.to, args.listen, args);
   })
   .command('destination', 'Wait for a guest and run it here', destinationFlags, async (args) => {
     process.exitCode = await runDestination(args.listen, args);
@@ -64,6 +67,14 @@ const parser = strictly(yargs(commandLine))
     reportFlags,
     async (args) => {
       process.exitCode = await runReport(args.run, args.out);
+    },
+  )
+  .command(
+    'guest-hash <guest>',
+    "Print the hash of a guest's code, as a destination compares it",
+    guestHashFlags,
+    ({ guest }) => {
+      standardOutput.print(codeHashOf(guest, isModulePath(guest) ? moduleAt(guest) : undefined));
     },
   )
   .command(
@@ -81,7 +92,7 @@ const parser = strictly(yargs(commandLine))
   )
   // For whoever imports microstun, which starts it: not for people, and in no help.
   .command('guest-process', false, guestProcessFlags, async (args) => {
-    process.exitCode = await runGuestProcess(guestSpecOf(args), args.logLevel);
+    process.exitCode = await runGuestProcess(await guestOf(args), args.logLevel);
   })
   .demandCommand(1)
   .wrap(Math.min(110, process.stdout.columns || 110))

@@ -5,7 +5,7 @@ import { MicrostunError } from '../shared/errors.js';
 import { standardSettings, type Setting } from '../report/comparison/comparison.js';
 import { flagshipFlags, flagshipSettings } from '../report/comparison/flagship.js';
 import { refuseRepeatedFlags } from './flag-values.js';
-import { guestOptions } from './guest-options.js';
+import { guestOptions, MEMORY_BYTES } from './guest-options.js';
 import { migrationOptions } from './migration-options.js';
 import { commonOptions } from './options.js';
 import { PAGE_BYTES } from '../shared/memory/pages.js';
@@ -131,7 +131,8 @@ export function runMsMax(flags: readonly string[], name: string): number {
     });
   const args = parser.parseSync();
   // All that is touched, and a bit for each page of the address space: the raw bitmap.
-  const onceThroughBytes = (args.resident ?? args.memory) + args.memory / PAGE_BYTES / 8;
+  const memory = args.memory ?? MEMORY_BYTES;
+  const onceThroughBytes = (args.resident ?? memory) + memory / PAGE_BYTES / 8;
   const onceThroughMs = [args.bandwidth, args.faultBandwidth].map((bytesPerSecond) =>
     bytesPerSecond === undefined ? 0 : (onceThroughBytes / bytesPerSecond) * 1000,
   );

@@ -3,9 +3,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../shared/errors.js';
-import type { GuestSpec } from '../shared/guest/guest-program.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { lendTerminal } from './borrowed-terminal.js';
+import type { ChosenGuest } from './guest-options.js';
 import type { ListeningNotice } from './destination-run.js';
 import type { MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
@@ -19,11 +19,11 @@ const ONE_ATTEMPT = { retries: 0, once: true, inDoubt: 'end' } as const;
 
 /** Answers the exit status. */
 export async function runDemo(
-  spec: GuestSpec,
+  guest: ChosenGuest,
   flags: Omit<MigrationArguments, keyof typeof ONE_ATTEMPT> & { readonly reserve: number | undefined },
 ): Promise<number> {
   const args: MigrationArguments = { ...flags, ...ONE_ATTEMPT };
-  const child = startDestination(args, flags.reserve);
+  const child = startDestination(args, flags.reserve, guest.module);
   // When it has ended and all of what it said is here. ('close' says so too, but does not always come after we disconnect.)
   const exited = new Promise<number | null>((resolve) => {
     child.once('exit', resolve);
@@ -38,7 +38,7 @@ export async function runDemo(
     });
   try {
     const { listening } = await notice(child);
-    const status = await runSource(spec, listening, LOOPBACK, args);
+    const status = await runSource(guest, listening, LOOPBACK, args);
     if (status === 0) await ended;
     return status;
   } finally {
@@ -49,7 +49,11 @@ export async function runDemo(
 }
 
 // Its standard output stays empty (no --json), its standard error is shown as ours.
-function startDestination(args: MigrationArguments, reserve: number | undefined): ChildProcess {
+function startDestination(
+  args: MigrationArguments,
+  reserve: number | undefined,
+  module: string | undefined,
+): ChildProcess {
   const entry = fileURLToPath(new URL('./main.js', import.meta.url));
   return fork(
     entry,
@@ -57,6 +61,7 @@ function startDestination(args: MigrationArguments, reserve: number | undefined)
       ...['destination', '--listen', '127.0.0.1:0', '--run-for', '0ms', '--once'],
       ...['--log-level', args.logLevel],
       ...securityFlagsOf(args),
+      ...(module === undefined ? [] : ['--allow-guest', fileURLToPath(module)]),
       ...(reserve === undefined ? [] : ['--reserve', `${reserve}`]),
     ],
     {

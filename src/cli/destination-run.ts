@@ -1,6 +1,6 @@
 // Runs a destination: listens, takes guests, and ends when it was asked to, or with the last guest that it was to take.
 // Knows when the process ends; what becomes of each guest is hosted-guest.ts's.
-import { AllowedGuests } from '../destination/allowed-guests.js';
+import type { AllowedGuests } from '../destination/allowed-guests.js';
 import { hostHands } from '../destination/hands.js';
 import { destinationHere, doorOf } from '../destination/host.js';
 import type { IncomingMigration } from '../destination/incoming.js';
@@ -14,6 +14,7 @@ import { releaseUnusedMemory } from './unused-memory.js';
 import type { Security } from '../shared/wire/security.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { MigrationArguments } from './migration-run.js';
+import { allowedGuestsOf, type AllowedFlag } from './allowed-options.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { incomingLimitsOf } from './destination-limits.js';
 import { DestinationStory, type GuestReport } from './destination-report.js';
@@ -32,8 +33,8 @@ export interface DestinationArguments extends MigrationArguments {
   readonly maxMemory: number | undefined;
   /** Where a source that dials finds its page connections. */
   readonly pageListen: Address | undefined;
-  /** Programs that a guest may run; undefined: all built-in ones. */
-  readonly allowGuest: readonly string[] | undefined;
+  /** Guests that may come; undefined: all built-in ones. */
+  readonly allowGuest: readonly AllowedFlag[] | undefined;
   /** Memory that is kept for guests. */
   readonly reserve: number | undefined;
   /** How long a guest runs on after its source took its leave; undefined: until interrupted. */
@@ -64,7 +65,10 @@ export async function runDestination(
   const security = securityOf(args, []);
   refuseClearText(security, args.forwardTo, listen);
   refuseClearText(security, undefined, args.pageListen);
-  return new DestinationRun(args, security).run(listen ?? { host: hostToListenOn(security), port: PORT });
+  const allowed = await allowedGuestsOf(args.allowGuest);
+  return new DestinationRun(args, security, allowed).run(
+    listen ?? { host: hostToListenOn(security), port: PORT },
+  );
 }
 
 class DestinationRun {
@@ -89,7 +93,7 @@ class DestinationRun {
     this.#end = resolve;
   });
 
-  constructor(args: DestinationArguments, security: Security) {
+  constructor(args: DestinationArguments, security: Security, allowed: AllowedGuests) {
     this.#args = args;
     this.#security = security;
     this.#hopsLeft = args.hops;
@@ -104,7 +108,7 @@ class DestinationRun {
     this.#destination = destinationHere(
       {
         limits: incomingLimitsOf(args),
-        allowed: new AllowedGuests(args.allowGuest),
+        allowed,
         room: new HostRoom({ guestBytesMax: args.maxMemory, reserve: this.#reserve, memory: hostMemory }),
         logger: this.#logger,
       },

@@ -4,6 +4,8 @@ import type { ScriptedCut } from '../lab/emulated-link.js';
 import { MicrostunError } from '../shared/errors.js';
 import { MEMORY_BYTES_MAX, PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
+import { isModulePath } from '../shared/guest/guest-module.js';
+import { programNames } from '../shared/guest/programs/catalogue.js';
 import { parseDurationMs, parseSize } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 
@@ -110,6 +112,16 @@ function parsePages(flag: string, text: string): number {
     'USAGE',
     `${flag} ${text} is no whole number of ${PAGE_BYTES}-byte pages; try ${next}`,
   );
+}
+
+/** `--guest`: a built-in one, or a module. */
+export function parseGuest(text: string): string {
+  if (!isModulePath(text) && !programNames.includes(text))
+    throw new MicrostunError(
+      'USAGE',
+      `--guest ${text} is no guest; choose one of ${programNames.join(', ')}, or give the path of a module, such as ./${text}.js`,
+    );
+  return text;
 }
 
 /** Flags that may be given more than once, as yargs names them. */

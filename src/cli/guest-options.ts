@@ -2,31 +2,38 @@
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
+import { baseNameOf, isModulePath, moduleAt } from '../shared/guest/guest-module.js';
+import { readFacts } from '../shared/guest/read-facts.js';
 import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
 import { REGION_BYTES } from '../shared/memory/pages.js';
 import { VCPUS_MAX } from '../shared/memory/safepoint-words.js';
 import { parseWriteRate } from '../shared/units.js';
-import { once, parseHotSet, parseMemory, parseResident, wholeNumber } from './flag-values.js';
+import { once, parseGuest, parseHotSet, parseMemory, parseResident, wholeNumber } from './flag-values.js';
+
+/** What a guest has unless a flag or its module says otherwise. */
+export const MEMORY_BYTES = 256 << 20;
+const VCPUS = 2;
+const WRITE_RATE = 100_000;
 
 /** Flags that shape the guest. */
 export function guestOptions<T>(yargs: Argv<T>) {
   return yargs
     .requiresArg(['guest', 'memory', 'vcpus', 'seed', 'write-rate', 'hot-set', 'resident'])
     .option('guest', {
-      choices: programNames,
+      type: 'string',
       default: 'hot-set',
-      describe: `What the guest does: ${programNames.map((name) => `${name} (${catalogue[name]!.summary})`).join('; ')}`,
+      describe: `What the guest does: ${programNames.map((name) => `${name} (${catalogue[name]!.summary})`).join('; ')}; or a module of your own, by its path: ./my-guest.js`,
+      coerce: once(parseGuest),
     })
     .option('memory', {
       type: 'string',
-      default: '256MiB',
-      describe: 'Guest memory, a whole number of 4 KiB pages',
+      describe:
+        'Guest memory, a whole number of 4 KiB pages (default: what the guest is made for, or else 256MiB)',
       coerce: once(parseMemory),
     })
     .option('vcpus', {
       type: 'string',
-      default: '2',
-      describe: `vCPUs, 1 to ${VCPUS_MAX}`,
+      describe: `vCPUs, 1 to ${VCPUS_MAX} (default: what the guest is made for, or else 2)`,
       coerce: once(wholeNumber('--vcpus', 1, VCPUS_MAX)),
     })
     .option('seed', {
@@ -51,26 +58,27 @@ export function guestOptions<T>(yargs: Argv<T>) {
         'All of its memory that the guest ever touches, in chunks of 2 MiB that the seed scatters over the rest, such as 1GiB of --memory 24TiB (default: all of it)',
       coerce: once(parseResident),
     })
-    .check(({ memory, resident }) => refuseResident(memory, resident))
-    .check(({ guest, memory, resident, 'hot-set': hotSet }) =>
-      refuseHotSet(guest, resident ?? memory, hotSet),
-    );
+    .check(({ guest, memory, resident, 'hot-set': hotSet }) => {
+      const hasOwnMemory = memory === undefined && isModulePath(guest);
+      const bytes = hasOwnMemory ? Infinity : (memory ?? MEMORY_BYTES);
+      refuseResident(bytes, resident);
+      return refuseHotSet(guest, resident ?? bytes, hotSet);
+    });
 }
 
 // More than there is, or chunks that would stick out of memory.
-function refuseResident(memory: number, resident: number | undefined): true {
-  if (resident === undefined) return true;
+function refuseResident(memory: number, resident: number | undefined): void {
+  if (resident === undefined) return;
   if (resident > memory)
     throw new MicrostunError(
       'USAGE',
       `--resident is more than the guest's memory; give at most ${memory} bytes, or leave it out`,
     );
-  if (memory % REGION_BYTES !== 0)
+  if (Number.isFinite(memory) && memory % REGION_BYTES !== 0)
     throw new MicrostunError(
       'USAGE',
       `--memory ${memory} is no whole number of 2 MiB chunks, which --resident scatters over it; try ${Math.ceil(memory / REGION_BYTES) * REGION_BYTES}`,
     );
-  return true;
 }
 
 // A hot set of another guest, or of more than is resident, is a mistake.
@@ -91,25 +99,44 @@ function refuseHotSet(guest: string, resident: number, hotSet: number | undefine
 
 export interface GuestArguments {
   readonly guest: string;
-  readonly memory: number;
-  readonly vcpus: number;
+  readonly memory?: number | undefined;
+  readonly vcpus?: number | undefined;
   readonly seed: number;
   readonly writeRate?: number | undefined;
   readonly hotSet?: number | undefined;
   readonly resident?: number | undefined;
 }
 
-/** The guest that the flags describe. */
-export function guestSpecOf(args: GuestArguments): GuestSpec {
+/** A guest that is to be started, and the URL of its code unless it is built in. */
+export interface ChosenGuest {
+  readonly spec: GuestSpec;
+  readonly module: string | undefined;
+}
+
+/**
+ * The guest that the flags describe; what they leave out, its module says, or we do.
+ * @throws MicrostunError GUEST_FAILED when its module is no guest.
+ */
+export async function guestOf(args: GuestArguments): Promise<ChosenGuest> {
   const { guest, memory, vcpus, seed, writeRate, hotSet, resident } = args;
-  return {
-    program: guest,
-    memoryBytes: memory,
-    vcpus,
+  const module = isModulePath(guest) ? moduleAt(guest) : undefined;
+  const facts = module === undefined ? undefined : await readFacts(module);
+  if (facts !== undefined && programNames.includes(facts.name ?? ''))
+    throw new MicrostunError(
+      'GUEST_FAILED',
+      `the guest module ${guest} has the name "${facts.name}" of a built-in guest; give it another`,
+    );
+  const memoryBytes = memory ?? facts?.memoryBytes ?? MEMORY_BYTES;
+  refuseResident(memoryBytes, resident);
+  const spec: GuestSpec = {
+    program: module === undefined ? guest : (facts?.name ?? baseNameOf(module)),
+    memoryBytes,
+    vcpus: vcpus ?? facts?.vcpus ?? VCPUS,
     seed,
-    writeRate: writeRate ?? catalogue[guest]!.defaultWriteRate,
+    writeRate: writeRate ?? catalogue[guest]?.defaultWriteRate ?? WRITE_RATE,
     hotSetBytes: hotSet ?? 0,
     residentBytes: resident ?? 0,
     devices: catalogue[guest]!.devices ?? [],
   };
+  return { spec, module };
 }

@@ -12,6 +12,7 @@ import type { OutgoingMigration } from '../source/outgoing.js';
 import type { LiveView } from './dashboard/live-view.js';
 import { Attempts } from './attempts.js';
 import { exitStatusOf } from './exit-status.js';
+import type { ChosenGuest } from './guest-options.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
 import { Progress } from './progress.js';
@@ -21,7 +22,7 @@ import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
 export async function runSource(
-  spec: GuestSpec,
+  guest: ChosenGuest,
   to: Address,
   listen: Address | undefined,
   args: MigrationArguments,
@@ -32,9 +33,9 @@ export async function runSource(
   const plan = (machine: GuestMachine, logger: Logger): OutgoingMigration =>
     planMigration(machine, to, from, args, security, logger);
   const progress = new Progress();
-  const view = await openLiveView(spec, args, progress);
+  const view = await openLiveView(guest.spec, args, progress);
   try {
-    const status = await migrateFromHere(spec, plan, args, progress, view);
+    const status = await migrateFromHere(guest, plan, args, progress, view);
     // Who cancels wants it over.
     if (view !== undefined && status !== exitStatusOf('CANCELLED')) await showToTheEnd(view, progress);
     return status;
@@ -47,7 +48,7 @@ export async function runSource(
 }
 
 async function migrateFromHere(
-  spec: GuestSpec,
+  { spec, module }: ChosenGuest,
   plan: (machine: GuestMachine, logger: Logger) => OutgoingMigration,
   args: MigrationArguments,
   progress: Progress,
@@ -58,14 +59,15 @@ async function migrateFromHere(
   let attempts: Attempts | undefined;
   let guestFailure: MicrostunError | undefined;
   const interrupted = new AbortController();
-  const machine = new GuestMachine(spec, {
-    failed: (error) => {
+  const events = {
+    failed: (error: MicrostunError) => {
       guestFailure = error;
       migration?.failWith(error);
       interrupted.abort(error);
     },
     shortOfMemory: warnOfShortMemory(logger),
-  });
+  };
+  const machine = new GuestMachine(spec, events, undefined, module);
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.
   const unlisten = onInterrupt((signal) => {
     if (attempts?.cancel(signal) === true) {

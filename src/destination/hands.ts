@@ -70,7 +70,8 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   readonly step: typeof stepIncoming;
   /** Resolves when memory that is kept for guests is ready for the next. */
   memoryReady(): Promise<void>;
-  machine(spec: GuestSpec, failed: (error: MicrostunError) => void): Machine;
+  /** `module`: the URL of its code, unless it is built in. */
+  machine(spec: GuestSpec, module: string | undefined, failed: (error: MicrostunError) => void): Machine;
   /** A machine's memory is nobody's any more: no thread has it, and no kernel reads into it. */
   release(machine: Machine): void;
   /** `touchedBytes`: what the guest has touched so far. */
@@ -107,11 +108,12 @@ export const hostHands = (
   security,
   step: stepIncoming,
   memoryReady: () => reserve?.settled() ?? Promise.resolve(),
-  machine: (spec, failed) =>
+  machine: (spec, module, failed) =>
     new GuestMachine(
       spec,
       { failed, ...(shortOfMemory && { shortOfMemory }) },
       reserve?.take(spec.memoryBytes),
+      module,
     ),
   release: ({ shared }) => reserve?.giveBack(shared.memory),
   toucher: ({ shared }, touchedBytes) =>

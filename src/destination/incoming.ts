@@ -238,9 +238,9 @@ export class IncomingMigration<Machine extends IncomingMachine = GuestMachine> {
   }
 
   async #prepare(prepare: MessageOf<'PREPARE'>): Promise<IncomingEvent> {
-    const guestBytesMax = letIn(prepare, this.id, this.#options);
+    const admitted = letIn(prepare, this.id, this.#options);
     const pass = this.#source.passFor(this, this.#hands.security);
-    this.#place = await this.#preparation.run(prepare, this.#source, pass, guestBytesMax);
+    this.#place = await this.#preparation.run(prepare, this.#source, pass, admitted);
     return { kind: 'prepared' };
   }
 

@@ -7,6 +7,7 @@ import type { MessageOf } from '../shared/wire/messages.js';
 import type { Pass } from '../shared/wire/pass.js';
 import type { FetcherEvents } from './faults/fetcher.js';
 import type { GuestSize } from './room.js';
+import type { Admitted } from './prepare-check.js';
 import type {
   IncomingFetcher,
   IncomingHands,
@@ -61,16 +62,16 @@ export class Preparation<Machine extends IncomingMachine> {
 
   /**
    * Makes the machine, starts its vCPUs parked, and has the receivers dial meanwhile, or be dialled. Nobody waits for its memory to be
-   * touched: a guest may well come before all of it is. One in segments may grow up to `guestBytesMax` meanwhile.
+   * touched: a guest may well come before all of it is. One in segments may grow meanwhile, as far as it was admitted.
    * @throws MicrostunError what failed, or CANCELLED when the end came meanwhile.
    */
   run(
     prepare: MessageOf<'PREPARE'>,
     control: ControlPath,
     pass: Pass,
-    guestBytesMax?: number,
+    admitted: Admitted,
   ): Promise<Place<Machine>> {
-    const setUp = this.#prepare(prepare, this.#makers.ways(prepare, control), pass, guestBytesMax);
+    const setUp = this.#prepare(prepare, this.#makers.ways(prepare, control), pass, admitted);
     this.#setUp = setUp;
     return setUp;
   }
@@ -85,12 +86,13 @@ export class Preparation<Machine extends IncomingMachine> {
     { guest, touchedBytes, pageChecks, verifies }: MessageOf<'PREPARE'>,
     ways: PageWays,
     pass: Pass,
-    guestBytesMax: number | undefined,
+    { guestBytesMax, module }: Admitted,
   ): Promise<Place<Machine>> {
     await this.#helpers.wait(this.#makers.memoryReady());
-    const made = this.#makers.machine(guest, (error) => {
+    const failed = (error: MicrostunError): void => {
       this.#events.failed(error);
-    });
+    };
+    const made = this.#makers.machine(guest, module, failed);
     const machine = this.#guest.own(made, async (one) => {
       await one.close();
       this.#makers.release(one);

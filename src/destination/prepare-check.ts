@@ -15,20 +15,27 @@ export interface Admittance {
   readonly room: Pick<HostRoom, 'now' | 'promise'>;
 }
 
+/** What a guest that was let in is prepared with. */
+export interface Admitted {
+  /** The largest guest that the user allows, if that is said. */
+  readonly guestBytesMax: number | undefined;
+  /** The URL of its code, unless it is built in. */
+  readonly module: string | undefined;
+}
+
 /**
- * Lets the guest of `prepare` in: it has the memory that it needs promised from now on. Answers the largest guest that the
- * user allows, if that is said.
+ * Lets the guest of `prepare` in: it has the memory that it needs promised from now on.
  * @throws MicrostunError REFUSED when its program is not taken here; else as `checkPrepare`.
  */
 export function letIn(
   prepare: MessageOf<'PREPARE'>,
   migrationId: string,
   { allowed, room }: Admittance,
-): number | undefined {
-  allowed.check(prepare);
+): Admitted {
+  const module = allowed.check(prepare);
   const now = room.now();
   room.promise(migrationId, checkPrepare(prepare, now));
-  return now.guestBytesMax;
+  return { guestBytesMax: now.guestBytesMax, module };
 }
 
 /**

@@ -10,8 +10,14 @@ const wrong: readonly (readonly [typed: readonly string[], named: readonly strin
   [['demo', '--nonsense'], ['nonsense']],
   [
     ['demo', '--guest', 'nobody'],
-    ['nobody', 'hot-set'],
+    ['nobody', 'hot-set', './nobody.js'],
   ],
+  [['demo', '--guest', './nobody.js'], ['there is no file ./nobody.js']],
+  [
+    ['destination', '--allow-guest', 'nobody'],
+    ['--allow-guest nobody', 'hot-set', './nobody.js'],
+  ],
+  [['destination', '--allow-guest', './nobody.js'], ['there is no file ./nobody.js']],
   [
     ['demo', '--memory', 'lots'],
     ['lots', '256MiB'],

@@ -45,7 +45,7 @@ export class SimulatedPlace {
       time: timeOf(this.#site.process),
       step,
       security: THIS_HOST_ONLY,
-      machine: (_, failed) => {
+      machine: (_spec, _module, failed) => {
         this.machine = new SimulatedMachine(this.#site, failed);
         return this.machine;
       },

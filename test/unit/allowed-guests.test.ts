@@ -1,10 +1,10 @@
 // Whose guests a destination takes: by their program's name, and by its code.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { AllowedGuests } from '../../src/destination/allowed-guests.js';
+import { AllowedGuests, type AllowedModule } from '../../src/destination/allowed-guests.js';
 import { letIn } from '../../src/destination/prepare-check.js';
 import { codeHashOf, programNames } from '../../src/shared/guest/programs/catalogue.js';
 import { hashOfCode } from '../../src/shared/guest/programs/program-code.js';
@@ -65,9 +65,64 @@ describe('the guests that a destination takes', () => {
   });
 });
 
+describe('guests that people bring', () => {
+  /** As `--allow-guest` names a file of that text. */
+  function moduleOf(name: string, text: string): AllowedModule & { readonly hash: string } {
+    const folder = mkdtempSync(path.join(tmpdir(), 'allowed-guest-'));
+    folders.push(folder);
+    writeFileSync(path.join(folder, name), text);
+    const module = pathToFileURL(path.join(folder, name)).href;
+    return { file: `./${name}`, module, hash: codeHashOf('', module) };
+  }
+
+  it('are found by their code, whatever the source calls them', () => {
+    const [one, other] = [moduleOf('one.js', '1'), moduleOf('other.js', '2')];
+    const allowed = new AllowedGuests(['replay'], [one, other]);
+    expect(allowed.check(prepareOf('whatever', other.hash))).toBe(other.module);
+    expect(allowed.check(prepareOf('replay', one.hash))).toBe(one.module);
+    expect(allowed.check(prepareOf('replay'))).toBeUndefined();
+  });
+
+  it('are not those whose code has changed since, and both hashes are told', () => {
+    const mine = moduleOf('mine.js', '1');
+    writeFileSync(fileURLToPath(mine.module), '2');
+    const ours = codeHashOf('', mine.module).slice(0, 12);
+    expect(() => new AllowedGuests([], [mine]).check(prepareOf('mine.js', mine.hash))).toThrow(
+      new RegExp(
+        `"mine\\.js", whose code is ${mine.hash.slice(0, 12)}….*\\./mine\\.js \\(code ${ours}….*--allow-guest`,
+      ),
+    );
+  });
+
+  it('have to be what they are pinned to when they come', () => {
+    const mine = moduleOf('mine.js', '1');
+    const pinned = mine.hash.slice(0, 12);
+    expect(new AllowedGuests([], [{ ...mine, pinned }]).check(prepareOf('x', mine.hash))).toBe(mine.module);
+    writeFileSync(fileURLToPath(mine.module), '2');
+    const now = codeHashOf('', mine.module);
+    expect(() => new AllowedGuests([], [{ ...mine, pinned }]).check(prepareOf('x', now))).toThrow(
+      new RegExp(`has to be ${pinned}`),
+    );
+  });
+
+  it('are refused, with a word of their file, once that is gone', () => {
+    const mine = moduleOf('mine.js', '1');
+    unlinkSync(fileURLToPath(mine.module));
+    expect(() => new AllowedGuests([], [mine]).check(prepareOf('x', mine.hash))).toThrow(
+      /\.\/mine\.js \(the code of a guest program cannot be read/,
+    );
+  });
+
+  it('are looked for nowhere where no file was named, and it is said how to', () => {
+    expect(() => new AllowedGuests().check(prepareOf('my-guest.js', example.codeHash))).toThrow(
+      /there is no guest "my-guest\.js" here.*--allow-guest and its path/,
+    );
+  });
+});
+
 describe("the hash of a guest program's code", () => {
   /** Files by name, in a folder of their own; answers the hash of the first. */
-  function hashOf(files: Readonly<Record<string, string>>): string {
+  function hashOf(files: Readonly<Record<string, string>>, isOfMicrostun = false): string {
     const folder = mkdtempSync(path.join(tmpdir(), 'guest-code-'));
     folders.push(folder);
     for (const [name, text] of Object.entries(files)) {
@@ -75,7 +130,8 @@ describe("the hash of a guest program's code", () => {
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, text);
     }
-    return hashOfCode(pathToFileURL(path.join(folder, Object.keys(files)[0]!)));
+    const main = pathToFileURL(path.join(folder, Object.keys(files)[0]!));
+    return isOfMicrostun ? hashOfCode(main, pathToFileURL(folder).href) : hashOfCode(main);
   }
 
   const main =
@@ -106,9 +162,14 @@ describe("the hash of a guest program's code", () => {
     );
   });
 
-  it('leaves out what lies above the program, which is of the machine', () => {
-    const above = { 'guest/main.js': "import '../machine.js';\n" };
-    expect(hashOf({ ...above, 'machine.js': '1' })).toBe(hashOf({ ...above, 'machine.js': '2' }));
+  const above = { 'guest/main.js': "import '../above.js';\n" };
+
+  it('leaves out what lies above the program in microstun, which is the machine', () => {
+    expect(hashOf({ ...above, 'above.js': '1' }, true)).toBe(hashOf({ ...above, 'above.js': '2' }, true));
+  });
+
+  it('is another when what a guest that people bring imports from above is', () => {
+    expect(hashOf({ ...above, 'above.js': '1' })).not.toBe(hashOf({ ...above, 'above.js': '2' }));
   });
 
   it('cannot be had of code that cannot be read', () => {

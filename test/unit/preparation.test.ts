@@ -130,7 +130,10 @@ function begin(): {
     parts,
     allocateHandOverGate(),
   );
-  const prepared = preparation.run(prepare, { host: '127.0.0.1', localHost: '127.0.0.1' }, PASS);
+  const prepared = preparation.run(prepare, { host: '127.0.0.1', localHost: '127.0.0.1' }, PASS, {
+    guestBytesMax: undefined,
+    module: undefined,
+  });
   prepared.catch(nothing);
   return { parts, preparation, prepared };
 }

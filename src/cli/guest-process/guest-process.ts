@@ -5,6 +5,7 @@ import { EventQueue } from '../../shared/event-queue.js';
 import type { AuditResult, GuestSpec } from '../../shared/guest/guest-program.js';
 import { GuestMachine } from '../../shared/guest/machine.js';
 import type { OutgoingMigration } from '../../source/outgoing.js';
+import type { ChosenGuest } from '../guest-options.js';
 import { createLogger, warnOfShortMemory, type LogLevel } from '../logger.js';
 import { standardError } from '../output.js';
 import { leaveParent, onParentGone, tellParent } from '../parent-process.js';
@@ -14,13 +15,13 @@ import { endOf, NewsOfMigration, orderedMigration, type OrderedMigration } from 
 import type { GuestAnswer, GuestOrder, ToldCounters, ToldError } from './orders.js';
 
 /** Answers the exit status: 0 also for a guest that failed, because its parent has been told. */
-export async function runGuestProcess(spec: GuestSpec, logLevel: LogLevel): Promise<number> {
+export async function runGuestProcess(guest: ChosenGuest, logLevel: LogLevel): Promise<number> {
   if (process.send === undefined)
     throw new MicrostunError(
       'USAGE',
       'guest-process takes orders from the program that started it, and there is none; use microstun source',
     );
-  await new GuestProcess(spec, logLevel).run();
+  await new GuestProcess(guest, logLevel).run();
   return 0;
 }
 
@@ -43,17 +44,18 @@ class GuestProcess {
   /** Cuts a boot short. */
   #closing: Promise<void> | undefined;
 
-  constructor(spec: GuestSpec, logLevel: LogLevel) {
+  constructor({ spec, module }: ChosenGuest, logLevel: LogLevel) {
     this.#spec = spec;
     this.#logLevel = logLevel;
     this.#logger = createLogger('guest', logLevel, standardError);
-    this.#machine = new GuestMachine(spec, {
-      failed: (error) => {
+    const events = {
+      failed: (error: MicrostunError) => {
         this.#finish('failed', error);
         this.#migration?.failWith(error);
       },
       shortOfMemory: warnOfShortMemory(this.#logger),
-    });
+    };
+    this.#machine = new GuestMachine(spec, events, undefined, module);
   }
 
   async run(): Promise<void> {

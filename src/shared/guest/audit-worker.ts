@@ -5,7 +5,7 @@ import { assert } from '../errors.js';
 import { createGuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import type { AuditResult } from './guest-program.js';
-import { makeProgram } from './programs/catalogue.js';
+import { programOf } from './machine-program.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 
 assert(parentPort !== null, 'audit-worker.ts runs as a worker');
@@ -17,7 +17,7 @@ const memory = createGuestMemory(viewMemory(machine.memory), {
   },
 });
 const registers = Array.from({ length: machine.spec.vcpus }, (_, id) => registersOf(machine, id));
-const program = makeProgram(machine.spec);
+const program = await programOf(machine);
 const result: AuditResult = program.audit?.({ memory, registers }) ?? {
   passed: true,
   checked: 0,

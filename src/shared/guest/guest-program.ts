@@ -5,7 +5,7 @@ import type { GuestMemory } from '../memory/guest-memory-contract.js';
 
 /** Everything that a guest is started with; travels to the destination, which makes the same program from it. */
 export interface GuestSpec {
-  /** A built-in program's name. */
+  /** A built-in program's name, or what a guest that people bring is called; never where its code is. */
   readonly program: string;
   /** Guest memory: whole pages of 4 KiB. */
   readonly memoryBytes: number;

@@ -16,6 +16,7 @@ import { resumeClock, setParkedClock } from './guest-clock.js';
 import { checkHostMemory } from './host-memory.js';
 import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
+import { watchLoading } from './loading.js';
 import { sumCounters, type MachineCounters } from './machine-counters.js';
 import { GuestSampler } from './sampler.js';
 import {
@@ -57,12 +58,12 @@ export class GuestMachine {
   #sampler: GuestSampler | undefined;
 
   /**
-   * Allocates the machine's memory, unless it is laid out already.
+   * Allocates the machine's memory, unless it is laid out already. `module`: the code of a guest that people bring.
    * @throws MicrostunError INSUFFICIENT_MEMORY when the host has no room for it.
    */
-  constructor(spec: GuestSpec, events: MachineEvents, memory?: MemoryHandle) {
+  constructor(spec: GuestSpec, events: MachineEvents, memory?: MemoryHandle, module?: string) {
     try {
-      this.shared = allocateMachine(spec, memory);
+      this.shared = { ...allocateMachine(spec, memory), ...(module !== undefined && { module }) };
     } catch (error) {
       throw new MicrostunError(
         'INSUFFICIENT_MEMORY',
@@ -71,7 +72,7 @@ export class GuestMachine {
       );
     }
     // Now, as its threads are about to load it: what lies there later may be another's.
-    this.codeHash = codeHashOf(spec.program);
+    this.codeHash = codeHashOf(spec.program, module);
     this.#regions = viewMemory(this.shared.memory).regions;
     this.safepoints = new SafepointControl(this.shared.safepointWords);
     this.#settings = new MachineSettings(this.shared);
@@ -127,6 +128,10 @@ export class GuestMachine {
       this.#faultPorts.push(port1);
       const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
       const onMessage = ({ kind }: VcpuMessage): void => {
+        if (kind === 'loaded') {
+          loading?.cancel();
+          return;
+        }
         if (kind === 'short-of-memory') {
           this.#events.shortOfMemory?.(vcpu);
           return;
@@ -135,6 +140,7 @@ export class GuestMachine {
         resolve();
       };
       const onFailure = (error: MicrostunError): void => {
+        loading?.cancel();
         const ours = new MicrostunError(
           'GUEST_FAILED',
           `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`,
@@ -149,6 +155,7 @@ export class GuestMachine {
         reject(ours);
         this.#events.failed(ours);
       };
+      const loading = watchLoading(this.shared.module, onFailure);
       const entry = new URL('./vcpu-worker.js', import.meta.url);
       this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure, [port2]));
     });

@@ -17,6 +17,8 @@ export interface SharedMachine {
   readonly counters: SharedArrayBuffer;
   /** device-state.ts. */
   readonly deviceRegisters: SharedArrayBuffer;
+  /** Where the code of a guest is that people bring, as a URL on this host; a built-in one has none. */
+  readonly module?: string;
 }
 
 /** Counters of one vCPU, doubles, each written by that vCPU alone. Instants are `monotonicUs` of the host. */

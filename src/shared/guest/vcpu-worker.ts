@@ -3,7 +3,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
 import { giveWay } from '../thread-priority.js';
-import { makeProgram } from './programs/catalogue.js';
+import { programOf } from './machine-program.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 import { runVcpu } from './vcpu.js';
 
@@ -19,7 +19,7 @@ export interface VcpuWorkerData {
 
 /** What a vCPU's worker tells machine.ts. */
 export interface VcpuMessage {
-  readonly kind: 'ready' | 'short-of-memory';
+  readonly kind: 'loaded' | 'ready' | 'short-of-memory';
 }
 
 const port = parentPort;
@@ -30,7 +30,8 @@ const tell = (message: VcpuMessage): void => {
 };
 
 giveWay();
-const program = makeProgram(machine.spec);
+const program = await programOf(machine);
+tell({ kind: 'loaded' });
 runVcpu(machine, vcpu, program, {
   made: (memory) => {
     const registers = Array.from({ length: machine.spec.vcpus }, (_, id) => registersOf(machine, id));

@@ -50,10 +50,12 @@ function entryOf(program: string): CatalogueEntry | undefined {
 }
 
 /**
- * The hash of that guest's code as it is now (program-code.ts); empty when there is no such guest.
+ * The hash of that guest's code as it is now (program-code.ts); empty when there is no such guest. `module`: of a guest
+ * that people bring, whatever it is called.
  * @throws MicrostunError GUEST_FAILED when the code cannot be read.
  */
-export function codeHashOf(program: string): string {
+export function codeHashOf(program: string, module?: string): string {
+  if (module !== undefined) return hashOfCode(new URL(module));
   const entry = entryOf(program);
   return entry === undefined ? '' : hashOfCode(entry.code);
 }
