@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
+import { complaintAbout } from '../shared/guest/devices/device-windows.js';
 import { baseNameOf, isModulePath, moduleAt } from '../shared/guest/guest-module.js';
 import { readFacts } from '../shared/guest/read-facts.js';
 import { catalogue, programNames } from '../shared/guest/programs/catalogue.js';
@@ -136,7 +137,9 @@ export async function guestOf(args: GuestArguments): Promise<ChosenGuest> {
     writeRate: writeRate ?? catalogue[guest]?.defaultWriteRate ?? WRITE_RATE,
     hotSetBytes: hotSet ?? 0,
     residentBytes: resident ?? 0,
-    devices: catalogue[guest]!.devices ?? [],
+    devices: facts?.devices ?? catalogue[guest]?.devices ?? [],
   };
+  const complaint = complaintAbout(spec);
+  if (complaint !== undefined) throw new MicrostunError('USAGE', `the guest ${guest} ${complaint}`);
   return { spec, module };
 }

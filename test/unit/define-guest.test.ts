@@ -30,8 +30,13 @@ describe('a guest that people define', () => {
   it('is answered as it is, and says what it is made for', () => {
     const guest = { name: 'counter', memory: '8MiB', vcpus: 3, runSlice };
     expect(defineGuest(guest)).toBe(guest);
-    expect(factsOf(guest)).toEqual({ name: 'counter', memoryBytes: 8 << 20, vcpus: 3 });
-    expect(factsOf({ create: () => ({ runSlice }) })).toEqual({});
+    expect(factsOf(guest)).toEqual({ name: 'counter', memoryBytes: 8 << 20, vcpus: 3, devices: [] });
+    expect(factsOf({ create: () => ({ runSlice }) })).toEqual({ devices: [] });
+    const devices = { web: { kind: 'service', connections: 7 }, tty: { kind: 'console' } };
+    expect(factsOf({ runSlice, devices }).devices).toEqual([
+      { name: 'web', kind: 'service', connections: 7, ringBytes: 16_384 },
+      { name: 'tty', kind: 'console', connections: 1, ringBytes: 65_536 },
+    ]);
   });
 
   it.each([
@@ -45,6 +50,18 @@ describe('a guest that people define', () => {
     ['two programs', { runSlice, create: () => ({ runSlice }) }, /create or runSlice, not both/],
     ['half a page', { runSlice, memory: 2048 }, /"memory".*pages.*2048/],
     ['no size', { runSlice, memory: 'lots' }, /"memory".*"lots" is no size/],
+    ['a device of no kind', { runSlice, devices: { disk: {} } }, /"disk" is of a kind.*console/],
+    [
+      'a device with a slip of the pen',
+      { runSlice, devices: { web: { kind: 'service', ports: 1 } } },
+      /"web" has no "ports"/,
+    ],
+    [
+      'a device with odd rings',
+      { runSlice, devices: { web: { kind: 'service', ringBytes: 5000 } } },
+      /rings of 5000 bytes; a power of two/,
+    ],
+    ['a list of devices', { runSlice, devices: ['web'] }, /"devices" has a device for each name/],
     ['half a vCPU', { runSlice, vcpus: 1.5 }, /"vcpus".*1 to 64.*1\.5/],
     ['a name that orders a terminal about', { runSlice, name: 'a\u001b[2J' }, /"name" is up to 64/],
   ])('is refused when it is %s', (_, definition, complaint) => {
@@ -55,7 +72,7 @@ describe('a guest that people define', () => {
 describe("a guest's module", () => {
   it('says what it is made for', async () => {
     const module = moduleOf('good.mjs', "export default { memory: '1MiB', runSlice() {} };");
-    await expect(readFacts(module)).resolves.toEqual({ memoryBytes: 1 << 20 });
+    await expect(readFacts(module)).resolves.toEqual({ memoryBytes: 1 << 20, devices: [] });
   });
 
   it.each([
@@ -103,6 +120,7 @@ describe('a machine of a guest that people bring', () => {
     writeRate: 1,
     hotSetBytes: 0,
     residentBytes: 0,
+    devices: [],
   };
 
   it('runs its code, whatever it is called, and audits with it', async () => {

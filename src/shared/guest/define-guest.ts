@@ -5,7 +5,8 @@ import { MEMORY_BYTES_MAX } from '../memory/layout.js';
 import { PAGE_BYTES } from '../memory/pages.js';
 import { VCPUS_MAX } from '../memory/safepoint-words.js';
 import { parseSize } from '../units.js';
-import type { GuestFactory, GuestProgram } from './guest-program.js';
+import { deviceSpecsOf, type DeviceDefinition } from './devices/define-devices.js';
+import type { DeviceSpec, GuestFactory, GuestProgram } from './guest-program.js';
 
 /** What a guest is started with unless a flag says otherwise. */
 export interface GuestSettings {
@@ -14,6 +15,8 @@ export interface GuestSettings {
   /** Bytes, or text such as '64MiB'; whole pages of 4 KiB. */
   readonly memory?: number | string;
   readonly vcpus?: number;
+  /** By their names; what they are bound to outside is each host's to say. */
+  readonly devices?: Readonly<Record<string, DeviceDefinition>>;
 }
 
 /** A guest: what it is started with, and its program, or what makes that for a GuestSpec. */
@@ -25,10 +28,11 @@ export interface GuestFacts {
   readonly name: string | undefined;
   readonly memoryBytes: number | undefined;
   readonly vcpus: number | undefined;
+  readonly devices: readonly DeviceSpec[];
 }
 
 const PROGRAM_KEYS = ['boot', 'runSlice', 'audit'] as const satisfies readonly (keyof GuestProgram)[];
-const KEYS: readonly string[] = ['name', 'memory', 'vcpus', 'create', ...PROGRAM_KEYS];
+const KEYS: readonly string[] = ['name', 'memory', 'vcpus', 'devices', 'create', ...PROGRAM_KEYS];
 
 /** What a message, a report and a terminal show as it is. */
 const NAME = /^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u;
@@ -54,9 +58,16 @@ export function factsOf(definition: unknown): GuestFacts {
   const unknown = Object.keys(definition).filter((key) => !KEYS.includes(key));
   if (unknown.length > 0)
     throw wrong(`a guest has no "${unknown.join('", "')}"; what it may have is ${KEYS.join(', ')}`);
-  const { name, memory, vcpus, create, ...program } = definition as Readonly<Record<string, unknown>>;
+  const { name, memory, vcpus, devices, create, ...program } = definition as Readonly<
+    Record<string, unknown>
+  >;
   refuseProgram(create, program);
-  return { name: nameOf(name), memoryBytes: memoryBytesOf(memory), vcpus: vcpusOf(vcpus) };
+  return {
+    name: nameOf(name),
+    memoryBytes: memoryBytesOf(memory),
+    vcpus: vcpusOf(vcpus),
+    devices: devices === undefined ? [] : deviceSpecsOf(devices),
+  };
 }
 
 /**
