@@ -1,4 +1,9 @@
 // What `import … from 'microstun'` gives, used as a program of somebody else would: guests and nodes in processes of their own.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import {
   MicrostunError,
@@ -15,6 +20,7 @@ import {
   type Node,
   type NodeEvent,
 } from '../../src/library/index.js';
+import { root } from '../support/cli.js';
 
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -43,6 +49,15 @@ async function failureOf(migration: Migration): Promise<MigrationFailure> {
   const failure: unknown = await migration.report.catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(MigrationFailure);
   return failure as MigrationFailure;
+}
+
+function isThere(pid: number): boolean {
+  try {
+    // A process that has ended and that nobody has asked after has no command line any more.
+    return readFileSync(`/proc/${pid}/cmdline`).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 async function firstEvent({ [Symbol.asyncIterator]: iterate }: Node): Promise<NodeEvent | undefined> {
@@ -118,6 +133,22 @@ describe('a guest that a program started', () => {
     await guest.close();
     expect(await guest.ended).toEqual({ why: 'ended', error: null });
     await expect(guest.audit()).rejects.toThrow('the guest was ended');
+  });
+});
+
+describe('a program that is killed', () => {
+  it('takes its guests and nodes along, also in the middle of a migration', async () => {
+    const program = spawn(process.execPath, [path.join(root, 'test/support/abandoning-program.mjs')]);
+    const died = once(program, 'exit');
+    const [said] = (await once(program.stdout, 'data')) as [Buffer];
+    expect(String(said)).toBe('migrating\n');
+    const children = spawnSync('ps', ['-o', 'pid=', '--ppid', `${program.pid}`], { encoding: 'utf8' });
+    const pids = children.stdout.trim().split(/\s+/).map(Number);
+    expect(pids).toHaveLength(2);
+    program.kill('SIGKILL');
+    await died;
+    // Nobody tells of the end of a process that is not one's own.
+    for (const pid of pids) while (isThere(pid)) await sleep(20);
   });
 });
 
