@@ -1,5 +1,5 @@
-// What `import { … } from 'microstun'` gives: guests, nodes, migrations and reports. The package's public face, and so the one
-// barrel there is. Importing it starts nothing: guests and nodes run in processes of their own.
+// What `import { … } from 'microstun'` gives: guests, nodes, migrations, reports, and all of guest-code.ts. The package's public
+// face, and so a barrel, as that is. Importing it starts nothing: guests and nodes run in processes of their own.
 export { startGuest, type Guest, type GuestCounters, type GuestEnding } from './guest.js';
 export {
   MigrationFailure,
@@ -22,15 +22,4 @@ export type {
 export { htmlReport, readReport, renderReport } from './reports.js';
 export type { MigrationReport, RoundReport } from '../report/document.js';
 export { MicrostunError, type ErrorCode } from '../shared/errors.js';
-export type {
-  AuditResult,
-  DeviceSpec,
-  GuestProgram,
-  GuestSpec,
-  Machine,
-  Vcpu,
-} from '../shared/guest/guest-program.js';
-export type { ConsoleStream } from '../shared/guest/devices/console.js';
-export type { GuestDevices } from '../shared/guest/devices/guest-devices.js';
-export type { ServiceStreams, StreamState } from '../shared/guest/devices/streams.js';
-export type { GuestMemory } from '../shared/memory/guest-memory-contract.js';
+export * from './guest-code.js';

@@ -106,6 +106,13 @@ describe('the package', () => {
     expect(said).toContain('Audit: passed');
   });
 
+  it('does nothing when it is imported, whole or what the code of a guest needs', (context) => {
+    needsPackage(context);
+    const program =
+      "import 'microstun'; import { record } from 'microstun/guest'; console.log(typeof record);";
+    expect(succeeds(process.execPath, ['--input-type=module', '--eval', program])).toBe('function\n');
+  });
+
   it('brings the command line along', (context) => {
     needsPackage(context);
     const quick = ['--memory', '8MiB', '--migrate-after', '50ms', '--audit-after', '50ms'];

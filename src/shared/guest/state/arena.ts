@@ -1,6 +1,6 @@
 // A bump allocator over guest memory: hands out one piece after the other, and takes back all of them at once.
 // Several vCPUs may allocate at the same time; it knows nothing of what lies in the pieces.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import { AllocatorFullError, checkAligned, GuestStateError, gpaText } from './state-error.js';
 
 const MAGIC = 0x41726e61;

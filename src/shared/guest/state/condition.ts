@@ -1,6 +1,6 @@
 // A condition in guest memory: vCPUs wait for what another one changes under a lock, and halt meanwhile.
 // Who waits moves along with the guest; it knows nothing of what is waited for.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { Vcpu } from '../guest-program.js';
 import type { Mutex } from './mutex.js';
 import { VCPU_SET_BYTES, VcpuSet } from './vcpu-set.js';

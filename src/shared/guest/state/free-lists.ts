@@ -1,6 +1,6 @@
 // The free blocks of a heap by their size: a list for each class of sizes, and bits that say which lists are not empty.
 // Knows how a block is laid out; what lies between the free blocks, and which may be merged, is heap.ts's.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 
 // A block: its size with two flags, its check word, and then the bytes, which lie on 16. A free one has there the next and
 // the previous free block of its class, and in its last 8 bytes where it begins.

@@ -1,6 +1,6 @@
 // The buckets of a hash map in guest memory: heads of chains, one more at a time (linear hashing), and a walk over all of
 // them that survives it. Knows of an entry where it has its hash and the next of its bucket, and nothing else.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { Heap } from './heap.js';
 import { GuestStateError, gpaText } from './state-error.js';
 

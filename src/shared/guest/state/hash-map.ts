@@ -1,6 +1,6 @@
 // A hash map of bytes to bytes in guest memory: chains that grow by one bucket at a time (linear hashing), so that no insert
 // is ever slow. For one vCPU at a time, or under a lock; it knows nothing of what the bytes mean.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import { Heap } from './heap.js';
 import { HASH_AT, HASH_BUCKETS_BYTES, HashBuckets, hashOfCursor } from './hash-buckets.js';
 import { copyIn, hashOfBytes, holdsBytes } from './key-bytes.js';
@@ -76,6 +76,7 @@ export class HashMap {
     return this.#buckets.count;
   }
 
+  /** Bytes of the key of an entry. */
   keyLength(entry: number): number {
     return this.#memory.load32(entry + KEY_LENGTH_AT);
   }
@@ -85,6 +86,7 @@ export class HashMap {
     return entry + VALUE_AT + this.#memory.load32(entry + VALUE_CAPACITY_AT);
   }
 
+  /** Bytes of its value. */
   valueLength(entry: number): number {
     return this.#memory.load32(entry + VALUE_LENGTH_AT);
   }
@@ -189,6 +191,7 @@ export class HashMap {
     return true;
   }
 
+  /** Takes an entry out of the map and frees it. */
   removeEntry(entry: number): void {
     const memory = this.#memory;
     memory.storeF64(this.#buckets.linkTo(entry), memory.loadF64(entry));

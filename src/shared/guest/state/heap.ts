@@ -1,6 +1,6 @@
 // A free-list allocator over guest memory: two-level segregated fit (TLSF), every operation in a bounded number of steps.
 // For one vCPU at a time, or under a lock; it knows nothing of what lies in the blocks.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import {
   BLOCK_BYTES_MAX,
   BLOCK_BYTES_MIN,

@@ -1,6 +1,6 @@
 // Bytes on their way between a vCPU's own arrays and guest memory: hashed, compared, copied in and copied out.
 // Short runs go word by word through the door, because a view of an array costs more than they do.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 
 /** From so many bytes on a block move is faster than a loop over words. */
 const BLOCK_BYTES_MIN = 64;

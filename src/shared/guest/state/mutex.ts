@@ -1,6 +1,6 @@
 // A lock in guest memory that vCPUs hold across slices, and that moves along with who holds it and who waits.
 // Never blocks; it knows nothing of what it guards.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import type { Vcpu } from '../guest-program.js';
 import { GuestStateError, gpaText } from './state-error.js';
 import { VCPU_SET_BYTES, VcpuSet } from './vcpu-set.js';

@@ -1,13 +1,17 @@
 // Records over guest memory: names and types become offsets and accessors, once; an access allocates nothing.
 // Knows no address: each access is told where its record lies.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import { GuestStateError } from './state-error.js';
 
 /** What a field can be: how many bytes it takes, on what they lie, and how they are read and written. */
 export interface FieldType<Value> {
+  /** Bytes that it takes. */
   readonly byteCount: number;
+  /** What its gpa must be a multiple of. */
   readonly alignment: number;
+  /** Reads the one that lies at `gpa`. */
   readonly load: (memory: GuestMemory, gpa: number) => Value;
+  /** Writes it there. */
   readonly store: (memory: GuestMemory, gpa: number, value: Value) => void;
 }
 
@@ -17,7 +21,9 @@ export interface Field<Value> {
   readonly offset: number;
   /** Where the field lies. */
   readonly gpa: (record: number) => number;
+  /** Reads that of the record at `record`. */
   readonly load: (memory: GuestMemory, record: number) => Value;
+  /** Writes it. */
   readonly store: (memory: GuestMemory, record: number, value: Value) => void;
 }
 
@@ -100,7 +106,7 @@ export function room(byteCount: number, alignment = 8): FieldType<never> {
 }
 
 /** What a record has beside its fields, so that no field can be called that. */
-interface RecordShape {
+export interface RecordShape {
   /** Bytes of a record; in an array one follows after so many. */
   readonly byteCount: number;
   /** What its gpa must be a multiple of. */
@@ -109,7 +115,10 @@ interface RecordShape {
   readonly at: (gpa: number, index: number) => number;
 }
 
-type FieldTypes = Readonly<Record<string, FieldType<never> | FieldType<number> | FieldType<bigint>>> & {
+/** The fields of a record that is to be laid out, by their names. */
+export type FieldTypes = Readonly<
+  Record<string, FieldType<never> | FieldType<number> | FieldType<bigint>>
+> & {
   readonly [Reserved in keyof RecordShape]?: never;
 };
 

@@ -1,6 +1,6 @@
 // A queue of byte records in a ring of guest memory, for one vCPU that puts in and one that takes out at the same time.
 // Several on a side take turns under a lock. Knows nothing of what the bytes mean.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 import { copyIn } from './key-bytes.js';
 import { checkAligned, GuestStateError, gpaText } from './state-error.js';
 
@@ -54,6 +54,7 @@ export class RingQueue {
     this.#units = memory.load32(gpa + UNITS_AT);
   }
 
+  /** Whether there is nothing in it now. */
   get isEmpty(): boolean {
     const memory = this.#memory;
     return memory.atomicLoad32(this.gpa + HEAD_AT) === memory.atomicLoad32(this.gpa + TAIL_AT);

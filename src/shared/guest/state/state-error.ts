@@ -3,11 +3,13 @@
 
 /** A structure in guest memory is not there, is broken, or was used in a way that would break it: a bug of the guest. */
 export class GuestStateError extends Error {
+  /** Of the class, for a stack trace. */
   override readonly name: string = 'GuestStateError';
 }
 
 /** An allocator has no room left. Nothing was changed, so a guest may catch it, free something and go on. */
 export class AllocatorFullError extends GuestStateError {
+  /** Of the class, for a stack trace. */
   override readonly name = 'AllocatorFullError';
 }
 

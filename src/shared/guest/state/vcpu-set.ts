@@ -1,6 +1,6 @@
 // A set of vCPUs in guest memory: 8 bytes, which any of them may change at any time. Zero is the empty set.
 // Knows nothing of what they are in it for.
-import type { GuestMemory } from '../../memory/guest-memory.js';
+import type { GuestMemory } from '../../memory/guest-memory-contract.js';
 
 /** What a set takes, on 4 bytes: a bit for each of 64 vCPUs. */
 export const VCPU_SET_BYTES = 8;
