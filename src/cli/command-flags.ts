@@ -207,6 +207,16 @@ export function guestHashFlags(y: Argv) {
     .example('$0 guest-hash ./my-guest.js', 'then allow it elsewhere: --allow-guest ./my-guest.js@HASH');
 }
 
+export function newGuestFlags(y: Argv) {
+  return y
+    .positional('name', {
+      type: 'string',
+      demandOption: true,
+      describe: 'What the guest and its folder are called',
+    })
+    .example('$0 new-guest my-guest', 'then, in my-guest: npm start moves it, npm test tests it');
+}
+
 export function reportFlags(y: Argv) {
   return y
     .positional('run', {

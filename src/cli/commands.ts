@@ -17,6 +17,7 @@ import {
   guestHashFlags,
   guestProcessFlags,
   keygenFlags,
+  newGuestFlags,
   reportFlags,
   sourceFlags,
 } from './command-flags.js';
@@ -25,6 +26,7 @@ import { exitStatusHelp, exitStatusOf } from './exit-status.js';
 import { guestOf } from './guest-options.js';
 import { runGuestProcess } from './guest-process/guest-process.js';
 import { complain, standardError, standardOutput } from './output.js';
+import { makeGuest } from './new-guest.js';
 import { runReport } from './report-run.js';
 import { makeKeyFile } from './security.js';
 import { runSource } from './source-run.js';
@@ -75,6 +77,17 @@ const parser = strictly(yargs(commandLine))
     guestHashFlags,
     ({ guest }) => {
       standardOutput.print(codeHashOf(guest, isModulePath(guest) ? moduleAt(guest) : undefined));
+    },
+  )
+  .command(
+    'new-guest <name>',
+    'Make a folder with a guest of your own, which runs, moves and is tested at once',
+    newGuestFlags,
+    ({ name }) => {
+      makeGuest(name);
+      standardError.say(
+        `${name}/guest.js is a guest that counts; in ${name}, npm start moves it to another process, and npm test tests that`,
+      );
     },
   )
   .command(

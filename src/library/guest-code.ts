@@ -1,5 +1,6 @@
 // What `import { … } from 'microstun/guest'` gives: what the code of a guest needs. It is loaded on the thread of each vCPU, so
 // nothing is in it that is of processes, the wire or reports. `import … from 'microstun'` has all of it as well.
+export { defineGuest, type GuestDefinition, type GuestSettings } from '../shared/guest/define-guest.js';
 export type {
   AuditResult,
   DeviceSpec,
@@ -9,6 +10,7 @@ export type {
   Machine,
   Vcpu,
 } from '../shared/guest/guest-program.js';
+export type { DeviceDefinition } from '../shared/guest/devices/define-devices.js';
 export type { ConsoleStream } from '../shared/guest/devices/console.js';
 export type { GuestDevices } from '../shared/guest/devices/guest-devices.js';
 export type { ServiceStreams, StreamState } from '../shared/guest/devices/streams.js';

@@ -1,7 +1,7 @@
-// The package as somebody else gets it: packed, installed into an empty project, compiled against, and run.
+// The package as somebody else gets it: packed, installed into an empty project, compiled against, run, and a guest made with it.
 // Needs npm's registry for the dependencies; where that does not answer it is skipped, and says so.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
@@ -64,9 +64,9 @@ afterAll(() => {
 });
 
 describe('the package', () => {
-  it('holds what is built, its sources for whoever follows a source map, types and documents, nothing else', () => {
+  it('holds what is built, its sources for whoever follows a source map, types, documents and the template, nothing else', () => {
     const folders = new Set(packed.map((file) => file.split('/')[0]));
-    const known = ['LICENSE', 'README.md', 'package.json', 'dist', 'docs', 'src'];
+    const known = ['LICENSE', 'README.md', 'package.json', 'dist', 'docs', 'src', 'templates'];
     expect([...folders].filter((folder) => !known.includes(folder!))).toEqual([]);
     for (const file of [
       'dist/library/index.js',
@@ -74,7 +74,9 @@ describe('the package', () => {
       'dist/html/browser/report-page.js',
     ])
       expect(packed).toContain(file);
-    expect(packed.filter((file) => /\.test\.|tsbuildinfo|-stamp$|\/assembly\//.test(file))).toEqual([]);
+    expect(packed.filter((file) => /\.test\.|tsbuildinfo|-stamp$|\/assembly\//.test(file))).toEqual([
+      'templates/guest/guest.test.js',
+    ]);
     // Each map leads to a source that is there.
     const maps = packed.filter((file) => file.endsWith('.map'));
     expect(maps.length).toBeGreaterThan(500);
@@ -117,5 +119,30 @@ describe('the package', () => {
     needsPackage(context);
     const quick = ['--memory', '8MiB', '--migrate-after', '50ms', '--audit-after', '50ms'];
     expect(succeeds('npx', ['--no-install', 'microstun', 'demo', ...quick])).toContain('Audit: passed');
+  });
+});
+
+describe('a new guest', () => {
+  it('runs, moves and is tested at once, by the name that it was given', (context) => {
+    needsPackage(context);
+    const made = succeeds('npx', ['--no-install', 'microstun', 'new-guest', 'first-steps']);
+    expect(made).toContain('first-steps/guest.js');
+    const folder = path.join(project, 'first-steps');
+    const started = succeeds('npm', ['start'], folder);
+    expect(started).toContain('Migrated guest "first-steps" (16 MiB, 1 vCPU)');
+    expect(started).toContain('Audit: passed, 4,096 pages');
+    expect(succeeds('npm', ['test'], folder)).toMatch(/pass 2\b/);
+  });
+
+  it('is not made where there is something by its name, nor by a name that is none', (context) => {
+    needsPackage(context);
+    mkdirSync(path.join(project, 'taken'));
+    const refused = run('npx', ['--no-install', 'microstun', 'new-guest', 'taken']);
+    expect(refused).toMatchObject({ status: 2 });
+    expect(refused.text).toContain('there is a taken here already');
+    const wrong = run('npx', ['--no-install', 'microstun', 'new-guest', '../above']);
+    expect(wrong).toMatchObject({ status: 2 });
+    expect(wrong.text).toContain('"../above" is no name for a guest');
+    expect(existsSync(path.join(path.dirname(project), 'above'))).toBe(false);
   });
 });

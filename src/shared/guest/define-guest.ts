@@ -14,6 +14,7 @@ export interface GuestSettings {
   readonly name?: string;
   /** Bytes, or text such as '64MiB'; whole pages of 4 KiB. */
   readonly memory?: number | string;
+  /** vCPUs, from 1 on. */
   readonly vcpus?: number;
   /** By their names; what they are bound to outside is each host's to say. */
   readonly devices?: Readonly<Record<string, DeviceDefinition>>;
@@ -21,7 +22,16 @@ export interface GuestSettings {
 
 /** A guest: what it is started with, and its program, or what makes that for a GuestSpec. */
 export type GuestDefinition = GuestSettings &
-  ((GuestProgram & { readonly create?: never }) | { readonly create: GuestFactory });
+  (
+    | (GuestProgram & {
+        /** Only of a guest that has no program of its own. */
+        readonly create?: never;
+      })
+    | {
+        /** Makes the program of a guest that precomputes something from what it is started with. */
+        readonly create: GuestFactory;
+      }
+  );
 
 /** What a definition says of the guest beside its program, checked; what it does not say is undefined. */
 export interface GuestFacts {

@@ -6,8 +6,20 @@ import { complaintAbout } from './device-windows.js';
 
 /** A device by what it is for; its name is the key that it has in `devices`. */
 export type DeviceDefinition =
-  | { readonly kind: 'console'; readonly ringBytes?: number }
-  | { readonly kind: 'service'; readonly connections?: number; readonly ringBytes?: number };
+  | {
+      /** A console: text out, and typed text in. */
+      readonly kind: 'console';
+      /** Its scroll-back: a power of two; 64 KiB if nothing is said. */
+      readonly ringBytes?: number;
+    }
+  | {
+      /** A TCP service: the guest takes connections, and reads and writes their streams. */
+      readonly kind: 'service';
+      /** Connections at once; 64 if nothing is said. */
+      readonly connections?: number;
+      /** Of each connection, in either direction: a power of two; 16 KiB if nothing is said. */
+      readonly ringBytes?: number;
+    };
 
 /** What a device has unless its definition says otherwise. */
 const STANDARD: Readonly<Record<DeviceKind, { readonly connections: number; readonly ringBytes: number }>> = {

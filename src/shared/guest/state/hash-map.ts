@@ -186,9 +186,8 @@ export class HashMap {
   /** Removes the entry of a key; answers whether there was one. */
   remove(key: Uint8Array, from = 0, length = key.length - from): boolean {
     const entry = this.find(key, from, length);
-    if (entry === 0) return false;
-    this.removeEntry(entry);
-    return true;
+    if (entry !== 0) this.removeEntry(entry);
+    return entry !== 0;
   }
 
   /** Takes an entry out of the map and frees it. */
@@ -211,11 +210,10 @@ export class HashMap {
    * that it is given, or change its value in place, and must not do anything else to the map.
    */
   scan(cursor: number, visit: (entry: number) => void): number {
-    const memory = this.#memory;
     const next = this.#buckets.cursorAfter(cursor);
-    let entry = memory.loadF64(this.#buckets.headFor(hashOfCursor(cursor)));
+    let entry = this.#memory.loadF64(this.#buckets.headFor(hashOfCursor(cursor)));
     while (entry !== 0) {
-      const following = memory.loadF64(entry);
+      const following = this.#memory.loadF64(entry);
       visit(entry);
       entry = following;
     }
@@ -227,16 +225,15 @@ export class HashMap {
    * calls, in short slices.
    */
   clear(limit: number): boolean {
-    const memory = this.#memory;
     const countMin = Math.max(0, this.count - limit);
-    let cursor = memory.load32(this.gpa + CURSOR_AT);
+    let cursor = this.#memory.load32(this.gpa + CURSOR_AT);
     // Empty buckets count as well: a map that has many of them and few entries takes more calls.
     for (let step = 0; step < limit && this.count > countMin; step++) {
       cursor = this.scan(cursor, (entry) => {
         this.removeEntry(entry);
       });
     }
-    memory.store32(this.gpa + CURSOR_AT, cursor);
+    this.#memory.store32(this.gpa + CURSOR_AT, cursor);
     return this.count === 0;
   }
 
