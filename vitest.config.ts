@@ -10,6 +10,7 @@ const long = [
   'test/e2e/compare.test.ts',
   'test/e2e/fault-matrix.test.ts',
   'test/e2e/flood.test.ts',
+  'test/e2e/guest-processes.test.ts',
   'test/e2e/hostile-peers.test.ts',
   'test/e2e/html-report.test.ts',
   'test/e2e/link.test.ts',

@@ -31,6 +31,7 @@ import { runReport } from './report-run.js';
 import { makeKeyFile } from './security.js';
 import { runSource } from './source-run.js';
 import { strictly } from './strict-parser.js';
+import { isOfOwnProcess, isSupervising, runSupervised } from './supervised.js';
 import { packageVersion } from './version.js';
 
 const commandLine = addFlagshipFlags(joinSettingFlags(hideBin(process.argv)));
@@ -45,7 +46,9 @@ const parser = strictly(yargs(commandLine))
     'Migrate a guest between two processes on this machine',
     demoFlags,
     async (args) => {
-      process.exitCode = await runDemo(await guestOf(args), args);
+      process.exitCode = isOfOwnProcess(args.guest)
+        ? await runSupervised(args.json)
+        : await runDemo(await guestOf(args), args);
     },
   )
   .command(
@@ -58,7 +61,9 @@ const parser = strictly(yargs(commandLine))
   )
   .command('source', 'Run a guest here, then migrate it to a destination', sourceFlags, async (args) => {
     checkPortRow(args.listen, args.connections);
-    process.exitCode = await runSource(await guestOf(args), args.to, args.listen, args);
+    process.exitCode = isOfOwnProcess(args.guest)
+      ? await runSupervised(args.json)
+      : await runSource(await guestOf(args), args.to, args.listen, args);
   })
   .command('destination', 'Wait for a guest and run it here', destinationFlags, async (args) => {
     process.exitCode = await runDestination(args.listen, args);
@@ -118,6 +123,7 @@ const wantsDocument = commandLine.some((token) => /^--json(=true)?$/.test(token)
 
 // The last net: a second Ctrl-C, or what nobody caught.
 process.once('exit', (status) => {
+  if (isSupervising()) return;
   if (status === exitStatusOf('CANCELLED'))
     documentFailure(new MicrostunError('CANCELLED', 'it was interrupted and ended at once'));
   else if (status !== 0) documentFailure(new Error('it ended without a word; see standard error'));

@@ -3,10 +3,8 @@
 import type { AllowedGuests } from '../destination/allowed-guests.js';
 import { hostHands } from '../destination/hands.js';
 import { destinationHere, doorOf } from '../destination/host.js';
-import type { IncomingMigration } from '../destination/incoming.js';
 import { HostRoom, type HostMemory } from '../destination/memory/host-room.js';
 import type { Destination } from '../destination/node.js';
-import type { IncomingResult } from '../destination/result.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { createLogger, warnOfShortMemory } from './logger.js';
@@ -18,6 +16,11 @@ import { allowedGuestsOf, type AllowedFlag } from './allowed-options.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
 import { incomingLimitsOf } from './destination-limits.js';
 import { DestinationStory, type GuestReport } from './destination-report.js';
+import { ownProcess } from './own-process/marker.js';
+import { runGuestProcess } from './own-process/guest-side.js';
+import type { GuestProcess } from './own-process/node-side.js';
+import { RoutedMigration, type RoutedResult } from './own-process/routed-migration.js';
+import { residentBytesWith } from './own-process/resident.js';
 import { HostedGuest, type GuestEnd, type GuestHost } from './hosted-guest.js';
 import { standardError, standardOutput } from './output.js';
 import { leaveParent, onParentGone, tellParent } from './parent-process.js';
@@ -62,6 +65,7 @@ export async function runDestination(
   listen: Address | undefined,
   args: DestinationArguments,
 ): Promise<number> {
+  if (ownProcess === 'guest') return runGuestProcess(args);
   const security = securityOf(args, []);
   refuseClearText(security, args.forwardTo, listen);
   refuseClearText(security, undefined, args.pageListen);
@@ -77,11 +81,11 @@ class DestinationRun {
   readonly #progress = new Progress();
   readonly #logger;
   readonly #interrupted = new AbortController();
-  readonly #destination: Destination;
+  readonly #destination: Destination<RoutedResult, RoutedMigration>;
   readonly #door;
   readonly #reserve;
   /** Whose migrations have ended, and that are here, by their migrations' ids. */
-  readonly #guests = new Map<string, HostedGuest>();
+  readonly #guests = new Map<string, HostedGuest | GuestProcess>();
   readonly #story: DestinationStory;
   #hopsLeft: number;
   /** Guests that count, where the process ends after so many. */
@@ -109,7 +113,11 @@ class DestinationRun {
       {
         limits: incomingLimitsOf(args),
         allowed,
-        room: new HostRoom({ guestBytesMax: args.maxMemory, reserve: this.#reserve, memory: hostMemory }),
+        room: new HostRoom({
+          guestBytesMax: args.maxMemory,
+          reserve: this.#reserve,
+          memory: hostMemory(() => this.#destination.migrations.map(({ pid }) => pid)),
+        }),
         logger: this.#logger,
       },
       {
@@ -117,6 +125,7 @@ class DestinationRun {
         ended: (result, migration) => {
           this.#hosted(result, migration).catch(endProcess);
         },
+        placed: (migration, options) => new RoutedMigration(migration, options),
         broke: (error, { id }) => {
           this.#note(error, id);
         },
@@ -171,20 +180,22 @@ class DestinationRun {
   }
 
   // From the end of a guest's migration to its own.
-  async #hosted(result: IncomingResult, migration: IncomingMigration): Promise<void> {
+  async #hosted(result: RoutedResult, migration: RoutedMigration): Promise<void> {
     const { id } = migration;
-    const guest = new HostedGuest(this.#hostOf(id));
+    const host = this.#hostOf(id);
+    const [guest, live] = hosted(result, host);
     this.#guests.set(id, guest);
     migration.onGuestFailure((error) => {
       guest.end(error);
     });
     const { signal } = this.#interrupted;
     if (signal.aborted) guest.end(signal.reason as MicrostunError);
-    if (result.kind === 'running')
-      tellParent({ arrived: { migrationId: id, guest: result.machine.spec } } satisfies GuestNotice);
-    const end = await guest.live(result);
+    const arrived = arrivedIn(result);
+    if (arrived !== undefined)
+      tellParent({ arrived: { migrationId: id, guest: arrived } } satisfies GuestNotice);
+    const end = await live();
     this.#guests.delete(id);
-    if (result.kind !== 'refused') this.#reserve?.giveBack(result.machine.shared.memory);
+    if ('machine' in result) this.#reserve?.giveBack(result.machine.shared.memory);
     this.#destination.release(id);
     const report = this.#story.ended(id, end, signal.aborted);
     tellParent({ ended: report } satisfies GuestNotice);
@@ -240,14 +251,31 @@ class DestinationRun {
   }
 }
 
-const hostMemory: HostMemory = {
+/** Who has the guest of a migration from its end on, and how it lives. */
+function hosted(
+  result: RoutedResult,
+  host: GuestHost,
+): readonly [HostedGuest | GuestProcess, () => Promise<GuestEnd>] {
+  if (result.kind === 'elsewhere') return [result.guest, () => result.guest.live(host)];
+  const guest = new HostedGuest(host);
+  return [guest, () => guest.live(result)];
+}
+
+/** The guest that came, if it runs here. */
+function arrivedIn(result: RoutedResult): GuestSpec | undefined {
+  if (result.kind === 'elsewhere') return result.isRunning ? result.guest.spec : undefined;
+  return result.kind === 'running' ? result.machine.spec : undefined;
+}
+
+/** `pids`: of guests that have processes of their own. */
+const hostMemory = (pids: () => readonly (number | undefined)[]): HostMemory => ({
   availableBytes: () => {
     // What guests left that are gone is not in the way of the next.
     releaseUnusedMemory();
     return process.availableMemory();
   },
-  residentBytes: () => process.memoryUsage.rss(),
-};
+  residentBytes: () => residentBytesWith(pids()),
+});
 
 // A mistake of ours: nobody knows what holds any more.
 function endProcess(error: unknown): void {

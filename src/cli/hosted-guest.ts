@@ -33,9 +33,16 @@ export interface GuestHost {
   takeHop(): boolean;
   /** It was not used. */
   returnHop(): void;
+  /** It is being sent on, or not any more. */
+  forwarding?(isUnderWay: boolean): void;
   /** A forwarding ended like this; 0 is well. */
   forwarded(document: MigrationReport | FailureReport, status: number): void;
 }
+
+/** How a migration ended; of one whose guest did not come only why matters. */
+export type ArrivedResult =
+  | Exclude<IncomingResult, { readonly kind: 'refused' }>
+  | { readonly kind: 'refused'; readonly error: MicrostunError };
 
 export class HostedGuest {
   readonly #host: GuestHost;
@@ -58,7 +65,7 @@ export class HostedGuest {
   }
 
   /** From the end of its migration to its own; its machine is closed then. */
-  async live(result: IncomingResult): Promise<GuestEnd> {
+  async live(result: ArrivedResult): Promise<GuestEnd> {
     switch (result.kind) {
       case 'running':
         this.#host.say(describeArrival(result));
@@ -130,6 +137,7 @@ export class HostedGuest {
       howToTry: howToTryNow,
     });
     this.#attempts = attempts;
+    this.#host.forwarding?.(true);
     const onAbort = (): void => {
       const reason: unknown = ending.reason;
       if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') migration?.failWith(reason);
@@ -143,6 +151,7 @@ export class HostedGuest {
     unwake();
     ending.removeEventListener('abort', onAbort);
     this.#attempts = undefined;
+    this.#host.forwarding?.(false);
     // With --json there is one document, at the end.
     const documents: (MigrationReport | FailureReport)[] = [];
     const show = (document: MigrationReport | FailureReport): unknown => documents.push(document);

@@ -17,11 +17,13 @@ import type { Address } from '../shared/wire/sockets.js';
 import type { MigrationMode, TimeoutStrategy } from '../source/states/plan.js';
 import { hostHands } from '../source/hands.js';
 import { OutgoingMigration, type MigrationResult } from '../source/outgoing.js';
+import { ownerIn } from '../source/states/states.js';
 import { phaseLimits } from '../source/states/phase-limits.js';
 import type { BitmapLogic, TraceMode } from '../source/tracer/tracer.js';
 import type { CutScript } from './flag-values.js';
 import { exitStatusOf } from './exit-status.js';
 import { complain, standardOutput } from './output.js';
+import { notePhase } from './supervised.js';
 import type { SecurityArguments } from './security-options.js';
 import { writeHtmlReport } from './report-run.js';
 import {
@@ -96,6 +98,9 @@ export function planMigration(
     auditAfterMs: args.auditAfter,
     security,
     logger,
+    entered: (phase) => {
+      notePhase(phase.name, ownerIn(phase));
+    },
     plan: {
       mode,
       dials: args.dial,

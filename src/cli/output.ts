@@ -20,6 +20,7 @@ export class StandardOutput {
   #written: Promise<unknown> = Promise.resolve();
   #failure: Error | undefined;
   #documents = 0;
+  #onDocument = (): void => undefined;
 
   constructor(stream: Sink) {
     this.#stream = stream;
@@ -30,6 +31,11 @@ export class StandardOutput {
   /** How many documents there were. */
   get documents(): number {
     return this.#documents;
+  }
+
+  /** Calls `listener` at each document. */
+  onDocument(listener: () => void): void {
+    this.#onDocument = listener;
   }
 
   /** Text for people: on a terminal no word is broken. */
@@ -46,6 +52,7 @@ export class StandardOutput {
   /** One document as it is. Waits for no reader. */
   print(document: string): void {
     this.#documents++;
+    this.#onDocument();
     const written = new Promise<void>((resolve) => {
       this.#stream.write(`${document}\n`, (error) => {
         this.#failure ??= error ?? undefined;

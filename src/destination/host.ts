@@ -10,10 +10,17 @@ import { IncomingMigration, type IncomingOptions } from './incoming.js';
 import { Destination, type DestinationParts, type Greeted } from './node.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { HostRoom } from './memory/host-room.js';
+import type { PlacedMigration, PlacedResult } from './placed-migration.js';
 import { AnswerBook } from './states/answer-book.js';
 
 /** How many guests it has at once, and who hears how their migrations end. */
-export type NodeOptions = Pick<DestinationParts<GuestMachine>, 'places' | 'ended' | 'broke'>;
+export type NodeOptions<Result extends PlacedResult, Migration extends PlacedMigration<Result>> = Pick<
+  DestinationParts<Result, Migration>,
+  'places' | 'ended' | 'broke'
+> & {
+  /** What has a place: the migration itself, or what leads it to where its guest is to live. */
+  placed(migration: IncomingMigration, options: IncomingOptions): Migration;
+};
 
 /** What its migrations are taken by; their memory is counted in its room. */
 export interface HereOptions extends IncomingOptions {
@@ -21,11 +28,11 @@ export interface HereOptions extends IncomingOptions {
 }
 
 /** A destination of this host. */
-export function destinationHere(
+export function destinationHere<Result extends PlacedResult, Migration extends PlacedMigration<Result>>(
   options: HereOptions,
-  node: NodeOptions,
+  node: NodeOptions<Result, Migration>,
   hands: IncomingHands<GuestMachine>,
-): Destination {
+): Destination<Result, Migration> {
   return new Destination({
     ...node,
     ended: (result, migration) => {
@@ -35,7 +42,7 @@ export function destinationHere(
     freed: (id) => {
       options.room.release(id);
     },
-    begin: (id, ticket) => new IncomingMigration(id, ticket, options, hands),
+    begin: (id, ticket) => node.placed(new IncomingMigration(id, ticket, options, hands), options),
     answers: new AnswerBook(),
     admit,
     logger: options.logger,
@@ -43,7 +50,10 @@ export function destinationHere(
 }
 
 /** The door through which callers come to `destination`; closed as yet. */
-export function doorOf(destination: Destination, logger: IncomingOptions['logger']): Door {
+export function doorOf(
+  destination: { hear(caller: Greeted): Promise<void> },
+  logger: IncomingOptions['logger'],
+): Door {
   const dropped = new DroppedCallers(
     (from, text) => {
       logger.warn({ from }, text);

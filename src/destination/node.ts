@@ -2,15 +2,12 @@
 // Has so many places, one a guest; a refused or cancelled migration frees its place for the next. Knows no socket.
 import type { Logger } from 'pino';
 import { assert, unreachable } from '../shared/errors.js';
-import type { GuestMachine } from '../shared/guest/machine.js';
 import type { UnclaimedConnection } from '../shared/wire/control.js';
 import type { Message, MessageOf, RefusalCode } from '../shared/wire/messages.js';
 import { isSameSecret } from '../shared/wire/pass.js';
 import type { admit } from './door.js';
 import { type Admission } from './door.js';
-import type { IncomingMachine } from './hands.js';
-import type { IncomingMigration } from './incoming.js';
-import type { IncomingResult } from './result.js';
+import type { PlacedMigration, PlacedResult } from './placed-migration.js';
 import type { AnswerBook } from './states/answer-book.js';
 
 /** A connection that has greeted, before it is welcome. */
@@ -28,17 +25,20 @@ export interface Greeted {
   welcomeAndTell(messages: readonly Message[]): void;
 }
 
-export interface DestinationParts<Machine extends IncomingMachine> {
+export interface DestinationParts<
+  Result extends PlacedResult,
+  Migration extends PlacedMigration<Result> = PlacedMigration<Result>,
+> {
   /** How many guests it has at once. */
   readonly places: number;
   /** Makes the migration that takes a place. */
-  begin(migrationId: string, ticket: string): IncomingMigration<Machine>;
+  begin(migrationId: string, ticket: string): Migration;
   /** Hears of each migration's end; one whose guest came keeps its place until it is released. */
-  ended(result: IncomingResult<Machine>, migration: IncomingMigration<Machine>): void;
+  ended(result: Result, migration: Migration): void;
   /** Hears that a migration has its place no more, and what it had is another's. */
   freed(migrationId: string): void;
   /** Hears of a mistake of ours that ended a migration: nobody knows whose its guest is, and its place stays taken. */
-  broke(error: unknown, migration: IncomingMigration<Machine>): void;
+  broke(error: unknown, migration: Migration): void;
   /** What is remembered of migrations that have ended: it is said again to a source that asks. */
   readonly answers: Pick<AnswerBook, 'remember' | 'find' | 'ticketOf'>;
   /** What decides. */
@@ -46,25 +46,28 @@ export interface DestinationParts<Machine extends IncomingMachine> {
   readonly logger: Logger;
 }
 
-interface TakenPlace<Machine extends IncomingMachine> {
-  readonly migration: IncomingMigration<Machine>;
+interface TakenPlace<Migration> {
+  readonly migration: Migration;
   /** Settles when the migration has ended. */
   readonly ended: Promise<void>;
   isBroken: boolean;
 }
 
-export class Destination<Machine extends IncomingMachine = GuestMachine> {
-  readonly #parts: DestinationParts<Machine>;
+export class Destination<
+  Result extends PlacedResult,
+  Migration extends PlacedMigration<Result> = PlacedMigration<Result>,
+> {
+  readonly #parts: DestinationParts<Result, Migration>;
   /** By their migrations' ids, the longest taken first. */
-  readonly #places = new Map<string, TakenPlace<Machine>>();
+  readonly #places = new Map<string, TakenPlace<Migration>>();
 
-  constructor(parts: DestinationParts<Machine>) {
+  constructor(parts: DestinationParts<Result, Migration>) {
     assert(parts.places > 0, 'a destination has a place for a guest');
     this.#parts = parts;
   }
 
   /** Those that have a place: under way, or ended with their guest here. */
-  get migrations(): readonly IncomingMigration<Machine>[] {
+  get migrations(): readonly Migration[] {
     return Array.from(this.#places.values(), ({ migration }) => migration);
   }
 
@@ -133,7 +136,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
     );
   }
 
-  #abandoned(): TakenPlace<Machine> | undefined {
+  #abandoned(): TakenPlace<Migration> | undefined {
     for (const place of this.#places.values())
       if (place.migration.isAbandoned && !place.isBroken) return place;
     return undefined;
@@ -158,7 +161,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
     return this.#places.get(migrationId)?.migration.ticket ?? this.#parts.answers.ticketOf(migrationId);
   }
 
-  #begin(migrationId: string, ticket: string): IncomingMigration<Machine> {
+  #begin(migrationId: string, ticket: string): Migration {
     const migration = this.#parts.begin(migrationId, ticket);
     const ended = migration.run().then(
       (result) => {
@@ -172,7 +175,7 @@ export class Destination<Machine extends IncomingMachine = GuestMachine> {
         this.#parts.broke(error, migration);
       },
     );
-    const place: TakenPlace<Machine> = { migration, ended, isBroken: false };
+    const place: TakenPlace<Migration> = { migration, ended, isBroken: false };
     this.#places.set(migrationId, place);
     return migration;
   }

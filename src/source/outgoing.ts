@@ -17,7 +17,7 @@ import { snapshotOf, type MigrationSnapshot } from './snapshot.js';
 import type { OutgoingStep } from './states/effects.js';
 import type { OutgoingEvent, TimerName } from './states/events.js';
 import { wantsHeartbeat } from './states/heartbeat.js';
-import type { Outcome, OutgoingState } from './states/states.js';
+import type { Outcome, OutgoingState, Phase } from './states/states.js';
 import type { MigrationPlan } from './states/plan.js';
 import { beginOutgoing } from './states/step.js';
 import type { Pass } from '../shared/wire/pass.js';
@@ -30,6 +30,8 @@ export interface MigrateOptions extends ListenOptions, WorkOptions {
   readonly auditAfterMs: number;
   /** Of all its connections. */
   readonly security: Security;
+  /** Hears of each phase as it begins. */
+  readonly entered?: (phase: Phase) => void;
   readonly logger: Logger;
 }
 
@@ -194,6 +196,7 @@ export class OutgoingMigration {
     const after = state.phase.name;
     if (after !== before) {
       this.#measurement.notePhase(after);
+      this.#options.entered?.(state.phase);
       if (after === 'stopping') this.#stoppingFrom = this.#hands.time.nowUs();
       this.#logger.debug({ phase: after, event: event.kind }, 'phase');
     }

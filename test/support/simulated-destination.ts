@@ -1,5 +1,6 @@
 // A destination process of a simulation: the real front door and the real driver, with fake hands over a fake network.
 // Decides nothing; notes what they do, and tells the witness.
+import type { IncomingResult } from '../../src/destination/result.js';
 import type { Logger } from 'pino';
 import type { IncomingMigration } from '../../src/destination/incoming.js';
 import { type IncomingOptions } from '../../src/destination/incoming.js';
@@ -44,12 +45,14 @@ export interface DestinationOptions {
   /** Remembers no migration for long that has ended. */
   readonly isForgetful: boolean;
   readonly step: StepIncoming;
-  readonly admit: DestinationParts<SimulatedMachine>['admit'];
+  readonly admit: DestinationParts<SimulatedResult, SimulatedIncoming>['admit'];
   readonly begin: BeginIncoming;
   readonly takeOver: MakeTakeOver;
   /** Hears in which phase the guest threw. */
   readonly threw: (phase: string) => void;
 }
+
+type SimulatedResult = IncomingResult<SimulatedMachine>;
 
 /** How soon the user of a destination that waits for its source looks at that. */
 const USER_MS_MAX = 1000;
@@ -61,7 +64,7 @@ export class SimulatedDestination {
   readonly #witness: Witness;
   readonly #network: Network;
   readonly #options: DestinationOptions;
-  readonly #destination: Destination<SimulatedMachine>;
+  readonly #destination: Destination<SimulatedResult, SimulatedIncoming>;
   #answers = new AnswerBook();
   /** Of the migrations that have a place, by id. */
   readonly #places = new Map<string, SimulatedPlace>();
@@ -78,7 +81,7 @@ export class SimulatedDestination {
     this.#witness = witness;
     this.#network = network;
     this.#options = options;
-    this.#destination = new Destination({
+    this.#destination = new Destination<SimulatedResult, SimulatedIncoming>({
       places: options.places,
       begin: (id, ticket) => this.#begin(id, ticket),
       ended: ({ kind }, { id }) => {

@@ -86,6 +86,7 @@ describe('a source whose migration was refused', () => {
             resolve();
           },
           broke: reject,
+          placed: (migration) => migration,
         },
         hands,
       );

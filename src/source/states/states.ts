@@ -95,6 +95,13 @@ export interface OutgoingState {
   readonly arePagesLost?: boolean;
 }
 
+/** Whose the guest is in a phase, as far as the source knows. */
+export function ownerIn(phase: Phase): Owner {
+  if (phase.name === 'ended') return phase.outcome.kind === 'completed' ? 'destination' : phase.outcome.owner;
+  if (phase.name === 'handing-over') return 'in doubt';
+  return isBeforeHandOver(phase) ? 'source' : 'destination';
+}
+
 /** Whether the guest is the source's beyond doubt. */
 export function isBeforeHandOver(phase: Phase): boolean {
   switch (phase.name) {
