@@ -156,6 +156,20 @@ export default defineConfig(
     'The lab passes bytes on and knows neither side.',
   ),
   layer(
+    'src/gateway/**/*.ts',
+    [
+      '**/source/**',
+      '**/destination/**',
+      '**/report/**',
+      '**/html/**',
+      '**/lab/**',
+      '**/devices/**',
+      '**/guest/**',
+      '**/cli/**',
+    ],
+    'The gateway carries streams and knows neither side, nor what a guest is.',
+  ),
+  layer(
     'src/report/**/*.ts',
     ['**/source/**', '**/destination/**', '**/wire/**', '**/html/**', '**/lab/**', '**/cli/**'],
     'A report is what was measured: it knows no side, no wire and no page.',

@@ -4,6 +4,7 @@ import { parseAddress, parseDurationMs, parseSize } from '../shared/units.js';
 import { ANY_HOST } from '../shared/wire/sockets.js';
 import { once, parseGuest, parseReserve, wholeNumber } from './flag-values.js';
 import { parseAllowed } from './allowed-options.js';
+import { deviceOptions } from './device-options.js';
 import { guestOptions } from './guest-options.js';
 import { migrationOptions, orderedMigrationOptions } from './migration-options.js';
 import { commonOptions, inDoubtOption, outputOptions, patienceOptions } from './options.js';
@@ -64,14 +65,13 @@ export function compareFlags(y: Argv) {
 
 export function sourceFlags(y: Argv) {
   return wayOption(
-    insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))).option(
-      'once',
-      {
-        type: 'boolean',
-        default: false,
-        describe: 'End after one attempt, and the guest with it: for scripts',
-      },
-    ),
+    deviceOptions(
+      insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))),
+    ).option('once', {
+      type: 'boolean',
+      default: false,
+      describe: 'End after one attempt, and the guest with it: for scripts',
+    }),
   )
     .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
     .example(
@@ -82,7 +82,7 @@ export function sourceFlags(y: Argv) {
 
 /** A guest in a process that takes orders (guest-process.ts). */
 export function guestProcessFlags(y: Argv) {
-  return outputOptions(guestOptions(y));
+  return deviceOptions(outputOptions(guestOptions(y)));
 }
 
 /** What such a process is told with the order to migrate. */
@@ -108,7 +108,7 @@ function wayOption<T>(yargs: Argv<T>) {
 }
 
 export function destinationFlags(y: Argv) {
-  return insecureOption(reserveOption(patienceOptions(commonOptions(migrationOptions(y)))))
+  return deviceOptions(insecureOption(reserveOption(patienceOptions(commonOptions(migrationOptions(y))))))
     .option('listen', {
       type: 'string',
       describe:
@@ -176,6 +176,30 @@ function reserveOption<T>(yargs: Argv<T>) {
       'Keep so much memory at the destination, touched before a guest comes: one of no more than that is prepared at once, and so is the next (default: none)',
     coerce: once(parseReserve),
   });
+}
+
+export function gatewayFlags(y: Argv) {
+  return insecureOption(securityOptions(y))
+    .requiresArg(['listen', 'node'])
+    .option('listen', {
+      type: 'string',
+      demandOption: true,
+      describe:
+        'Where clients connect, host:port; port 0 takes any. In clear text and by anybody who can connect',
+      coerce: once((text: string) => parseAddress(text, '127.0.0.1')),
+    })
+    .option('node', {
+      type: 'string',
+      array: true,
+      demandOption: true,
+      describe:
+        'Where the service takes gateways (--carry) on a host that the guest may be at, host:port; give it once for each',
+      coerce: (texts: string[]) => ({ addresses: texts.map((text) => parseAddress(text, '127.0.0.1')) }),
+    })
+    .example(
+      '$0 gateway --listen 6379 --node 192.0.2.7:7400 --node 192.0.2.8:7400 --key-file guest.key',
+      'clients connect here, and notice of a migration a pause and nothing else',
+    );
 }
 
 export function keygenFlags(y: Argv) {

@@ -16,6 +16,7 @@ import {
   destinationFlags,
   guestHashFlags,
   guestProcessFlags,
+  gatewayFlags,
   keygenFlags,
   newGuestFlags,
   reportFlags,
@@ -31,6 +32,7 @@ import { runReport } from './report-run.js';
 import { makeKeyFile } from './security.js';
 import { runSource } from './source-run.js';
 import { strictly } from './strict-parser.js';
+import { runGateway } from './gateway-run.js';
 import { isOfOwnProcess, isSupervising, runSupervised } from './supervised.js';
 import { packageVersion } from './version.js';
 
@@ -85,6 +87,14 @@ const parser = strictly(yargs(commandLine))
     },
   )
   .command(
+    'gateway',
+    'Carry the clients of a service to whichever host has its guest: they keep their connections when it moves',
+    gatewayFlags,
+    async (args) => {
+      process.exitCode = await runGateway(args);
+    },
+  )
+  .command(
     'new-guest <name>',
     'Make a folder with a guest of your own, which runs, moves and is tested at once',
     newGuestFlags,
@@ -110,7 +120,7 @@ const parser = strictly(yargs(commandLine))
   )
   // For whoever imports microstun, which starts it: not for people, and in no help.
   .command('guest-process', false, guestProcessFlags, async (args) => {
-    process.exitCode = await runGuestProcess(await guestOf(args), args.logLevel);
+    process.exitCode = await runGuestProcess(await guestOf(args), args);
   })
   .demandCommand(1)
   .wrap(Math.min(110, process.stdout.columns || 110))

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../shared/errors.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { lendTerminal } from './borrowed-terminal.js';
+import { NOTHING_PUBLISHED } from './device-options.js';
 import type { ChosenGuest } from './guest-options.js';
 import type { ListeningNotice } from './destination-run.js';
 import type { MigrationArguments } from './migration-run.js';
@@ -38,7 +39,7 @@ export async function runDemo(
     });
   try {
     const { listening } = await notice(child);
-    const status = await runSource(guest, listening, LOOPBACK, args);
+    const status = await runSource(guest, listening, LOOPBACK, { ...args, ...NOTHING_PUBLISHED });
     if (status === 0) await ended;
     return status;
   } finally {

@@ -14,6 +14,7 @@ import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { MigrationArguments } from './migration-run.js';
 import { allowedGuestsOf, type AllowedFlag } from './allowed-options.js';
 import { borrowedTerminal } from './borrowed-terminal.js';
+import { bindingsOf, type DeviceArguments } from './device-options.js';
 import { incomingLimitsOf } from './destination-limits.js';
 import { DestinationStory, type GuestReport } from './destination-report.js';
 import { ownProcess } from './own-process/marker.js';
@@ -30,7 +31,7 @@ import { reservedMemory } from './reserved-memory.js';
 import { securityOf } from './security.js';
 import { onInterrupt } from './source-run.js';
 
-export interface DestinationArguments extends MigrationArguments {
+export interface DestinationArguments extends MigrationArguments, DeviceArguments {
   /** How many guests are here at once. */
   readonly maxGuests: number;
   readonly maxMemory: number | undefined;
@@ -130,7 +131,12 @@ class DestinationRun {
           this.#note(error, id);
         },
       },
-      hostHands(security, this.#reserve, warnOfShortMemory(this.#logger), args.pageListen),
+      hostHands(security, {
+        reserve: this.#reserve,
+        shortOfMemory: warnOfShortMemory(this.#logger),
+        pageListen: args.pageListen,
+        bindings: bindingsOf(args, security),
+      }),
     );
     this.#door = doorOf(this.#destination, this.#logger);
   }

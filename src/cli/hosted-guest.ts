@@ -10,6 +10,7 @@ import { formatCount, formatMemory } from '../shared/units.js';
 import { formatAddress, type Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import { Attempts } from './attempts.js';
+import { describeListening } from './device-options.js';
 import type { DestinationArguments } from './destination-run.js';
 import { conclude, planMigration } from './migration-run.js';
 import { hostToListenOn } from './reach.js';
@@ -69,6 +70,7 @@ export class HostedGuest {
     switch (result.kind) {
       case 'running':
         this.#host.say(describeArrival(result));
+        for (const text of describeListening(result.machine)) this.#host.say(text);
         return this.#run(result.machine);
       case 'pages-lost':
         return this.#keep(result);

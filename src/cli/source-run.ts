@@ -1,16 +1,23 @@
 // Runs a source: boots the guest, lets it run, migrates it, prints the report. Shared by `source` and the demo.
 import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
+import type { DeviceBindings } from '../shared/guest/device-thread.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { Logger } from 'pino';
 import { createLogger, warnOfShortMemory } from './logger.js';
-import { sleep, sleepUnless } from '../shared/timers.js';
+import { sleepUnless } from '../shared/timers.js';
 import { formatMemory } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 import type { OutgoingMigration } from '../source/outgoing.js';
 import type { LiveView } from './dashboard/live-view.js';
 import { Attempts } from './attempts.js';
+import {
+  bindingsOf,
+  describeListening,
+  refuseUnknownDevices,
+  type DeviceArguments,
+} from './device-options.js';
 import { exitStatusOf } from './exit-status.js';
 import type { ChosenGuest } from './guest-options.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
@@ -20,13 +27,17 @@ import { hostToListenOn, refuseClearText } from './reach.js';
 import { securityOf } from './security.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
+/** The flags of whatever runs a guest here and migrates it. */
+export type SourceArguments = MigrationArguments & DeviceArguments;
+
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
 export async function runSource(
   guest: ChosenGuest,
   to: Address,
   listen: Address | undefined,
-  args: MigrationArguments,
+  args: SourceArguments,
 ): Promise<number> {
+  refuseUnknownDevices(args, guest.spec);
   const security = securityOf(args, [to.host]);
   refuseClearText(security, to, listen);
   const from = listen ?? { host: hostToListenOn(security, to.host), port: 0 };
@@ -35,7 +46,8 @@ export async function runSource(
   const progress = new Progress();
   const view = await openLiveView(guest.spec, args, progress);
   try {
-    const status = await migrateFromHere(guest, plan, args, progress, view);
+    const bound = { ...guest, bindings: bindingsOf(args, security) };
+    const status = await migrateFromHere(bound, plan, args, progress, view);
     // Who cancels wants it over.
     if (view !== undefined && status !== exitStatusOf('CANCELLED')) await showToTheEnd(view, progress);
     return status;
@@ -48,26 +60,24 @@ export async function runSource(
 }
 
 async function migrateFromHere(
-  { spec, module }: ChosenGuest,
+  { spec, module, bindings }: ChosenGuest & { readonly bindings: DeviceBindings },
   plan: (machine: GuestMachine, logger: Logger) => OutgoingMigration,
-  args: MigrationArguments,
+  args: SourceArguments,
   progress: Progress,
   view: LiveView | undefined,
 ): Promise<number> {
   const logger = createLogger('source', args.logLevel, standardError);
-  let migration: OutgoingMigration | undefined;
-  let attempts: Attempts | undefined;
+  let [migration, attempts]: [OutgoingMigration?, Attempts?] = [];
   let guestFailure: MicrostunError | undefined;
   const interrupted = new AbortController();
   const events = {
     failed: (error: MicrostunError) => {
-      guestFailure = error;
       migration?.failWith(error);
-      interrupted.abort(error);
+      interrupted.abort((guestFailure = error));
     },
     shortOfMemory: warnOfShortMemory(logger),
   };
-  const machine = new GuestMachine(spec, events, undefined, module);
+  const machine = new GuestMachine(spec, events, { module, bindings });
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.
   const unlisten = onInterrupt((signal) => {
     if (attempts?.cancel(signal) === true) {
@@ -77,13 +87,15 @@ async function migrateFromHere(
     interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
     return 'end';
   });
+  const early = new AbortController();
   const unwake = onWakeCall(() => {
+    early.abort();
     attempts?.tryNow();
   });
   view?.watch(machine);
   try {
     await bootGuest(machine, spec, progress, logger);
-    await sleep(args.migrateAfter, interrupted.signal);
+    await pause(args.migrateAfter, interrupted.signal, early.signal);
     attempts = new Attempts(args, {
       begin: () => {
         migration = plan(machine, logger);
@@ -118,6 +130,12 @@ async function migrateFromHere(
   }
 }
 
+/** Less when `early` says so; throws what `interrupted` is aborted with. */
+async function pause(ms: number, interrupted: AbortSignal, early: AbortSignal): Promise<void> {
+  await sleepUnless(AbortSignal.any([interrupted, early]), ms);
+  interrupted.throwIfAborted();
+}
+
 /** Until the guest runs and is sampled. */
 export async function bootGuest(
   machine: GuestMachine,
@@ -133,6 +151,7 @@ export async function bootGuest(
   await machine.resume();
   progress.stop();
   progress.say('the guest runs');
+  for (const text of describeListening(machine)) progress.say(text);
   progress.wait('the guest runs, and is migrated soon');
   machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {
     logger.warn(error.message);

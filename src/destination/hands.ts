@@ -2,6 +2,7 @@
 // Narrow interfaces, and the host's own; a simulation and tests give others.
 import type { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
+import type { DeviceBindings } from '../shared/guest/device-thread.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';
@@ -94,15 +95,22 @@ export interface IncomingHands<Machine extends IncomingMachine> {
   ): IncomingFetcher;
 }
 
-/**
- * This host's; a guest gets its memory from `reserve` where that has it. `shortOfMemory`: a vCPU waits for some.
- * `pageListen`: where a source finds its page connections that dials them; by default where it came in.
- */
+/** What this host has for the guests that come. */
+export interface HostParts {
+  /** Guests get their memory from it where it has that. */
+  readonly reserve?: MemoryReserve | undefined;
+  /** A vCPU waits for memory. */
+  readonly shortOfMemory?: ((vcpu: number) => void) | undefined;
+  /** Where a source finds its page connections that dials them; by default where it came in. */
+  readonly pageListen?: Address | undefined;
+  /** Where their devices are reached. */
+  readonly bindings?: DeviceBindings | undefined;
+}
+
+/** This host's. */
 export const hostHands = (
   security: Security,
-  reserve?: MemoryReserve,
-  shortOfMemory?: (vcpu: number) => void,
-  pageListen?: Address,
+  { reserve, shortOfMemory, pageListen, bindings }: HostParts = {},
 ): IncomingHands<GuestMachine> => ({
   time: hostTime,
   security,
@@ -112,8 +120,7 @@ export const hostHands = (
     new GuestMachine(
       spec,
       { failed, ...(shortOfMemory && { shortOfMemory }) },
-      reserve?.take(spec.memoryBytes),
-      module,
+      { memory: reserve?.take(spec.memoryBytes), module, bindings },
     ),
   release: ({ shared }) => reserve?.giveBack(shared.memory),
   toucher: ({ shared }, touchedBytes) =>

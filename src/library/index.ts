@@ -12,6 +12,7 @@ export { startNode, type Node, type NodeEvent } from './node.js';
 export type {
   BitRate,
   Duration,
+  DeviceOptions,
   GuestOptions,
   MigrateOptions,
   NodeOptions,

@@ -38,8 +38,16 @@ export interface ProcessOptions {
   readonly execArgv?: readonly string[];
 }
 
+/** Where the devices of a guest are reached on this host, each `'name=host:port'`; port 0 takes any. */
+export interface DeviceOptions {
+  /** Clients of a service, or who looks at a console. */
+  readonly publish?: readonly string[];
+  /** Gateways, which carry the clients of a service. */
+  readonly carry?: readonly string[];
+}
+
 /** A guest, and the process that runs it. */
-export interface GuestOptions extends ProcessOptions {
+export interface GuestOptions extends ProcessOptions, DeviceOptions {
   /** What the guest does: a built-in program, or the path of a module whose default export is `defineGuest({ … })`. */
   readonly guest?: string;
   /** Guest memory, a whole number of 4 KiB pages; 256 MiB if nothing is said. */
@@ -57,7 +65,7 @@ export interface GuestOptions extends ProcessOptions {
 }
 
 /** A node, which takes guests, and its process. */
-export interface NodeOptions extends ProcessOptions, SecurityOptions {
+export interface NodeOptions extends ProcessOptions, SecurityOptions, DeviceOptions {
   /** Where sources dial, `'host:port'`; port 0 takes any. If nothing is said, any port of the loopback. */
   readonly listen?: string;
   /** Guests that are here at once; 1 if nothing is said, and then the node ends with its guest. */

@@ -1,7 +1,7 @@
 // Every time and bound that both hosts' conduct hangs on: how long a peer is waited for, how much it may make us hold, and
 // who gives up first. What belongs to one algorithm (a ring, a batch, how often somebody looks) stands beside it.
 import { assert } from './errors.js';
-import type { FrameName } from './wire/frames.js';
+import { BODY_BYTES_MAX } from './frame-limits.js';
 
 /** A relation between two times or sizes, which holds or the program does not start. */
 function below(lesser: number, greater: number, claim: string): void {
@@ -221,42 +221,11 @@ export const MISMATCHES_TOLD_MAX = 64;
 /** Rounds have numbers of their own, pushes after a cut among them. */
 export const ROUNDS_MAX = 1_000_000;
 
-/** PAGE_WANTED that may be unanswered on the fault connection: each of at most 64 vCPUs waits for one page. */
-export const REQUESTS_MAX = 64;
-
-/** Bitmaps have at most a bit for each page that a guest can have touched: 8 TiB (layout.ts), and what stands before it. */
-const BITMAP_FRAME_BYTES_MAX = (1 << 28) + (64 << 10);
-
-/** The longest body that a frame of each type may have; checked before a byte of it is kept. docs/protocol.md. */
-export const BODY_BYTES_MAX: Readonly<Record<FrameName, number>> = {
-  HELLO: 1024,
-  WELCOME: 1024,
-  REFUSAL: 8192,
-  PREPARE: 16 * 1024,
-  LISTENING: 1024,
-  PREPARED: 1024,
-  PING: 64,
-  PONG: 64,
-  RESUMED: 16 * 1024,
-  ARRIVED: 16 * 1024,
-  AUDITED: 320 * 1024,
-  CANCEL: 8192,
-  FAREWELL: 64,
-  SAMPLES: 17 * 1024,
-  VERIFIED: 16 * 1024,
-  PAGES: 3 * 1024 * 1024,
-  ROUND_END: 64,
-  ROUND_PLACED: 64,
-  HASHES: 4232,
-  PAGE_WANTED: 64,
-  PAGE_SENT: 4104,
-  ANNOUNCEMENT: BITMAP_FRAME_BYTES_MAX,
-  ANNOUNCED: 64,
-  HAND_OVER: BITMAP_FRAME_BYTES_MAX,
-  TAKEN_OVER: 64,
-  REGIONS: 64 * 1024,
-  BITMAP_CHUNK: 1 << 16,
-};
+/**
+ * PAGE_WANTED that may be unanswered on the fault connection: each of at most 64 vCPUs waits for one page, and
+ * so does a device thread.
+ */
+export const REQUESTS_MAX = 65;
 
 /** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */
 export interface WaterMarks {

@@ -28,6 +28,7 @@ export type MovedGuest = LeavingGuest &
     | 'counters'
     | 'gapCounts'
     | 'watchGaps'
+    | 'letDevicesGo'
     | 'prepareSampling'
     | 'startSampling'
     | 'stopSampling'

@@ -175,6 +175,8 @@ export class Performer {
         return;
       case 'note-taken-over':
         this.#measurement.noteTakenOver(effect.receivedAt);
+        // Who talks to the guest finds it at the destination from now on.
+        this.#hands.guest.letDevicesGo().catch(() => undefined);
         return;
       case 'note-resumed':
         this.#work.noteResumed(effect.message, effect.receivedAt);

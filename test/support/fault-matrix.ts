@@ -1,5 +1,6 @@
 // The fault matrix: every message of the protocol, at three instants, with five faults, each a cell; generated.
 // Says who sends a message and in what situation it occurs; fault-cell.ts runs a cell.
+import type { StreamFrameName } from '../../src/shared/wire/stream-frames.js';
 import { FrameType, type FrameName } from '../../src/shared/wire/frames.js';
 import type { WireFault } from './wire-faults.js';
 
@@ -83,7 +84,7 @@ export interface Row {
 }
 
 /** Who sends each message, and where it is met. A message that is missing here fails the compiler and the test. */
-const senders: Readonly<Record<FrameName, readonly Omit<Row, 'message'>[]>> = {
+const senders: Readonly<Record<Exclude<FrameName, StreamFrameName>, readonly Omit<Row, 'message'>[]>> = {
   // Both sides dial: the source for control, the destination for pages and faults; so both greet and both welcome. Where
   // the source dials all, each does so on either kind of connection.
   HELLO: [
@@ -174,7 +175,9 @@ export interface Cell extends Row {
 }
 
 export function rowsOf(message: FrameName): readonly Row[] {
-  return ((senders[message] as (typeof senders)[FrameName] | undefined) ?? []).map((row) => ({
+  const rows: readonly Omit<Row, 'message'>[] =
+    message in senders ? senders[message as keyof typeof senders] : [];
+  return rows.map((row) => ({
     message,
     ...row,
   }));

@@ -137,6 +137,7 @@ export class SimulatedDeparture {
       counters: () => NO_COUNTERS,
       gapCounts: () => NO_DOUBLES,
       watchGaps: () => undefined,
+      letDevicesGo: () => Promise.resolve(),
       park: () => Promise.resolve(),
       resume: () => {
         this.#isStopped = false;

@@ -132,7 +132,7 @@ describe('a machine of a guest that people bring', () => {
         audit: ({ memory }) => ({ passed: true, checked: memory.load32(4096), failed: 0, findings: [] }),
       }) };`,
     );
-    const machine = new GuestMachine(spec, { failed: runSlice }, undefined, module);
+    const machine = new GuestMachine(spec, { failed: runSlice }, { module });
     expect(machine.codeHash).toBe(codeHashOf('', module));
     expect(machine.codeHash).not.toBe(codeHashOf('replay'));
     try {
@@ -156,7 +156,7 @@ describe('a machine of a guest that people bring', () => {
     ['waits for what never comes', 'await new Promise(() => undefined);', /vCPU 0 .*status 13/],
     ['makes no program', 'export default { create: () => 7 };', /there\.mjs: its create\(spec\) failed/],
   ])('does not start when its module %s by then', async (_, text, complaint) => {
-    const machine = new GuestMachine(spec, { failed: runSlice }, undefined, moduleOf('there.mjs', text));
+    const machine = new GuestMachine(spec, { failed: runSlice }, { module: moduleOf('there.mjs', text) });
     await expect(machine.start(true)).rejects.toMatchObject({
       code: 'GUEST_FAILED',
       message: expect.stringMatching(complaint) as string,

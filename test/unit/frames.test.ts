@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { BODY_BYTES_MAX } from '../../src/shared/limits.js';
+import { BODY_BYTES_MAX } from '../../src/shared/frame-limits.js';
 import { ProtocolError } from '../../src/shared/errors.js';
 import {
   decodeHeader,

@@ -11,13 +11,14 @@ const ofSecurity = { keyFile: true, tlsCert: true, tlsKey: true, tlsCa: true, tl
 const ofGuest: Names<GuestOptions> = {
   ...ofProcess,
   ...{ logLevel: true, guest: true, memory: true, vcpus: true, seed: true, writeRate: true },
-  ...{ hotSet: true, resident: true },
+  ...{ hotSet: true, resident: true, publish: true, carry: true },
 };
 const ofNode: Names<NodeOptions> = {
   ...ofProcess,
   ...ofSecurity,
   ...{ logLevel: true, insecure: true, listen: true, maxGuests: true, maxMemory: true, allowGuest: true },
   ...{ reserve: true, runFor: true, once: true, pageListen: true, reconnectTimeout: true },
+  ...{ publish: true, carry: true },
 };
 const ofMigration: Names<MigrateOptions> = {
   ...ofSecurity,

@@ -13,6 +13,8 @@ const last = { ...one, harvests: 1, idles: 2 } as const;
 const paced = { ...one, idles: 2 } as const;
 const parked = { ...one, stores: 1, harvests: 1, parks: true } as const;
 const two = { ...one, vcpus: 2, stores: 1 } as const;
+// A vCPU that stores nothing, and a device that does.
+const device = { ...one, stores: 0, deviceStores: 1 } as const;
 const stopping = { ...two, harvests: 1, mode: 'all-vcpus', installs: true } as const;
 
 type Changes = readonly TextChange[];
@@ -27,6 +29,11 @@ const scenarios: Record<string, (changes?: Changes) => Scenario> = {
   'harvests beside 2 vCPUs': (changes = []) => harvestScenario({ ...two, changes }),
   'traces installed beside 1 vCPU': (changes = []) => harvestScenario({ ...installing, changes }),
   '2 vCPUs that do the trace work': (changes = []) => harvestScenario({ ...stopping, changes }),
+  'harvests beside a device': (changes = []) => harvestScenario({ ...device, changes }),
+  'harvests beside a device that is parked meanwhile': (changes = []) =>
+    harvestScenario({ ...device, harvests: 1, parks: true, changes }),
+  'a park beside a device': (changes = []) => harvestScenario({ ...device, harvests: 0, changes }),
+  'trace work beside a device': (changes = []) => harvestScenario({ ...device, mode: 'all-vcpus', changes }),
   'a page placed beside 1 vCPU': (changes = []) => placementScenario({ pages: 1, vcpus: 1, changes }),
   'a page placed twice beside 1 vCPU': (changes = []) =>
     placementScenario({ pages: 1, vcpus: 1, hasRival: true, changes }),
@@ -68,6 +75,7 @@ interface Broken extends TextChange {
 
 const safepoints = 'shared/memory/safepoint-control.js';
 const vcpuSafepoint = 'shared/memory/vcpu-safepoint.js';
+const deviceSafepoint = 'shared/memory/device-safepoint.js';
 const placement = 'shared/memory/placement.js';
 const pageDoor = 'shared/memory/page-door.js';
 const tracer = 'source/tracer/tracer.js';
@@ -137,6 +145,41 @@ const broken: Broken[] = [
     from: 'this.#waits.sleep(base + CHANGES, changes, waitedMs, vcpu)',
     to: 'this.#waits.sleep(base + CHANGES, Atomics.load(this.#words, base + CHANGES), waitedMs, vcpu)',
     where: 'harvests beside 1 vCPU',
+  },
+  {
+    what: 'a grace period does not wait for devices',
+    file: safepoints,
+    from: 'Atomics.add(this.#words, EPOCH, 1) + 1) | 0;\n        for (let vcpu = 0; vcpu < this.#participants; vcpu++) {',
+    to: 'Atomics.add(this.#words, EPOCH, 1) + 1) | 0;\n        for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {',
+    where: 'harvests beside a device',
+  },
+  {
+    what: 'a park does not wait for devices',
+    file: safepoints,
+    from: 'waitUntilParked() {\n        for (let vcpu = 0; vcpu < this.#participants; vcpu++) {',
+    to: 'waitUntilParked() {\n        for (let vcpu = 0; vcpu < this.vcpus; vcpu++) {',
+    where: 'a park beside a device',
+  },
+  {
+    what: 'devices look at the command before they say that they run, and not after',
+    file: deviceSafepoint,
+    from: 'if (this.#mayEnter())\n            return true;',
+    to: 'return true;',
+    where: 'a park beside a device',
+  },
+  {
+    what: 'devices are not held for trace work',
+    file: safepoints,
+    from: 'this.#holdDevices();',
+    to: '',
+    where: 'trace work beside a device',
+  },
+  {
+    what: 'trace work does not wait for devices that are in a slice',
+    file: safepoints,
+    from: 'this.#waitWhileIn(one, VcpuState.RUNNING);',
+    to: '',
+    where: 'trace work beside a device',
   },
   {
     what: 'a grace period does not bump the epoch',

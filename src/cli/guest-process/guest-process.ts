@@ -1,6 +1,8 @@
 // A guest in a process of its own that takes orders from its parent: it migrates when it is told to, and ends with it.
 // Knows orders and one machine; how a migration goes is ordered-migration.ts's.
+import { bindingsOf, refuseUnknownDevices, type DeviceArguments } from '../device-options.js';
 import { asMicrostunError, MicrostunError, unreachable } from '../../shared/errors.js';
+import { THIS_HOST_ONLY } from '../../shared/wire/security.js';
 import { EventQueue } from '../../shared/event-queue.js';
 import type { AuditResult, GuestSpec } from '../../shared/guest/guest-program.js';
 import { GuestMachine } from '../../shared/guest/machine.js';
@@ -15,14 +17,19 @@ import { endOf, NewsOfMigration, orderedMigration, type OrderedMigration } from 
 import type { GuestAnswer, GuestOrder, ToldCounters, ToldError } from './orders.js';
 
 /** Answers the exit status: 0 also for a guest that failed, because its parent has been told. */
-export async function runGuestProcess(guest: ChosenGuest, logLevel: LogLevel): Promise<number> {
+export async function runGuestProcess(guest: ChosenGuest, args: GuestProcessArguments): Promise<number> {
+  refuseUnknownDevices(args, guest.spec);
   if (process.send === undefined)
     throw new MicrostunError(
       'USAGE',
       'guest-process takes orders from the program that started it, and there is none; use microstun source',
     );
-  await new GuestProcess(guest, logLevel).run();
+  await new GuestProcess(guest, args).run();
   return 0;
+}
+
+interface GuestProcessArguments extends DeviceArguments {
+  readonly logLevel: LogLevel;
 }
 
 type End = Extract<GuestAnswer, { kind: 'ended' }>;
@@ -44,7 +51,8 @@ class GuestProcess {
   /** Cuts a boot short. */
   #closing: Promise<void> | undefined;
 
-  constructor({ spec, module }: ChosenGuest, logLevel: LogLevel) {
+  constructor({ spec, module }: ChosenGuest, args: GuestProcessArguments) {
+    const { logLevel } = args;
     this.#spec = spec;
     this.#logLevel = logLevel;
     this.#logger = createLogger('guest', logLevel, standardError);
@@ -55,7 +63,7 @@ class GuestProcess {
       },
       shortOfMemory: warnOfShortMemory(this.#logger),
     };
-    this.#machine = new GuestMachine(spec, events, undefined, module);
+    this.#machine = new GuestMachine(spec, events, { module, bindings: bindingsOf(args, THIS_HOST_ONLY) });
   }
 
   async run(): Promise<void> {

@@ -1,5 +1,6 @@
 // The process of a guest that people bring, at a destination: takes the guest as a node does, and hosts it to its end.
 // Knows one migration; its control connection's socket, its place and its promise of memory are the node's.
+import { bindingsOf } from '../device-options.js';
 import { hostHands } from '../../destination/hands.js';
 import { IncomingMigration } from '../../destination/incoming.js';
 import { isMissed } from '../../destination/states/lacking.js';
@@ -113,12 +114,12 @@ class GuestProcessRun {
     ticket,
     module,
   }: Extract<NodeNotice, { readonly kind: 'begin' }>): IncomingMigration {
-    const hands = hostHands(
-      securityOf(this.#args, []),
-      undefined,
-      warnOfShortMemory(this.#logger),
-      this.#args.pageListen,
-    );
+    const security = securityOf(this.#args, []);
+    const hands = hostHands(security, {
+      shortOfMemory: warnOfShortMemory(this.#logger),
+      pageListen: this.#args.pageListen,
+      bindings: bindingsOf(this.#args, security),
+    });
     return new IncomingMigration(
       migrationId,
       ticket,

@@ -2,7 +2,7 @@
 // No socket: it is fed byte counts, so tests cut its input anywhere. Bytes from the peer are hostile.
 import { ProtocolError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
-import { BODY_BYTES_MAX } from '../../shared/limits.js';
+import { BODY_BYTES_MAX } from '../../shared/frame-limits.js';
 import { PageHashes } from '../../shared/memory/page-hashes.js';
 import { PAGE_BYTES, REGION_PAGES } from '../../shared/memory/pages.js';
 import { placeAbsentPage } from '../../shared/memory/placement.js';

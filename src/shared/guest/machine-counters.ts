@@ -1,6 +1,7 @@
 // What the vCPUs of a machine counted, added up.
 // Knows the layout of the counters; nobody waits for anybody here.
 import { FAULT_BUCKETS } from './fault-latency.js';
+import { GAP_BUCKETS } from './gap-buckets.js';
 import { Counter, countersOf, type SharedMachine } from './shared-machine.js';
 
 /** Sums over all vCPUs since the machine was made; instants are `monotonicUs`. */
@@ -38,4 +39,18 @@ export function sumCounters(machine: SharedMachine): MachineCounters {
     ),
     firstSliceAt: all.map((one) => one[Counter.FIRST_SLICE_AT]!),
   };
+}
+
+/** Gaps between slices so far, all vCPUs together: counts by bucket (gap-buckets.ts). */
+export function sumGapCounts(machine: SharedMachine): Float64Array {
+  const counts = new Float64Array(GAP_BUCKETS);
+  for (let vcpu = 0; vcpu < machine.spec.vcpus; vcpu++) {
+    const from = Counter.GAP_BUCKETS_FROM;
+    countersOf(machine, vcpu)
+      .subarray(from, from + GAP_BUCKETS)
+      .forEach((count, bucket) => {
+        counts[bucket]! += count;
+      });
+  }
+  return counts;
 }

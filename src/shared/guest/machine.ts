@@ -3,37 +3,25 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
-import { viewMemory, type MemoryHandle } from '../memory/layout.js';
+import { viewMemory } from '../memory/layout.js';
 import { REGION_BYTES } from '../memory/pages.js';
 import type { Regions } from '../memory/regions.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { WorkerThread } from '../worker-thread.js';
 import { auditGuest } from './audit.js';
-import { GAP_BUCKETS } from './gap-buckets.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
 import { checkHostMemory } from './host-memory.js';
+import { DeviceThread, UNBOUND, type DeviceBindings, type ListeningDevices } from './device-thread.js';
 import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
 import { watchLoading } from './loading.js';
-import { sumCounters, type MachineCounters } from './machine-counters.js';
+import { sumCounters, sumGapCounts, type MachineCounters } from './machine-counters.js';
+import type { MachineEvents, MachineHost } from './machine-host.js';
 import { GuestSampler } from './sampler.js';
-import {
-  allocateMachine,
-  Counter,
-  countersOf,
-  MachineSettings,
-  type SharedMachine,
-} from './shared-machine.js';
+import { allocateMachine, MachineSettings, type SharedMachine } from './shared-machine.js';
 import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
-
-export interface MachineEvents {
-  /** A worker failed, or the guest program threw. Called at most once a worker. */
-  failed(error: MicrostunError): void;
-  /** A vCPU waits for memory that the host does not have to spare; it goes on by itself once there is some. */
-  shortOfMemory?(vcpu: number): void;
-}
 
 /** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
 const EXIT_MS_MAX = 3000;
@@ -50,6 +38,9 @@ export class GuestMachine {
   readonly #regions: Regions;
   readonly #events: MachineEvents;
   #vcpus: WorkerThread<never, VcpuMessage>[] = [];
+  readonly #bindings: DeviceBindings;
+  #devices: DeviceThread | undefined;
+  #listening: ListeningDevices = UNBOUND;
   #faultPorts: MessagePort[] = [];
   #hasFailed = false;
   #isClosed = false;
@@ -58,10 +49,11 @@ export class GuestMachine {
   #sampler: GuestSampler | undefined;
 
   /**
-   * Allocates the machine's memory, unless it is laid out already. `module`: the code of a guest that people bring.
+   * Allocates the machine's memory, unless its host has laid it out already.
    * @throws MicrostunError INSUFFICIENT_MEMORY when the host has no room for it.
    */
-  constructor(spec: GuestSpec, events: MachineEvents, memory?: MemoryHandle, module?: string) {
+  constructor(spec: GuestSpec, events: MachineEvents, { memory, module, bindings }: MachineHost = {}) {
+    this.#bindings = bindings ?? UNBOUND;
     try {
       this.shared = { ...allocateMachine(spec, memory), ...(module !== undefined && { module }) };
     } catch (error) {
@@ -107,11 +99,12 @@ export class GuestMachine {
 
   /**
    * Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready.
-   * @throws MicrostunError GUEST_FAILED; CANCELLED when the machine is closed meanwhile; INSUFFICIENT_MEMORY when the
+   * @throws MicrostunError GUEST_FAILED; LISTEN_FAILED when a device cannot be reached where it is to be; CANCELLED when the machine is closed meanwhile; INSUFFICIENT_MEMORY when the
    * guest is to be booted, and would touch more than the host has now.
    */
   async start(boots: boolean): Promise<void> {
     if (boots) checkHostMemory(this.spec);
+    await this.#startDevices(!boots);
     await this.#startVcpu(0, boots);
     for (let next = 1; next < this.spec.vcpus; next += STARTED_AT_ONCE_MAX) {
       if (this.#isClosed) throw closedError();
@@ -119,6 +112,28 @@ export class GuestMachine {
       await Promise.all(Array.from({ length: count }, (_, at) => this.#startVcpu(next + at, false)));
     }
     setParkedClock(this.shared, 0, monotonicUs());
+  }
+
+  // Before the guest is booted, which may take long: where it is to be reached is taken or not.
+  async #startDevices(hasCome: boolean): Promise<void> {
+    if (this.spec.devices.length === 0) return;
+    this.#devices = new DeviceThread(this.shared, this.#bindings, hasCome, (error) => {
+      this.#hasFailed = true;
+      this.safepoints.markExited(this.spec.vcpus);
+      this.#events.failed(error);
+    });
+    this.#faultPorts.push(this.#devices.faults);
+    this.#listening = await this.#devices.ready;
+  }
+
+  /** Where its devices are reached on this host, by their names, once it has started. */
+  get listeningDevices(): ListeningDevices {
+    return this.#listening;
+  }
+
+  /** The guest has left for another host: whoever is connected to its devices here is let go. */
+  async letDevicesGo(): Promise<void> {
+    await this.#devices?.close();
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
@@ -141,13 +156,8 @@ export class GuestMachine {
       };
       const onFailure = (error: MicrostunError): void => {
         loading?.cancel();
-        const ours = new MicrostunError(
-          'GUEST_FAILED',
-          `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`,
-          {
-            cause: error.cause,
-          },
-        );
+        const text = `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`;
+        const ours = new MicrostunError('GUEST_FAILED', text, { cause: error.cause });
         this.#hasFailed = true;
         // A worker that ran out of memory or called process.exit() could not say so itself.
         this.safepoints.markExited(vcpu);
@@ -237,16 +247,7 @@ export class GuestMachine {
 
   /** Gaps between slices so far, all vCPUs together: counts by bucket (gap-buckets.ts). */
   gapCounts(): Float64Array {
-    const counts = new Float64Array(GAP_BUCKETS);
-    for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) {
-      const from = Counter.GAP_BUCKETS_FROM;
-      countersOf(this.shared, vcpu)
-        .subarray(from, from + GAP_BUCKETS)
-        .forEach((count, bucket) => {
-          counts[bucket]! += count;
-        });
-    }
-    return counts;
+    return sumGapCounts(this.shared);
   }
 
   /**
@@ -274,6 +275,7 @@ export class GuestMachine {
     const vcpus = this.#vcpus;
     this.#vcpus = [];
     for (const port of this.takeFaultPorts()) port.close();
+    const devicesEnd = this.letDevicesGo();
     const isWaiting = Array.from(
       { length: this.spec.vcpus },
       (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,
@@ -285,6 +287,7 @@ export class GuestMachine {
     );
     // Nobody is left who waits for a vCPU that was ended where it was.
     for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) this.safepoints.markExited(vcpu);
+    await devicesEnd;
     await sampling;
   }
 }

@@ -2,7 +2,7 @@
 // Pure: no socket, no thread. Everything that a peer says is checked here or in messages.ts before it is used.
 import { crc32 } from 'node:zlib';
 import { ProtocolError } from '../errors.js';
-import { BODY_BYTES_MAX } from '../limits.js';
+import { BODY_BYTES_MAX } from '../frame-limits.js';
 
 /** Exactly this version is spoken; a peer of another is refused. */
 export const PROTOCOL_VERSION = 7;
@@ -48,6 +48,14 @@ export const FrameType = {
   TAKEN_OVER: 29,
   REGIONS: 30,
   BITMAP_CHUNK: 31,
+  // Streams, between a gateway and a service.
+  STREAM_OWNER: 32,
+  STREAM_OPEN: 33,
+  STREAM_BYTES: 34,
+  STREAM_ACK: 35,
+  STREAM_END: 36,
+  STREAM_CLOSED: 37,
+  STREAM_GONE: 38,
 } as const;
 
 export type FrameName = keyof typeof FrameType;

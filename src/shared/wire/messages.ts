@@ -106,9 +106,9 @@ const bodies = {
   /** First message of every connection, from the side that dialled. `index` counts page connections from 0. */
   HELLO: record({
     version: u32,
-    role: oneOf('control', 'pages', 'faults'),
+    role: oneOf('control', 'pages', 'faults', 'streams'),
     migrationId: uuid,
-    /** Control: the migration's ticket. Pages and faults: the proof that whoever dials has it (pass.ts). */
+    /** Streams: the gateway's id instead of a migration's, and its ticket. Control: the migration's ticket. Pages and faults: the proof that whoever dials has it (pass.ts). */
     ticket: hexadecimal(TICKET_BYTES),
     /** Control: the instance that welcomed this migration before; empty when none did, and on other connections. */
     welcomedBy: uuidOrEmpty,

@@ -1,6 +1,13 @@
 // The built product as stepping code: its vCPU loop, safepoints, guest memory, tracer, kernels and placement, on a guest
 // of a few pages. What is replaced here is not explored: the layout of the one buffer, the clock, the bitmap's code.
-import { ACKNOWLEDGED, baseOf, COMMAND, Command, EPOCH } from '../../../src/shared/memory/safepoint-words.js';
+import {
+  ACKNOWLEDGED,
+  baseOf,
+  COMMAND,
+  Command,
+  DEVICES_HELD,
+  EPOCH,
+} from '../../../src/shared/memory/safepoint-words.js';
 import type { MemoryViews } from '../../../src/shared/memory/layout.js';
 import type { SharedMachine } from '../../../src/shared/guest/shared-machine.js';
 import type { GuestMemory } from '../../../src/shared/memory/guest-memory.js';
@@ -58,7 +65,12 @@ export class SteppingProduct {
   readonly #layout: SteppingLayout;
 
   /** In one piece, of so many pages, or in segments. */
-  constructor(vcpus: number, guest: number | SegmentsScenarioSize, changes: readonly TextChange[]) {
+  constructor(
+    vcpus: number,
+    guest: number | SegmentsScenarioSize,
+    changes: readonly TextChange[],
+    { hasDevice = false } = {},
+  ) {
     const { modules, layout } = modulesWith(changes);
     this.#modules = modules;
     this.#layout = layout;
@@ -74,7 +86,7 @@ export class SteppingProduct {
       writeRate: Infinity,
       hotSetBytes: 0,
       residentBytes: 0,
-      devices: [],
+      devices: hasDevice ? [{ name: 'd', kind: 'console', connections: 1, ringBytes: PAGE_BYTES }] : [],
     };
     this.#machine = drain(allocateMachine(spec)) as SharedMachine;
     this.#words = new Int32Array(this.#machine.safepointWords);
@@ -129,6 +141,29 @@ export class SteppingProduct {
       pageFault: () => undefined,
       shortOfMemory: () => undefined,
     }) as Steps;
+  }
+
+  /** The device thread: each of `slices` in a slice of devices, as soon as the guest runs; then nothing. */
+  *device(slices: readonly Slice[], isOver: () => boolean): SilentSteps {
+    const words = this.#words;
+    const safepoint = this.#make(
+      'shared/memory/device-safepoint.js',
+      'DeviceSafepoint',
+      this.#machine.safepointWords,
+    ) as { readonly enter: Stepping<[]>; readonly leave: Stepping<[]> };
+    const createGuestMemory = this.#function('shared/memory/guest-memory.js', 'createGuestMemory');
+    const memory = yield* createGuestMemory(this.views, { pageFires: 0 }) as Steps;
+    for (const slice of slices) {
+      while (!(yield* safepoint.enter())) {
+        yield {
+          kind: 'until',
+          isSo: () => isOver() || (words[COMMAND] === Command.RUN && words[DEVICES_HELD] === 0),
+        };
+        if (isOver()) return;
+      }
+      yield* slice(memory as SteppingGuestMemory);
+      yield* safepoint.leave();
+    }
   }
 
   place(page: number, word: number): Steps {

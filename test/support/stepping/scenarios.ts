@@ -19,6 +19,8 @@ export interface HarvestScenario {
   /** The machine parks its guest, lets it run again and parks it for good, all beside the harvests. */
   readonly parks?: boolean;
   readonly mode: 'dedicated' | 'all-vcpus';
+  /** Stores of the device thread, each in a slice of its own, to the pages in turn; there is none unless told. */
+  readonly deviceStores?: number;
   /** Traces are installed while the vCPUs run, and not before. */
   readonly installs?: boolean;
   /** What is known goes ahead of the park; the last harvest adds what was dirtied since. */
@@ -32,7 +34,9 @@ export interface HarvestScenario {
  */
 export function harvestScenario(options: HarvestScenario): Scenario {
   const { vcpus, pages, stores, harvests, mode } = options;
-  const product = new SteppingProduct(vcpus, pages, options.changes ?? []);
+  const { deviceStores = 0 } = options;
+  const hasDevice = deviceStores > 0;
+  const product = new SteppingProduct(vcpus, pages, options.changes ?? [], { hasDevice });
   const tracer = product.tracer(mode);
   const copy = new Array<number>(pages).fill(-1);
   let isOver = false;
@@ -86,6 +90,13 @@ export function harvestScenario(options: HarvestScenario): Scenario {
       ...pause,
     ]).flat();
     threads.set(`vCPU ${vcpu}`, product.vcpu(vcpu, slices));
+  }
+  if (hasDevice) {
+    const slices = Array.from({ length: deviceStores }, (_, nth) => storing(nth % pages, 9000 + nth));
+    threads.set(
+      'device',
+      product.device(slices, () => isOver),
+    );
   }
   threads.set('tracer', trace());
   if (options.installs !== true) {

@@ -10,6 +10,8 @@ export const ConsoleWord = {
   WRITTEN: 0,
   /** What `WRITTEN` is about to be: bytes of the ring are being written over up to there. By the guest. */
   CLAIMED: 4,
+  /** 1: it has written all of the ring at least once. By the guest. */
+  FILLED: 8,
   /** Bytes typed. By the device. */
   TYPED: 64,
   /** Bytes of them that the guest has read. By the guest. */

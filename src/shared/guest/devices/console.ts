@@ -29,6 +29,8 @@ export class ConsoleStream {
     const from = written + (all.length - bytes.length);
     this.#memory.atomicStore32(this.#gpa + ConsoleWord.CLAIMED, written + all.length);
     writeRing(this.#memory, this.#gpa + PAGE_BYTES, this.#ringBytes, from, bytes);
+    if (all.length >= this.#ringBytes || (written & (this.#ringBytes - 1)) + all.length >= this.#ringBytes)
+      this.#memory.store32(this.#gpa + ConsoleWord.FILLED, 1);
     this.#memory.atomicStore32(this.#gpa + ConsoleWord.WRITTEN, written + all.length);
     this.#touch();
   }
@@ -67,6 +69,13 @@ export class ConsolePort {
   /** Bytes ever written, counted round at 2^32. */
   get written(): number {
     return this.#memory.atomicLoad32(this.#gpa + ConsoleWord.WRITTEN) >>> 0;
+  }
+
+  /** Where the scroll-back begins: counted as `written`. */
+  get oldest(): number {
+    const written = this.written;
+    const isFilled = this.#memory.load32(this.#gpa + ConsoleWord.FILLED) !== 0;
+    return isFilled ? (written - this.ringBytes) >>> 0 : 0;
   }
 
   /**

@@ -15,6 +15,8 @@ export const DeviceRegister = {
   /** Bytes that came in and went out so far. */
   BYTES_IN: 2,
   BYTES_OUT: 3,
+  /** Drawn at random when the guest is booted: tells it from another one, wherever it is. */
+  GUEST: 4,
 } as const;
 
 /** What the registers and the window of each kind mean; changes when any of that does. */

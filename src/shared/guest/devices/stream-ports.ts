@@ -98,16 +98,17 @@ export class StreamPorts {
   #room(gpa: number): number {
     const inUse =
       (this.#memory.load32(gpa + SlotWord.IN_HEAD) - this.#memory.atomicLoad32(gpa + SlotWord.IN_TAIL)) >>> 0;
-    return this.ringBytes - inUse;
+    return Math.max(0, this.ringBytes - inUse);
   }
 
   /** Bytes that the guest wrote and that are not known to have gone out. */
   waiting(slot: number): number {
     const gpa = this.#layout.slotGpa(slot);
-    return (
+    const count =
       (this.#memory.atomicLoad32(gpa + SlotWord.OUT_HEAD) - this.#memory.load32(gpa + SlotWord.OUT_TAIL)) >>>
-      0
-    );
+      0;
+    // A guest that wrote over its own counts is to be no more than wrong.
+    return Math.min(count, this.ringBytes);
   }
 
   /** Copies out bytes that wait, from the one after the first `skipped` on, as many as `target` takes; answers how many. */

@@ -7,6 +7,7 @@ import {
   type GuestProgram,
   type GuestSpec,
 } from '../guest-program.js';
+import { echo, echoDevices } from './echo.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
 import { hashOfCode } from './program-code.js';
 import { replay } from './replay.js';
@@ -32,6 +33,13 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
   'hot-set': { ...pageWriter, summary: 'nine writes in ten go to a tenth of memory', factory: hotSet },
   sequential: { ...pageWriter, summary: 'page after page, round and round', factory: sequential },
   zipf: { ...pageWriter, summary: 'few pages are popular, most are not', factory: zipf },
+  echo: {
+    summary: 'answers what it is told, at its service "echo"',
+    code: new URL('./echo.js', import.meta.url),
+    factory: echo,
+    devices: echoDevices,
+    defaultWriteRate: 0,
+  },
   replay: {
     summary: 'deterministic: all of memory is recomputed and compared',
     code: new URL('./replay.js', import.meta.url),

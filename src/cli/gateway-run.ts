@@ -1,0 +1,61 @@
+// Runs a gateway until it is interrupted, and says where the guest is.
+// Knows when the process ends; what is carried, and how, is src/gateway's.
+import { Gateway } from '../gateway/gateway.js';
+import { formatCount } from '../shared/units.js';
+import { formatAddress, type Address } from '../shared/wire/sockets.js';
+import { Progress } from './progress.js';
+import { refuseClearText } from './reach.js';
+import { securityOf } from './security.js';
+import type { SecurityArguments } from './security-options.js';
+import { onInterrupt } from './source-run.js';
+
+export interface GatewayArguments extends SecurityArguments {
+  readonly listen: Address;
+  /** Where gateways come in at each node. */
+  readonly node: { readonly addresses: readonly Address[] };
+}
+
+/** Told to a parent process that started this one with an IPC channel, once it listens. */
+export interface GatewayNotice {
+  readonly listening: Address;
+}
+
+/** Answers the exit status. */
+export async function runGateway(args: GatewayArguments): Promise<number> {
+  const nodes = args.node.addresses;
+  const security = securityOf(
+    args,
+    nodes.map(({ host }) => host),
+  );
+  for (const node of nodes) refuseClearText(security, node, undefined);
+  const progress = new Progress();
+  const gateway = new Gateway(nodes, security, {
+    found: (where, { moves, clients, isNew }) => {
+      const which = isNew ? 'a guest is' : 'the guest is';
+      progress.say(
+        `${which} at ${where}, which it came to after ${moves} moves; ${formatCount(clients)} clients go on there`,
+      );
+    },
+    missing: (where, { message }) => {
+      progress.say(
+        `${message}; clients wait until the guest is found${gateway.clients === 0 ? '' : ` (${gateway.clients})`} (${where})`,
+      );
+    },
+    unreachable: (where, { message }) => {
+      progress.say(`no guest at ${where} yet: ${message}`);
+    },
+  });
+  const interrupted = new Promise<void>((resolve) => {
+    onInterrupt(() => {
+      resolve();
+      return 'end';
+    });
+  });
+  const address = await gateway.open(args.listen);
+  progress.say(`clients are carried from ${formatAddress(address)}`);
+  process.send?.({ listening: address } satisfies GatewayNotice);
+  await interrupted;
+  gateway.close();
+  if (process.connected) process.disconnect();
+  return 0;
+}

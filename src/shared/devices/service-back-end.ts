@@ -1,0 +1,228 @@
+// A service's outside: clients connect by TCP, each to a slot; what they say goes into its ring, what is answered to them.
+// Knows rings and sockets, and no protocol of any service.
+import type { Server, Socket } from 'node:net';
+import { DeviceRegister } from '../guest/devices/device-state.js';
+import { SlotStatus } from '../guest/devices/slot-words.js';
+import type { StreamPorts } from '../guest/devices/stream-ports.js';
+import { listen, type Address } from '../wire/sockets.js';
+import { endSocket } from './closing.js';
+import type { BackEnd } from './device-host.js';
+
+/** A client's bytes wait here for room in its ring; with more than this it is not read from. */
+const PENDING_BYTES_MAX = 256 << 10;
+/** One slice takes no more out of a ring, so that it stays short however many there are. */
+const TAKEN_BYTES_MAX = 64 << 10;
+
+interface Client {
+  readonly socket: Socket;
+  /** What came and is not in the ring yet. */
+  readonly pending: Buffer[];
+  pendingBytes: number;
+  /** What it says last, if it has: `ended`, it hears on; `gone`. */
+  last: 'nothing' | 'ended' | 'gone';
+  slot: number | undefined;
+  /** What was taken out of its ring, until it is sent. */
+  taken: Buffer | undefined;
+  /** The kernel takes no more for now. */
+  isBlocked: boolean;
+  /** The guest is done with it: it is ended once all is sent. */
+  isDone: boolean;
+}
+
+export class ServiceBackEnd implements BackEnd {
+  readonly #ports: StreamPorts;
+  readonly #registers: Float64Array;
+  readonly #schedule: () => void;
+  readonly #clients = new Set<Client>();
+  readonly #slots = new Map<number, Client>();
+  /** Slots whose clients are gone while the guest is not done with them. */
+  readonly #lost = new Set<number>();
+  #server: Server | undefined;
+  /** The guest has run here: before, there is nobody to talk to. */
+  #isServed = false;
+
+  constructor(ports: StreamPorts, registers: Float64Array, schedule: () => void) {
+    this.#ports = ports;
+    this.#registers = registers;
+    this.#schedule = schedule;
+  }
+
+  /**
+   * Listens; answers where.
+   * @throws MicrostunError LISTEN_FAILED.
+   */
+  async publish(address: Address): Promise<Address> {
+    const { server, address: bound } = await listen(
+      address,
+      (socket) => {
+        this.#connected(socket);
+      },
+      { isRelay: true, flag: '--publish' },
+    );
+    this.#server = server;
+    return bound;
+  }
+
+  /** The guest came from elsewhere: its clients did not, but for those that gateways carry here. Within a slice. */
+  come(areCarried: boolean): void {
+    for (let slot = 0; slot < this.#ports.connections; slot++) {
+      if (this.#ports.status(slot) === SlotStatus.FREE) continue;
+      if (areCarried && this.#ports.carrier(slot).gateway !== 0) continue;
+      this.#ports.setStatus(slot, SlotStatus.LOST);
+      this.#lost.add(slot);
+    }
+  }
+
+  #connected(socket: Socket): void {
+    if (!this.#isServed) {
+      socket.destroy();
+      return;
+    }
+    const client: Client = {
+      socket,
+      pending: [],
+      pendingBytes: 0,
+      last: 'nothing',
+      slot: undefined,
+      taken: undefined,
+      isBlocked: false,
+      isDone: false,
+    };
+    this.#clients.add(client);
+    socket.on('data', (bytes: Buffer) => {
+      client.pending.push(bytes);
+      client.pendingBytes += bytes.length;
+      if (client.pendingBytes > PENDING_BYTES_MAX) socket.pause();
+      this.#schedule();
+    });
+    socket.on('drain', () => {
+      client.isBlocked = false;
+      this.#schedule();
+    });
+    socket.on('end', () => {
+      if (client.last === 'nothing') client.last = 'ended';
+      this.#schedule();
+    });
+    socket.on('close', () => {
+      client.last = 'gone';
+      this.#schedule();
+    });
+    this.#schedule();
+  }
+
+  serve(): boolean {
+    this.#isServed = true;
+    let isNews = false;
+    for (const client of this.#clients) isNews = this.#serveClient(client) || isNews;
+    for (const slot of this.#lost) {
+      if (!this.#ports.isClosed(slot)) continue;
+      this.#ports.free(slot);
+      this.#lost.delete(slot);
+    }
+    return isNews;
+  }
+
+  // Answers whether the guest has reason to look.
+  #serveClient(client: Client): boolean {
+    let isNews = false;
+    if (client.slot === undefined) {
+      if (client.last === 'gone') {
+        this.#clients.delete(client);
+        return false;
+      }
+      const slot = this.#ports.open();
+      // All slots are taken: it waits for one, as a backlog does.
+      if (slot === undefined) return false;
+      client.slot = slot;
+      this.#slots.set(slot, client);
+      this.#registers[DeviceRegister.CONNECTIONS]!++;
+      isNews = true;
+    }
+    const { slot } = client;
+    isNews = this.#bringIn(client, slot) || isNews;
+    isNews = this.#takeOut(client, slot) || isNews;
+    return this.#settle(client, slot) || isNews;
+  }
+
+  #bringIn(client: Client, slot: number): boolean {
+    const { pending } = client;
+    let isNews = false;
+    for (let first = pending[0]; first !== undefined; first = pending[0]) {
+      const byteCount = this.#ports.put(slot, first);
+      this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
+      client.pendingBytes -= byteCount;
+      isNews ||= byteCount > 0;
+      if (byteCount < first.length) {
+        pending[0] = first.subarray(byteCount);
+        return isNews;
+      }
+      pending.shift();
+    }
+    if (client.last === 'nothing' && client.socket.isPaused()) client.socket.resume();
+    return isNews;
+  }
+
+  #takeOut(client: Client, slot: number): boolean {
+    const waiting = this.#ports.waiting(slot);
+    if (waiting === 0 || client.isBlocked || client.last === 'gone') return false;
+    const bytes = Buffer.allocUnsafe(Math.min(waiting, TAKEN_BYTES_MAX));
+    this.#ports.peek(slot, bytes);
+    client.taken = bytes;
+    this.#registers[DeviceRegister.BYTES_OUT]! += bytes.length;
+    if (waiting > bytes.length) this.#schedule();
+    return this.#ports.release(slot, bytes.length);
+  }
+
+  // The ends of a connection, on either side. Answers whether the guest has reason to look.
+  #settle(client: Client, slot: number): boolean {
+    const isClosed = this.#ports.isClosed(slot);
+    if (client.last === 'gone') {
+      this.#forget(client, slot);
+      if (isClosed) this.#ports.free(slot);
+      else {
+        this.#ports.setStatus(slot, SlotStatus.LOST);
+        this.#lost.add(slot);
+      }
+      return !isClosed;
+    }
+    if (isClosed && this.#ports.waiting(slot) === 0) {
+      this.#forget(client, slot);
+      client.isDone = true;
+      this.#ports.free(slot);
+      return false;
+    }
+    if (
+      client.last === 'ended' &&
+      client.pendingBytes === 0 &&
+      this.#ports.status(slot) === SlotStatus.OPEN
+    ) {
+      this.#ports.setStatus(slot, SlotStatus.ENDED);
+      return true;
+    }
+    return false;
+  }
+
+  #forget(client: Client, slot: number): void {
+    this.#slots.delete(slot);
+    if (client.last === 'gone') this.#clients.delete(client);
+  }
+
+  send(): void {
+    for (const client of this.#clients) {
+      const { socket, taken } = client;
+      if (taken !== undefined) {
+        client.taken = undefined;
+        client.isBlocked = !socket.write(taken);
+      }
+      if (!client.isDone) continue;
+      this.#clients.delete(client);
+      void endSocket(socket);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#server?.close();
+    const sockets = Array.from(this.#clients, ({ socket }) => endSocket(socket));
+    await Promise.all(sockets);
+  }
+}
