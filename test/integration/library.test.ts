@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   MicrostunError,
   MigrationFailure,
@@ -22,22 +22,26 @@ import {
 } from '../../src/library/index.js';
 import { root } from '../support/cli.js';
 
+const quitter = path.join(root, 'test/support/guests/quitter.mjs');
 const opened: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((one) => one.close()));
 });
 
 async function guestOf(options: GuestOptions = {}): Promise<Guest> {
-  const guest = await startGuest({ memory: '8MiB', ...options });
+  const guest = await startGuest({ memory: '8MiB', writeRate: 5000, ...options });
   opened.push(guest);
   return guest;
 }
 
-async function node(): Promise<Node> {
-  const one = await startNode({ maxGuests: 2 });
-  opened.push(one);
-  return one;
-}
+/** One for all: guests come to it and stay, and it takes no harm from those that do not come. */
+let to: Node;
+beforeAll(async () => {
+  to = await startNode({ maxGuests: 8, allowGuest: ['replay', 'hot-set', quitter] });
+});
+afterAll(async () => {
+  await to.close();
+});
 
 async function progressOf(migration: Migration): Promise<MigrationProgress[]> {
   const all: MigrationProgress[] = [];
@@ -67,7 +71,7 @@ async function firstEvent({ [Symbol.asyncIterator]: iterate }: Node): Promise<No
 
 describe('a guest that a program started', () => {
   it('is counted, stopped and audited, and moves to a node, with every phase and round seen on the way', async () => {
-    const [guest, to] = await Promise.all([guestOf({ guest: 'replay', vcpus: 1 }), node()]);
+    const guest = await guestOf({ guest: 'replay', vcpus: 1 });
     expect((await guest.audit()).passed).toBe(true);
     const before = await guest.counters();
     expect(before.pagesWritten).toBeGreaterThan(0);
@@ -99,7 +103,7 @@ describe('a guest that a program started', () => {
   });
 
   it('runs on where it was when its migration is cancelled by a signal, and can be moved after that', async () => {
-    const [guest, to] = await Promise.all([guestOf(), node()]);
+    const guest = await guestOf();
     const controller = new AbortController();
     const slow = guest.migrate({ to: to.address, bandwidth: '4Mbit', signal: controller.signal });
     for await (const one of slow)
@@ -136,6 +140,29 @@ describe('a guest that a program started', () => {
   });
 });
 
+describe('a guest that fails', () => {
+  it('ends with why it failed, and so does the migration that it was in; the program that started it lives on', async () => {
+    const guest = await guestOf({ guest: quitter });
+    const failure = await failureOf(guest.migrate({ to: to.address, bandwidth: '1Mbit' }));
+    expect(failure).toMatchObject({ code: 'GUEST_FAILED', owner: 'source' });
+    expect(failure.message).toContain('it had enough');
+    expect(failure.safeNext).toContain('mend the guest');
+    const { why, error } = await guest.ended;
+    expect(why).toBe('failed');
+    expect(error).toMatchObject({
+      code: 'GUEST_FAILED',
+      message: expect.stringContaining('it had enough') as string,
+    });
+    await expect(guest.counters()).rejects.toThrow('it had enough');
+  });
+
+  it('is not started when its boot throws', async () => {
+    const starting = startGuest({ guest: quitter, seed: 0 });
+    await expect(starting).rejects.toMatchObject({ code: 'GUEST_FAILED' });
+    await expect(starting).rejects.toThrow('it would not begin');
+  });
+});
+
 describe('a program that is killed', () => {
   it('takes its guests and nodes along, also in the middle of a migration', async () => {
     const program = spawn(process.execPath, [path.join(root, 'test/support/abandoning-program.mjs')]);
@@ -157,10 +184,7 @@ describe('what cannot be started', () => {
     const guest: unknown = await startGuest({ memory: 5000 }).catch((error: unknown) => error);
     expect(guest).toBeInstanceOf(MicrostunError);
     expect(guest).toMatchObject({ code: 'USAGE', message: expect.stringContaining('try 8192') as string });
-    const where: unknown = await startNode({ listen: '192.0.2.1:1' }).catch((error: unknown) => error);
-    expect(where).toMatchObject({ code: 'USAGE' });
-    const [busy] = await Promise.all([node()]);
-    const taken: unknown = await startNode({ listen: busy.address }).catch((error: unknown) => error);
+    const taken: unknown = await startNode({ listen: to.address }).catch((error: unknown) => error);
     expect(taken).toMatchObject({ code: 'LISTEN_FAILED' });
   });
 
