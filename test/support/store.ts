@@ -19,6 +19,8 @@ export interface StoreOptions {
   readonly ringBytes?: number;
   /** What a Unix clock reads at boot, in milliseconds. */
   readonly unixMs?: number;
+  /** They take turns, a slice each. */
+  readonly vcpus?: number;
 }
 
 export class Store {
@@ -28,15 +30,16 @@ export class Store {
   nowUs = 0;
   slices = 0;
   longestSliceUs = 0;
-  readonly #vcpu: Vcpu;
-  #server: Server;
-  #nextSlot = 0;
+  readonly #vcpus: readonly Vcpu[];
+  #servers: readonly Server[];
+  readonly #nextSlots: number[];
 
   constructor({
     memoryBytes = 8 << 20,
     connections = 4,
     ringBytes = 65_536,
     unixMs = 1_700_000_000_000,
+    vcpus = 1,
   }: StoreOptions = {}) {
     const views = guestOf(memoryBytes / PAGE_BYTES);
     this.memory = createGuestMemory(views, { pageFires: 0, waitForPage: () => undefined });
@@ -44,39 +47,51 @@ export class Store {
     bootKeyspace(this.memory, connections, memoryBytes, SEED);
     this.memory.storeF64(Root.UNIX_BASE_MS, unixMs);
     this.memory.store32(Root.JOB_SLOT, NO_JOB);
-    this.#vcpu = {
-      id: 0,
+    this.#vcpus = Array.from({ length: vcpus }, (_, id) => this.#vcpu(id));
+    this.#nextSlots = Array.from({ length: vcpus }, (_, id) => id);
+    this.#servers = this.#open();
+  }
+
+  #vcpu(id: number): Vcpu {
+    const vcpu: Partial<Vcpu> = {
+      id,
       memory: this.memory,
       registers: new Float64Array(32),
       nowUs: () => this.nowUs,
       haltUntil: () => undefined,
       countWork: () => undefined,
-    } as Partial<Vcpu> as Vcpu;
-    this.#server = this.#open();
+    };
+    return vcpu as Vcpu;
   }
 
-  #open(): Server {
-    return createServer(this.#vcpu, this.streams, { vcpus: 1, seed: SEED });
+  #open(): Server[] {
+    const spec = { vcpus: this.#vcpus.length, seed: SEED };
+    return this.#vcpus.map((vcpu) => createServer(vcpu, this.streams, spec));
   }
 
   /** What a move does: the program is made anew over the same memory. */
   move(): void {
-    this.#server = this.#open();
+    this.#servers = this.#open();
   }
 
-  /** One slice; answers whether there was nothing to do. */
+  /** One slice of the vCPU whose turn it is; answers whether there was nothing to do. */
   slice(): boolean {
     const from = performance.now();
-    const { isIdle, nextSlot } = this.#server.serve(this.#vcpu, this.#nextSlot);
+    const vcpu = this.slices % this.#vcpus.length;
+    const { isIdle, nextSlot } = this.#servers[vcpu]!.serve(this.#vcpus[vcpu]!, this.#nextSlots[vcpu]!);
     this.longestSliceUs = Math.max(this.longestSliceUs, (performance.now() - from) * 1000);
-    this.#nextSlot = nextSlot;
+    this.#nextSlots[vcpu] = nextSlot;
     this.slices++;
     return isIdle;
   }
 
   /** Slices until there is nothing to do. */
   settle(): void {
-    for (let slices = 0; slices < SLICES_MAX; slices++) if (this.slice()) return;
+    let idle = 0;
+    for (let slices = 0; slices < SLICES_MAX; slices++) {
+      idle = this.slice() ? idle + 1 : 0;
+      if (idle === this.#vcpus.length) return;
+    }
     throw new Error('the store does not come to rest');
   }
 

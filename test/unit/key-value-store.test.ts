@@ -64,6 +64,21 @@ describe('a key-value store', () => {
     expect(store.ask(requestOf(['MGET', 'key 0', 'key 1999']), 1)).toBe('*2\r\n$3\r\nnew\r\n$3\r\nnew\r\n');
   });
 
+  it('is one store to several vCPUs, whose slots differ and whose long commands any of them continues', () => {
+    const store = new Store({ ringBytes: 1 << 20, vcpus: 3, connections: 7 });
+    const members = Array.from({ length: 1000 }, (_, at) => `member ${at}`);
+    for (let slot = 0; slot < 7; slot++)
+      store.streams.send(
+        slot,
+        requestOf(['SADD', 'set', `of ${slot}`, ...members]) + 'FLUSHALL\r\n'.repeat(slot % 2),
+      );
+    store.settle();
+    for (let slot = 0; slot < 7; slot++)
+      expect(store.streams.receive(slot).toString()).toMatch(/^:(?:1|1001)\r\n(?:\+OK\r\n)?$/);
+    expect(store.ask('DBSIZE\r\n', 5)).toMatch(/^:[01]\r\n$/);
+    expect(store.audit()).toMatchObject(sound);
+  });
+
   it('refuses a command that is larger than its ring, and closes', () => {
     const store = new Store({ ringBytes: 4096 });
     expect(store.ask(`*2\r\n$3\r\nGET\r\n$5000\r\n`)).toMatch(

@@ -8,6 +8,7 @@ import {
   type GuestSpec,
 } from '../guest-program.js';
 import { echo, echoDevices } from './echo.js';
+import { keyValue, keyValueDevices } from './key-value/key-value.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
 import { hashOfCode } from './program-code.js';
 import { replay } from './replay.js';
@@ -47,6 +48,14 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     defaultWriteRate: 100_000,
     // It runs the whole guest again, in memory of its own, where nothing lies between its pages.
     auditMemoryBytes: residentBytesOf,
+  },
+  'key-value': {
+    summary: "a store that speaks Redis' protocol to the clients of its service redis",
+    code: new URL('./key-value/key-value.js', import.meta.url),
+    factory: keyValue,
+    devices: keyValueDevices,
+    // It writes what its clients tell it to.
+    defaultWriteRate: 100_000,
   },
 };
 

@@ -12,7 +12,7 @@ export interface Session {
   /** Set by QUIT: the connection ends after the reply. */
   isLeaving: boolean;
   /** How many connections there are. */
-  clients: number;
+  readonly countClients: () => number;
 }
 
 export function createServerCommands(
@@ -36,7 +36,7 @@ export function createServerCommands(
         'redis_mode:standalone',
         'server_name:microstun',
         '# Clients',
-        `connected_clients:${session.clients}`,
+        `connected_clients:${session.countClients()}`,
         '# Memory',
         `used_memory:${heap.usedBytes}`,
         `maxmemory:${heap.byteCount}`,

@@ -40,7 +40,7 @@ export function createServer(
   const request = new Request(ringBytes);
   const reply = new ReplyWriter(REPLY_BYTES);
   const progress: Progress = { at: 0, a: 0, b: 0 };
-  const session: Session = { client: 0, isLeaving: false, clients: 0 };
+  const session: Session = { client: 0, isLeaving: false, countClients };
   const kit = createKit(memory, keys, request, reply, progress);
   const execute = createCommandTable(kit, session);
   const pending = createPendingReplies(memory, keys.heap, streams);
@@ -184,7 +184,6 @@ export function createServer(
       units = SLICE_UNITS;
       const job = memory.load32(Root.JOB_SLOT);
       keys.nowMs = job === NO_JOB ? clockMs() : memory.loadF64(Root.JOB_NOW_MS);
-      session.clients = countClients();
       let outcome = { isIdle: false, nextSlot: firstSlot };
       if (job !== NO_JOB) serveSlot(job);
       else {
