@@ -3,7 +3,7 @@ import { createGuestMemory, type GuestMemory } from '../../src/shared/memory/gue
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import type { AuditResult, Vcpu } from '../../src/shared/guest/guest-program.js';
 import { bootKeyspace } from '../../src/shared/guest/programs/key-value/keyspace.js';
-import { NO_JOB, Root } from '../../src/shared/guest/programs/key-value/layout.js';
+import { Root } from '../../src/shared/guest/programs/key-value/layout.js';
 import { createServer, type Server } from '../../src/shared/guest/programs/key-value/server.js';
 import { auditStore } from '../../src/shared/guest/programs/key-value/store-audit.js';
 import { guestOf } from '../unit/page-fixtures.js';
@@ -46,7 +46,6 @@ export class Store {
     this.streams = new FakeStreams(connections, ringBytes);
     bootKeyspace(this.memory, connections, memoryBytes, SEED);
     this.memory.storeF64(Root.UNIX_BASE_MS, unixMs);
-    this.memory.store32(Root.JOB_SLOT, NO_JOB);
     this.#vcpus = Array.from({ length: vcpus }, (_, id) => this.#vcpu(id));
     this.#nextSlots = Array.from({ length: vcpus }, (_, id) => id);
     this.#servers = this.#open();

@@ -4,7 +4,7 @@ import { programBytesOf } from '../../devices/device-windows.js';
 import type { DeviceSpec, GuestFactory, GuestSpec, Vcpu } from '../../guest-program.js';
 
 import { bootKeyspace } from './keyspace.js';
-import { MAGIC, NO_JOB, Root } from './layout.js';
+import { Root } from './layout.js';
 import { createServer, type Server } from './server.js';
 import { auditStore } from './store-audit.js';
 
@@ -41,8 +41,6 @@ export const keyValue: GuestFactory = (spec) => {
     boot({ memory, registers }) {
       bootKeyspace(memory, connections, programBytesOf(spec), spec.seed);
       memory.storeF64(Root.UNIX_BASE_MS, Date.now());
-      memory.store32(Root.JOB_SLOT, NO_JOB);
-      memory.store32(Root.MAGIC, MAGIC);
       registers.forEach((values, vcpu) => {
         values[NEXT_SLOT] = vcpu;
       });

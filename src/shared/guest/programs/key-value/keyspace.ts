@@ -4,9 +4,19 @@ import type { GuestMemory } from '../../../memory/guest-memory.js';
 import { HashMap } from '../../state/hash-map.js';
 import { Heap } from '../../state/heap.js';
 import { copyIn } from '../../state/key-bytes.js';
-import { heapGpa, KEY_RECORD_BYTES, KeyRecord, Kind, ObjectWord, objectBytes, Root } from './layout.js';
+import {
+  heapGpa,
+  KEY_RECORD_BYTES,
+  KeyRecord,
+  Kind,
+  MAGIC,
+  NO_JOB,
+  ObjectWord,
+  objectBytes,
+  Root,
+} from './layout.js';
 import { createCollector } from './collector.js';
-import { createSortedIndex, type SortedIndex } from './sorted-index.js';
+import { clearIndex, createSortedIndex, type SortedIndex } from './sorted-index.js';
 
 /** A string's block that is larger than this, and four times what the string needs, is given back. */
 const SPARE_BYTES_MAX = 256;
@@ -67,6 +77,9 @@ export function bootKeyspace(memory: GuestMemory, connections: number, endGpa: n
   memory.store32(spare + ObjectWord.KIND, Kind.ALL_KEYS);
   memory.storeF64(spare + ObjectWord.MAP, HashMap.create(memory, heap, seed).gpa);
   memory.storeF64(Root.SPARE, spare);
+  clearIndex(memory, Root.EXPIRIES);
+  memory.store32(Root.JOB_SLOT, NO_JOB);
+  memory.store32(Root.MAGIC, MAGIC);
 }
 
 export function openKeyspace(memory: GuestMemory, connections: number, seed: number): Keyspace {
@@ -82,7 +95,6 @@ export function openKeyspace(memory: GuestMemory, connections: number, seed: num
     return word >>> 0;
   }
   const index = createSortedIndex(memory, heap, keys, random);
-  if (index.count(Root.EXPIRIES) === 0) index.clear(Root.EXPIRIES);
 
   function map(): HashMap {
     // Another vCPU may have flushed it.
@@ -201,7 +213,7 @@ export function openKeyspace(memory: GuestMemory, connections: number, seed: num
           throw error;
         }
       }
-      if (ofKind === Kind.SORTED_SET) index.clear(object + ObjectWord.INDEX);
+      if (ofKind === Kind.SORTED_SET) clearIndex(memory, object + ObjectWord.INDEX);
       memory.store32(recordOf(entry) + KeyRecord.KIND, ofKind);
       memory.storeF64(recordOf(entry) + KeyRecord.VALUE, object);
       return object;
@@ -265,7 +277,7 @@ export function openKeyspace(memory: GuestMemory, connections: number, seed: num
       memory.storeF64(Root.KEYS, fresh);
       memory.storeF64(Root.SPARE, 0);
       discard(spare);
-      index.clear(Root.EXPIRIES);
+      clearIndex(memory, Root.EXPIRIES);
       return true;
     },
     collect,

@@ -25,9 +25,13 @@ const LEVELS_MAX = 24;
 /** Bytes of an index itself: a head with all levels. */
 export const INDEX_BYTES = FORWARD + LEVELS_MAX * LEVEL_BYTES;
 
+/** Makes an empty index at `head`. */
+export function clearIndex(memory: GuestMemory, head: number): void {
+  memory.fill(head, INDEX_BYTES, 0);
+  memory.store32(head + LEVELS, 1);
+}
+
 export interface SortedIndex {
-  /** Makes an empty index at `head`. */
-  clear(head: number): void;
   count(head: number): number;
   /**
    * The node that `entry` got.
@@ -218,10 +222,6 @@ export function createSortedIndex(
   }
 
   return {
-    clear(head) {
-      memory.fill(head, INDEX_BYTES, 0);
-      memory.store32(head + LEVELS, 1);
-    },
     count: (head) => memory.load32(head + COUNT),
     insert(head, score, entry) {
       const levels = randomLevels();

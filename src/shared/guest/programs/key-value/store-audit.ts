@@ -5,7 +5,17 @@ import type { HashMap } from '../../state/hash-map.js';
 import type { AuditResult, GuestSpec } from '../../guest-program.js';
 import { partsOf } from '../../state/hash-buckets.js';
 import { openKeyspace, type Keyspace } from './keyspace.js';
-import { Element, KeyRecord, Kind, kindNames, ObjectWord, Root, slotGpa, SlotState } from './layout.js';
+import {
+  Element,
+  KeyRecord,
+  Kind,
+  kindNames,
+  MAGIC,
+  ObjectWord,
+  Root,
+  slotGpa,
+  SlotState,
+} from './layout.js';
 
 const FINDINGS_MAX = 5;
 
@@ -37,6 +47,7 @@ class StoreAudit {
     const heapFault = heap.findFault();
     if (heapFault !== undefined) this.#fail(heapFault);
     else {
+      if (this.#memory.load32(Root.MAGIC) !== MAGIC) this.#fail('there is no store');
       if (this.#memory.load32(Root.LOCK) !== 0) this.#fail('the lock is held, and no vCPU runs');
       this.#auditKeys(this.#keys.map());
       this.#auditIndex(Root.EXPIRIES, this.#expiring, 'the order of expiries');
