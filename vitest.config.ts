@@ -25,6 +25,7 @@ const long = [
 /** Of every day, but gone through more widely by the long tests. */
 const wider = [
   'test/e2e/devices.test.ts',
+  'test/e2e/key-value.test.ts',
   'test/fuzz/grammar.test.ts',
   'test/fuzz/streams.test.ts',
   'test/unit/real-interleavings.test.ts',

@@ -13,6 +13,7 @@ import { benchMemory, renderMemory } from './memory.js';
 import { copyRow, demoRow, hotSetRow } from './rows/copying.js';
 import { dialRow } from './rows/dial.js';
 import { encryptionRow } from './rows/encryption.js';
+import { keyValueRow } from './rows/key-value.js';
 import { monsterRow } from './rows/monster.js';
 import { soakRow } from './rows/soak.js';
 import { storeRow } from './rows/store-paths.js';
@@ -41,6 +42,10 @@ const rows = {
     measure: encryptionRow,
   },
   monster: { what: 'Guests of up to 24 TiB, of which 1 GiB is resident', measure: monsterRow },
+  'key-value': {
+    what: 'The key-value store beside redis-server, and moved while clients write',
+    measure: keyValueRow,
+  },
   soak: { what: '64 MiB, flat out: three hundred migrations between two nodes', measure: soakRow },
 } as const satisfies Record<string, Row>;
 type RowName = keyof typeof rows;
@@ -50,7 +55,7 @@ const rowNames = Object.keys(rows) as RowName[];
 const others = ['kernels', 'memory', 'forecast', 'compaction'] as const;
 type OtherName = (typeof others)[number];
 /** Without a goal, or each takes about as long as all the others together, or longer. */
-const ONLY_ALONE: readonly RowName[] = ['dial', 'encryption', 'monster', 'soak'];
+const ONLY_ALONE: readonly RowName[] = ['dial', 'encryption', 'monster', 'key-value', 'soak'];
 
 const args = await yargs(hideBin(process.argv))
   .scriptName('npm run bench --')
