@@ -13,6 +13,7 @@ const long = [
   'test/e2e/guest-processes.test.ts',
   'test/e2e/hostile-peers.test.ts',
   'test/e2e/html-report.test.ts',
+  'test/e2e/ledger-moves.test.ts',
   'test/e2e/link.test.ts',
   'test/e2e/live-view.test.ts',
   'test/e2e/package.test.ts',

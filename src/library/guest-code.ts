@@ -18,6 +18,7 @@ export { Arena } from '../shared/guest/state/arena.js';
 export { Condition, CONDITION_BYTES } from '../shared/guest/state/condition.js';
 export { HashMap } from '../shared/guest/state/hash-map.js';
 export { Heap } from '../shared/guest/state/heap.js';
+export { copyIn, copyOut } from '../shared/guest/state/key-bytes.js';
 export { Mutex, MUTEX_BYTES } from '../shared/guest/state/mutex.js';
 export {
   atomicI32,

@@ -28,6 +28,9 @@ const cases: readonly Case[] = [
   { guest: 'replay', mode: 'hybrid', vcpus: 2, pages: 4097, rate: 'max' },
   { guest: 'replay', mode: 'pre-copy', vcpus: 4, pages: 2049 },
   { guest: 'replay', mode: 'post-copy', vcpus: 1, pages: 2049, rate: 'max', more: ['--seed', '7'] },
+  { guest: 'ledger', mode: 'hybrid', vcpus: 4, pages: 4097, rate: 'max' },
+  { guest: 'ledger', mode: 'pre-copy', vcpus: 2, pages: 2049, rate: 'max' },
+  { guest: 'ledger', mode: 'post-copy', vcpus: 3, pages: 4097 },
 ];
 
 /** Of a guest that touches a part of its memory. */
@@ -75,6 +78,7 @@ describe('a migration between two processes', () => {
     { guest: 'uniform', mode: 'hybrid', more: ['--write-rate', 'max'] },
     { guest: 'hot-set', mode: 'pre-copy', more: ['--connections', '2'] },
     { guest: 'replay', mode: 'post-copy', more: [] },
+    { guest: 'ledger', mode: 'hybrid', more: ['--write-rate', 'max'] },
     { guest: 'zipf', mode: 'hybrid', more: ['--bitmap', 'raw', '--trace', 'all-vcpus'] },
   ])('moves what $guest has touched of 24 TiB by $mode ($more)', async ({ guest, mode, more }) => {
     const shape = [

@@ -1,8 +1,7 @@
 // The same guest back and forth between two nodes, without a restart: nothing is lost, and nothing leaks.
 import { readdirSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endAll, runCli, startDestination, type CliProcess } from '../support/cli.js';
+import { endAll, freePort, runCli, startDestination, type CliProcess } from '../support/cli.js';
 
 const HOPS = 20;
 /** A guest that would be seen if it stayed behind. */
@@ -68,15 +67,4 @@ async function saidTimes(node: CliProcess, pattern: RegExp, times: number): Prom
 function use({ pid }: CliProcess): { residentBytes: number; descriptors: number } {
   const resident = /VmRSS:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return { residentBytes: Number(resident?.[1]) * 1024, descriptors: readdirSync(`/proc/${pid}/fd`).length };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => {
-        resolve(port);
-      });
-    });
-  });
 }

@@ -1,6 +1,7 @@
 // The command line as a test runs it: real processes of the built files, waited for by what they say, never by time.
 // Knows exit statuses, streams and the IPC notice; whoever starts a process here leaves its end to `endAll`.
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { Readable } from 'node:stream';
 import type { ListeningNotice } from '../../src/cli/destination-run.js';
@@ -197,4 +198,16 @@ export function failureOf({ status, stdout, stderr }: Ended): FailureReport {
   const report = JSON.parse(stdout) as FailureReport | MigrationReport;
   if (report.outcome !== 'failed') throw new Error(`exit status ${status}\n${stderr}\n${stdout}`);
   return report;
+}
+
+/** A port that nobody listens on just now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        resolve(port);
+      });
+    });
+  });
 }

@@ -9,6 +9,7 @@ import {
 } from '../guest-program.js';
 import { echo, echoDevices } from './echo.js';
 import { keyValue, keyValueDevices } from './key-value/key-value.js';
+import { ledger } from './ledger.js';
 import { hotSet, sequential, uniform, zipf } from './page-writer.js';
 import { hashOfCode } from './program-code.js';
 import { replay } from './replay.js';
@@ -55,6 +56,12 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
     factory: keyValue,
     devices: keyValueDevices,
     // It writes what its clients tell it to.
+    defaultWriteRate: 0,
+  },
+  ledger: {
+    summary: 'transfers money between accounts under locks, and its total never changes',
+    code: new URL('./ledger.js', import.meta.url),
+    factory: ledger,
     defaultWriteRate: 100_000,
   },
 };
