@@ -70,6 +70,9 @@ function* guestBitmaps(program: string): Generator<ContestBitmap> {
     nowUs: () => performance.now() * 1000,
     devices: new GuestDevices(memory, spec),
     haltUntil: () => undefined,
+    powerOff: () => {
+      throw new Error('powered off');
+    },
     countWork: (pages) => {
       written += pages;
     },

@@ -156,7 +156,8 @@ function statusAfter(error: unknown): number {
   documentFailure(error);
   if (error instanceof MicrostunError) {
     complain(error.message);
-    return exitStatusOf(error.code);
+    // A guest that ends itself while nothing moves it may.
+    return error.code === 'GUEST_ENDED' ? 0 : exitStatusOf(error.code);
   }
   complain(
     `this is a bug, please report it:\n${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,

@@ -24,6 +24,8 @@ function safeNextAfter(code: ErrorCode | 'BUG'): string {
       return 'mend the command line; nothing was started';
     case 'GUEST_FAILED':
       return 'mend the guest; it stopped by itself, and nothing was migrated';
+    case 'GUEST_ENDED':
+      return 'nothing: the guest ended itself, and nothing was migrated';
     case 'BUG':
       return 'report this; then start the guest anew';
     case 'CANCELLED':

@@ -18,6 +18,7 @@ export function exitStatusOf(code: ErrorCode): number {
     case 'PROTOCOL':
     case 'TIMEOUT':
     case 'GUEST_FAILED':
+    case 'GUEST_ENDED':
     case 'WORKER_FAILED':
       return 5;
     case 'AUDIT_FAILED':

@@ -110,6 +110,10 @@ export class HostedGuest {
     await machine.close();
     const guest = { slices, pagesWritten: work };
     const reason: unknown = ending.reason;
+    if (reason instanceof MicrostunError && reason.code === 'GUEST_ENDED') {
+      this.#host.say(reason.message);
+      return { outcome: 'ran', guest };
+    }
     if (reason instanceof MicrostunError && reason.code !== 'CANCELLED') {
       this.#host.say(`the guest cannot go on: ${reason.message}`);
       return { outcome: 'failed', error: reason, guest };

@@ -23,6 +23,18 @@ export function createLogger(name: string, level: LogLevel, lines: LogLines): Lo
   return pino({ name, level }, { write });
 }
 
+/** Warns of each slice that is too long. */
+export function warnOfLongSlices(logger: Logger): (text: string) => void {
+  return (text) => {
+    logger.warn(text);
+  };
+}
+
+/** Warns of all that a guest should not meet and can live with. */
+export function guestWarnings(logger: Logger) {
+  return { shortOfMemory: warnOfShortMemory(logger), longSlice: warnOfLongSlices(logger) };
+}
+
 /** Warns of each vCPU that waits for memory of the host. */
 export function warnOfShortMemory(logger: Logger): (vcpu: number) => void {
   return (vcpu) => {

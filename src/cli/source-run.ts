@@ -5,7 +5,7 @@ import type { DeviceBindings } from '../shared/guest/device-thread.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { Logger } from 'pino';
-import { createLogger, warnOfShortMemory } from './logger.js';
+import { createLogger, guestWarnings } from './logger.js';
 import { sleepUnless } from '../shared/timers.js';
 import { formatMemory } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
@@ -75,7 +75,7 @@ async function migrateFromHere(
       migration?.failWith(error);
       interrupted.abort((guestFailure = error));
     },
-    shortOfMemory: warnOfShortMemory(logger),
+    ...guestWarnings(logger),
   };
   const machine = new GuestMachine(spec, events, { module, bindings });
   // While a migration runs it is cancelled, and the guest stays; else the guest ends.
@@ -114,7 +114,7 @@ async function migrateFromHere(
     const result = await attempts.run();
     progress.stop();
     // It failed while nobody moved it.
-    if (guestFailure !== undefined && result.kind === 'failed' && result.error.code !== 'GUEST_FAILED')
+    if (guestFailure !== undefined && result.kind === 'failed' && result.error.code !== guestFailure.code)
       throw guestFailure;
     return await conclude(result, machine, args, ENDS, (document) => view?.conclude(document));
   } catch (error) {

@@ -101,6 +101,8 @@ export interface HostParts {
   readonly reserve?: MemoryReserve | undefined;
   /** A vCPU waits for memory. */
   readonly shortOfMemory?: ((vcpu: number) => void) | undefined;
+  /** A slice is too long. */
+  readonly longSlice?: ((text: string) => void) | undefined;
   /** Where a source finds its page connections that dials them; by default where it came in. */
   readonly pageListen?: Address | undefined;
   /** Where their devices are reached. */
@@ -110,7 +112,7 @@ export interface HostParts {
 /** This host's. */
 export const hostHands = (
   security: Security,
-  { reserve, shortOfMemory, pageListen, bindings }: HostParts = {},
+  { reserve, shortOfMemory, longSlice, pageListen, bindings }: HostParts = {},
 ): IncomingHands<GuestMachine> => ({
   time: hostTime,
   security,
@@ -119,7 +121,7 @@ export const hostHands = (
   machine: (spec, module, failed) =>
     new GuestMachine(
       spec,
-      { failed, ...(shortOfMemory && { shortOfMemory }) },
+      { failed, ...(shortOfMemory && { shortOfMemory }), ...(longSlice && { longSlice }) },
       { memory: reserve?.take(spec.memoryBytes), module, bindings },
     ),
   release: ({ shared }) => reserve?.giveBack(shared.memory),

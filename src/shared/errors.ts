@@ -25,6 +25,8 @@ export type ErrorCode =
   | 'INSUFFICIENT_MEMORY'
   /** The guest program threw, or does not exist. */
   | 'GUEST_FAILED'
+  /** The guest powered itself off. */
+  | 'GUEST_ENDED'
   /** A worker thread ended that should not have. */
   | 'WORKER_FAILED'
   /** A phase took longer than its limit. */

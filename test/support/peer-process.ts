@@ -35,7 +35,9 @@ export class PeerProcess {
       this.stderr += text;
       this.#changed();
     });
-    this.#child.on('message', ({ listening }: { listening: { host: string; port: number } }) => {
+    this.#child.on('message', ({ listening }: { listening?: { host: string; port: number } }) => {
+      // It tells of its guests as well.
+      if (listening === undefined) return;
       this.#address = `${listening.host}:${listening.port}`;
       this.#changed();
     });

@@ -33,6 +33,9 @@ function pagesWritten(hotSetBytes: number): number[] {
     nowUs: () => 0,
     devices: new GuestDevices(memory, spec),
     haltUntil: () => undefined,
+    powerOff: () => {
+      throw new Error('powered off');
+    },
     countWork: () => undefined,
   };
   for (let slice = 0; slice < 500; slice++) program.runSlice(vcpu);

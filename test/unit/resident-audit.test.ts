@@ -55,6 +55,9 @@ function ran(spec: GuestSpec): Ran {
       nowUs: () => 0,
       devices: new GuestDevices(memory, spec),
       haltUntil: () => undefined,
+      powerOff: () => {
+        throw new Error('powered off');
+      },
       countWork: () => undefined,
     };
   });

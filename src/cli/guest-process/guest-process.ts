@@ -8,7 +8,7 @@ import type { AuditResult, GuestSpec } from '../../shared/guest/guest-program.js
 import { GuestMachine } from '../../shared/guest/machine.js';
 import type { OutgoingMigration } from '../../source/outgoing.js';
 import type { ChosenGuest } from '../guest-options.js';
-import { createLogger, warnOfShortMemory, type LogLevel } from '../logger.js';
+import { createLogger, guestWarnings, type LogLevel } from '../logger.js';
 import { standardError } from '../output.js';
 import { leaveParent, onParentGone, tellParent } from '../parent-process.js';
 import { Progress } from '../progress.js';
@@ -61,7 +61,7 @@ class GuestProcess {
         this.#finish('failed', error);
         this.#migration?.failWith(error);
       },
-      shortOfMemory: warnOfShortMemory(this.#logger),
+      ...guestWarnings(this.#logger),
     };
     this.#machine = new GuestMachine(spec, events, { module, bindings: bindingsOf(args, THIS_HOST_ONLY) });
   }

@@ -10,7 +10,7 @@ import { borrowedTerminal } from '../borrowed-terminal.js';
 import { incomingLimitsOf } from '../destination-limits.js';
 import type { DestinationArguments } from '../destination-run.js';
 import { HostedGuest, type GuestHost } from '../hosted-guest.js';
-import { createLogger, warnOfShortMemory } from '../logger.js';
+import { createLogger, guestWarnings } from '../logger.js';
 import { standardError } from '../output.js';
 import { securityOf } from '../security.js';
 import { heard, told, type GuestNotice, type NodeNotice } from './notices.js';
@@ -116,7 +116,7 @@ class GuestProcessRun {
   }: Extract<NodeNotice, { readonly kind: 'begin' }>): IncomingMigration {
     const security = securityOf(this.#args, []);
     const hands = hostHands(security, {
-      shortOfMemory: warnOfShortMemory(this.#logger),
+      ...guestWarnings(this.#logger),
       pageListen: this.#args.pageListen,
       bindings: bindingsOf(this.#args, security),
     });

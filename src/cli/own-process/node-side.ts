@@ -4,12 +4,12 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PlacedMigration } from '../../destination/placed-migration.js';
+import { farewellOf } from './farewell.js';
 import { environmentFor } from './marker.js';
 import { MicrostunError } from '../../shared/errors.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { ControlConnection, ControlEvents, UnclaimedConnection } from '../../shared/wire/control.js';
-import { PROTOCOL_VERSION } from '../../shared/wire/frames.js';
-import { cancelOf, clipReason, type Message } from '../../shared/wire/messages.js';
+import type { Message } from '../../shared/wire/messages.js';
 import type { GuestEnd, GuestHost } from '../hosted-guest.js';
 import { onWakeCall } from '../wake-calls.js';
 import { heard, told, type GuestNotice, type MigrationMirror, type NodeNotice } from './notices.js';
@@ -173,6 +173,7 @@ export class GuestProcess implements PlacedMigration<ElsewhereResult> {
   /** From the end of its migration to its own. */
   live(host: GuestHost): Promise<GuestEnd> {
     this.#host = host;
+    if (this.#death !== undefined) this.#sayDeath(this.#death);
     const mayForward = host.args.forwardTo !== undefined && host.takeHop();
     this.#tell({ kind: 'live', mayForward });
     return this.#end;
@@ -277,23 +278,17 @@ export class GuestProcess implements PlacedMigration<ElsewhereResult> {
         ? { kind: 'refused', error: this.#death }
         : { kind: 'elsewhere', guest: this, isRunning: false },
     );
-    if (!isRefusable) this.#host?.say(`the guest cannot go on: ${this.#death.message}`);
+    this.#sayDeath(this.#death);
     this.#endWith({ outcome: 'failed' }, this.#death);
     this.#tellChange();
+  }
+
+  #sayDeath({ message }: MicrostunError): void {
+    this.#host?.say(`the guest cannot go on: ${message}`);
   }
 
   #tellChange(): void {
     for (const resolve of this.#changed) resolve();
     this.#changed.clear();
   }
-}
-
-/**
- * What a source is told. Where the guest may have been taken over without a word of it, that is no refusal: a source that
- * has not handed it over keeps it, and one that has does not run it again.
- */
-function farewellOf(error: MicrostunError, isKnownNotToBeHere: boolean): Message {
-  return isKnownNotToBeHere
-    ? { name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'GUEST_FAILED', reason: clipReason(error.message) }
-    : cancelOf(error);
 }

@@ -102,5 +102,7 @@ function cancelled(error: MicrostunError): IncomingEffect {
 /** As what a failure before the take-over refuses the guest. */
 export function refusalCodeOf({ code }: MicrostunError): RefusalCode {
   if (code === 'REFUSED') return 'GUEST_REFUSED';
-  return code === 'INSUFFICIENT_MEMORY' || code === 'PROTOCOL' ? code : 'GUEST_FAILED';
+  return code === 'INSUFFICIENT_MEMORY' || code === 'PROTOCOL' || code === 'GUEST_ENDED'
+    ? code
+    : 'GUEST_FAILED';
 }

@@ -1,7 +1,7 @@
 // The destination's state machine for one migration: one exhaustive step over data, no I/O. docs/protocol.md has the
 // table. Sockets, workers and the machine are the driver's (incoming.ts).
 import { unreachable } from '../../shared/errors.js';
-import type { Message } from '../../shared/wire/messages.js';
+import type { CancelCode, Message, RefusalCode } from '../../shared/wire/messages.js';
 import { onAuditDue, onAudited } from './audit.js';
 import { onAttached, onControlGone, onControlLost, onFarewell, outOfTurn } from './control.js';
 import { same, type IncomingEvent, type IncomingStep, type TimerName } from './events.js';
@@ -16,7 +16,7 @@ import {
   waitAnew,
 } from './lacking.js';
 import type { IncomingLimits } from './limits.js';
-import { failRunning, refuse } from './outcome.js';
+import { failRunning, refusalCodeOf, refuse } from './outcome.js';
 import {
   onPagesConnected,
   onPagesLost,
@@ -100,7 +100,9 @@ function react(limits: IncomingLimits, state: IncomingState, event: IncomingEven
     case 'make-way':
       return refuse(state, 'CANCELLED', 'its source went away, and another migration took its place');
     case 'failed':
-      return mayRefuse(state) ? refuse(state, 'GUEST_FAILED', event.error) : failRunning(state, event.error);
+      return mayRefuse(state)
+        ? refuse(state, refusalCodeOf(event.error), event.error)
+        : failRunning(state, event.error);
     case 'helper-failed':
       // A guest that lacks nothing needs nobody to bring it pages.
       if (isWhole(state)) return same(state);
@@ -120,7 +122,7 @@ function onMessage(limits: IncomingLimits, state: IncomingState, message: Messag
       return { state, effects: [{ kind: 'pong', sentAt: message.sentAt }] };
     case 'CANCEL':
       return mayRefuse(state)
-        ? refuse(state, 'CANCELLED', `the source cancelled: ${message.reason}`)
+        ? refuse(state, codeOfCancel(message.code), `the source cancelled: ${message.reason}`)
         : same(toldToEnd(state));
     case 'FAREWELL':
       return onFarewell(limits, state);
@@ -139,6 +141,11 @@ function onMessage(limits: IncomingLimits, state: IncomingState, message: Messag
     default:
       return unreachable(message);
   }
+}
+
+/** What became of the guest at the source is told as that. */
+function codeOfCancel(code: CancelCode): RefusalCode {
+  return code === 'GUEST_FAILED' || code === 'GUEST_ENDED' ? code : 'CANCELLED';
 }
 
 function onTimer(limits: IncomingLimits, state: IncomingState, timer: TimerName): IncomingStep {

@@ -64,6 +64,8 @@ export interface Vcpu {
   haltUntil(guestUs: number): void;
   /** What the guest has besides memory and vCPUs. */
   readonly devices: Pick<GuestDevices, 'service' | 'console'>;
+  /** Ends the guest for good, at once, with a reason for people; a migration of it ends as well. */
+  powerOff(reason?: string): never;
   /** Reports `pages` page writes of this slice: the guest's throughput. */
   countWork(pages: number): void;
 }

@@ -27,3 +27,8 @@ export function watchLoading(
     onFailure(loadFailure(module, NEVER_LOADED));
   });
 }
+
+/** That a machine was not to start any more. */
+export function closedError(): MicrostunError {
+  return new MicrostunError('CANCELLED', 'the machine was closed while it started');
+}

@@ -9,6 +9,8 @@ export interface MachineEvents {
   failed(error: MicrostunError): void;
   /** A vCPU waits for memory that the host does not have to spare; it goes on by itself once there is some. */
   shortOfMemory?(vcpu: number): void;
+  /** A slice is too long (slice-watch.ts). */
+  longSlice?(text: string): void;
 }
 
 /** What a host has for a machine. */

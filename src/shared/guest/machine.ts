@@ -12,15 +12,17 @@ import { WorkerThread } from '../worker-thread.js';
 import { auditGuest } from './audit.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock } from './guest-clock.js';
-import { checkHostMemory } from './host-memory.js';
+import { checkHostMemory, machineOnHost } from './host-memory.js';
 import { DeviceThread, UNBOUND, type DeviceBindings, type ListeningDevices } from './device-thread.js';
 import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
-import { watchLoading } from './loading.js';
+import { closedError, watchLoading } from './loading.js';
 import { sumCounters, sumGapCounts, type MachineCounters } from './machine-counters.js';
 import type { MachineEvents, MachineHost } from './machine-host.js';
 import { GuestSampler } from './sampler.js';
-import { allocateMachine, MachineSettings, type SharedMachine } from './shared-machine.js';
+import { poweredOffError } from './power-off.js';
+import { watchSlices } from './slice-watch.js';
+import { MachineSettings, type SharedMachine } from './shared-machine.js';
 import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
 
 /** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
@@ -47,6 +49,7 @@ export class GuestMachine {
   /** Rejects the starts of vCPUs that are not ready yet. */
   readonly #starting = new Set<(error: MicrostunError) => void>();
   #sampler: GuestSampler | undefined;
+  #unwatchSlices = (): void => undefined;
 
   /**
    * Allocates the machine's memory, unless its host has laid it out already.
@@ -54,15 +57,7 @@ export class GuestMachine {
    */
   constructor(spec: GuestSpec, events: MachineEvents, { memory, module, bindings }: MachineHost = {}) {
     this.#bindings = bindings ?? UNBOUND;
-    try {
-      this.shared = { ...allocateMachine(spec, memory), ...(module !== undefined && { module }) };
-    } catch (error) {
-      throw new MicrostunError(
-        'INSUFFICIENT_MEMORY',
-        `this host cannot allocate ${spec.memoryBytes} bytes of guest memory; choose a smaller --memory`,
-        { cause: error },
-      );
-    }
+    this.shared = { ...machineOnHost(spec, memory), ...(module !== undefined && { module }) };
     // Now, as its threads are about to load it: what lies there later may be another's.
     this.codeHash = codeHashOf(spec.program, module);
     this.#regions = viewMemory(this.shared.memory).regions;
@@ -112,6 +107,7 @@ export class GuestMachine {
       await Promise.all(Array.from({ length: count }, (_, at) => this.#startVcpu(next + at, false)));
     }
     setParkedClock(this.shared, 0, monotonicUs());
+    this.#unwatchSlices = watchSlices(this.shared, (text) => this.#events.longSlice?.(text));
   }
 
   // Before the guest is booted, which may take long: where it is to be reached is taken or not.
@@ -142,9 +138,13 @@ export class GuestMachine {
       const { port1, port2 } = new MessageChannel();
       this.#faultPorts.push(port1);
       const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
-      const onMessage = ({ kind }: VcpuMessage): void => {
+      const onMessage = ({ kind, reason = '' }: VcpuMessage): void => {
         if (kind === 'loaded') {
           loading?.cancel();
+          return;
+        }
+        if (kind === 'powered-off') {
+          onEnd(poweredOffError(this.spec.program, reason));
           return;
         }
         if (kind === 'short-of-memory') {
@@ -155,15 +155,21 @@ export class GuestMachine {
         resolve();
       };
       const onFailure = (error: MicrostunError): void => {
-        loading?.cancel();
         const text = `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`;
-        const ours = new MicrostunError('GUEST_FAILED', text, { cause: error.cause });
+        onEnd(new MicrostunError('GUEST_FAILED', text, { cause: error.cause }));
+      };
+      let hasEnded = false;
+      const onEnd = (error: MicrostunError): void => {
+        loading?.cancel();
+        // Of a vCPU that powered the guest off, the worker ends as well.
+        if (hasEnded) return;
+        hasEnded = true;
         this.#hasFailed = true;
         // A worker that ran out of memory or called process.exit() could not say so itself.
         this.safepoints.markExited(vcpu);
         this.#starting.delete(reject);
-        reject(ours);
-        this.#events.failed(ours);
+        reject(error);
+        this.#events.failed(error);
       };
       const loading = watchLoading(this.shared.module, onFailure);
       const entry = new URL('./vcpu-worker.js', import.meta.url);
@@ -268,6 +274,7 @@ export class GuestMachine {
    */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#unwatchSlices();
     for (const reject of this.#starting) reject(closedError());
     this.#starting.clear();
     this.safepoints.command(Command.EXIT);
@@ -290,8 +297,4 @@ export class GuestMachine {
     await devicesEnd;
     await sampling;
   }
-}
-
-function closedError(): MicrostunError {
-  return new MicrostunError('CANCELLED', 'the machine was closed while it started');
 }

@@ -19,7 +19,9 @@ export interface VcpuWorkerData {
 
 /** What a vCPU's worker tells machine.ts. */
 export interface VcpuMessage {
-  readonly kind: 'loaded' | 'ready' | 'short-of-memory';
+  readonly kind: 'loaded' | 'ready' | 'short-of-memory' | 'powered-off';
+  /** Why it is powered off, if that was said. */
+  readonly reason?: string;
 }
 
 const port = parentPort;
@@ -43,5 +45,8 @@ runVcpu(machine, vcpu, program, {
   },
   shortOfMemory: () => {
     tell({ kind: 'short-of-memory' });
+  },
+  poweredOff: (reason) => {
+    tell({ kind: 'powered-off', reason });
   },
 });

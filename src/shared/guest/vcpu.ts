@@ -13,6 +13,7 @@ import { GuestDevices } from './devices/guest-devices.js';
 import { faultBucketOf } from './fault-latency.js';
 import { gapBucketOf } from './gap-buckets.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
+import { PoweredOff } from './power-off.js';
 import { SliceGap } from './slice-gap.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
 
@@ -43,6 +44,8 @@ export interface VcpuEvents {
   pageFault(page: number): void;
   /** The guest touched memory for the first time, and the host has none to spare: it waits until there is some. */
   shortOfMemory(): void;
+  /** The guest has ended itself. */
+  poweredOff?(reason: string): void;
 }
 
 /** Runs `program` on vCPU `id` of `machine`; starts parked and returns at EXIT. Throws what the program throws. */
@@ -51,7 +54,8 @@ export function runVcpu(machine: SharedMachine, id: number, program: GuestProgra
   try {
     runUntilExit(safepoint, machine, id, program, events);
   } catch (error) {
-    if (!(error instanceof LeftWaiting)) throw error;
+    if (error instanceof PoweredOff) events.poweredOff?.(error.reason);
+    else if (!(error instanceof LeftWaiting)) throw error;
   } finally {
     // Also when the program threw: nobody may wait for a vCPU that will never pass a safepoint again.
     safepoint.exit();
@@ -127,6 +131,9 @@ function runUntilExit(
     nowUs: () => monotonicUs() - settings.guestClockBaseUs,
     haltUntil(guestUs) {
       haltUntilGuestUs = guestUs;
+    },
+    powerOff(reason = '') {
+      throw new PoweredOff(reason);
     },
     countWork(pageWrites) {
       counters[Counter.WORK]! += pageWrites;

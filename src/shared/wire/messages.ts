@@ -60,6 +60,7 @@ export const refusalCodes = [
   'BUSY',
   'INSUFFICIENT_MEMORY',
   'GUEST_FAILED',
+  'GUEST_ENDED',
   'CANCELLED',
   'CONNECT_FAILED',
   'CONNECTION_LOST',
@@ -78,6 +79,7 @@ export const cancelCodes = [
   'PROTOCOL',
   'TIMEOUT',
   'GUEST_FAILED',
+  'GUEST_ENDED',
   'WORKER_FAILED',
   'PAGES_LOST',
 ] as const;
