@@ -46,6 +46,7 @@ function ledgerOf(pages = 400, vcpus = 4): Ledger {
     devices: new GuestDevices(memory, spec),
     nowUs: () => 0,
     haltUntil: () => undefined,
+    powerOff: () => undefined,
     countWork: () => undefined,
   }));
   let random = seedRandom(SEED, 0x1e);

@@ -45,6 +45,7 @@ describe('an example of docs/guests.md', () => {
       registers: values,
       nowUs: () => nowUs++,
       haltUntil: () => undefined,
+      powerOff: () => undefined,
       countWork: (count) => {
         work += count;
       },
