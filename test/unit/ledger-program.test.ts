@@ -46,7 +46,9 @@ function ledgerOf(pages = 400, vcpus = 4): Ledger {
     devices: new GuestDevices(memory, spec),
     nowUs: () => 0,
     haltUntil: () => undefined,
-    powerOff: () => undefined,
+    powerOff: () => {
+      throw new Error('it is not to power off');
+    },
     countWork: () => undefined,
   }));
   let random = seedRandom(SEED, 0x1e);

@@ -45,7 +45,9 @@ describe('an example of docs/guests.md', () => {
       registers: values,
       nowUs: () => nowUs++,
       haltUntil: () => undefined,
-      powerOff: () => undefined,
+      powerOff: () => {
+        throw new Error('it is not to power off');
+      },
       countWork: (count) => {
         work += count;
       },
