@@ -73,6 +73,12 @@ export function sourceFlags(y: Argv) {
       describe: 'End after one attempt, and the guest with it: for scripts',
     }),
   )
+    .option('paused', {
+      type: 'boolean',
+      default: false,
+      describe:
+        'Boot the guest and leave it paused: it moves as it is. SIGCONT lets it go on, wherever it is then',
+    })
     .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
     .example(
       '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',

@@ -13,6 +13,7 @@ import { Attempts } from './attempts.js';
 import { describeListening } from './device-options.js';
 import type { DestinationArguments } from './destination-run.js';
 import { conclude, planMigration } from './migration-run.js';
+import { goOnWhenTold, howToGoOn } from './paused-guest.js';
 import { hostToListenOn } from './reach.js';
 import { securityOf } from './security.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
@@ -96,6 +97,16 @@ export class HostedGuest {
   }
 
   async #run(machine: GuestMachine): Promise<GuestEnd> {
+    if (machine.isPaused) this.#host.say(howToGoOn);
+    const forget = goOnWhenTold(machine, this.#host);
+    try {
+      return await this.#stay(machine);
+    } finally {
+      forget();
+    }
+  }
+
+  async #stay(machine: GuestMachine): Promise<GuestEnd> {
     const { forwardTo, migrateAfter, runFor } = this.#host.args;
     const ending = this.#ending.signal;
     if (forwardTo !== undefined && this.#host.takeHop()) {
@@ -177,7 +188,7 @@ export class HostedGuest {
 function describeArrival({ machine, isSourceGone }: Extract<IncomingResult, { kind: 'running' }>): string {
   const { program, memoryBytes, residentBytes, vcpus } = machine.spec;
   const goodbye = isSourceGone ? '; its source went away without a farewell' : '';
-  return `guest "${program}" is whole and runs here: ${formatMemory(memoryBytes, residentBytes)}, ${vcpus} vCPUs${goodbye}`;
+  return `guest "${program}" is whole and ${machine.isPaused ? 'is paused' : 'runs'} here: ${formatMemory(memoryBytes, residentBytes)}, ${vcpus} vCPUs${goodbye}`;
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {

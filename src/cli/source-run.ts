@@ -22,13 +22,15 @@ import { exitStatusOf } from './exit-status.js';
 import type { ChosenGuest } from './guest-options.js';
 import { conclude, ENDS, planMigration, type MigrationArguments } from './migration-run.js';
 import { standardError } from './output.js';
+import { goOnWhenTold, howToGoOn } from './paused-guest.js';
 import { Progress } from './progress.js';
 import { hostToListenOn, refuseClearText } from './reach.js';
 import { securityOf } from './security.js';
 import { howToTryNow, onWakeCall } from './wake-calls.js';
 
 /** The flags of whatever runs a guest here and migrates it. */
-export type SourceArguments = MigrationArguments & DeviceArguments;
+export type SourceArguments = MigrationArguments &
+  DeviceArguments & { readonly paused?: boolean | undefined };
 
 /** Answers the exit status. Prints the report, or the failure, on standard output. */
 export async function runSource(
@@ -69,7 +71,7 @@ async function migrateFromHere(
   const logger = createLogger('source', args.logLevel, standardError);
   let [migration, attempts]: [OutgoingMigration?, Attempts?] = [];
   let guestFailure: MicrostunError | undefined;
-  const interrupted = new AbortController();
+  const [interrupted, early] = [new AbortController(), new AbortController()];
   const events = {
     failed: (error: MicrostunError) => {
       migration?.failWith(error);
@@ -78,23 +80,25 @@ async function migrateFromHere(
     ...guestWarnings(logger),
   };
   const machine = new GuestMachine(spec, events, { module, bindings });
-  // While a migration runs it is cancelled, and the guest stays; else the guest ends.
-  const unlisten = onInterrupt((signal) => {
-    if (attempts?.cancel(signal) === true) {
-      progress.say(cancelling(signal, args.once));
-      return args.once ? 'end' : 'stay';
-    }
-    interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
-    return 'end';
-  });
-  const early = new AbortController();
-  const unwake = onWakeCall(() => {
-    early.abort();
-    attempts?.tryNow();
-  });
+  const deafen = [
+    // While a migration runs it is cancelled, and the guest stays; else the guest ends.
+    onInterrupt((signal) => {
+      if (attempts?.cancel(signal) === true) {
+        progress.say(cancelling(signal, args.once));
+        return args.once ? 'end' : 'stay';
+      }
+      interrupted.abort(new MicrostunError('CANCELLED', `cancelled by ${signal}`));
+      return 'end';
+    }),
+    onWakeCall(() => {
+      early.abort();
+      attempts?.tryNow();
+    }),
+    goOnWhenTold(machine, progress),
+  ];
   view?.watch(machine);
   try {
-    await bootGuest(machine, spec, progress, logger);
+    await bootGuest(machine, spec, progress, logger, args.paused);
     await pause(args.migrateAfter, interrupted.signal, early.signal);
     attempts = new Attempts(args, {
       begin: () => {
@@ -120,12 +124,10 @@ async function migrateFromHere(
   } catch (error) {
     progress.stop();
     if (guestFailure !== undefined) throw guestFailure;
-    if (interrupted.signal.aborted && interrupted.signal.reason instanceof MicrostunError)
-      throw interrupted.signal.reason;
+    if (interrupted.signal.reason instanceof MicrostunError) throw interrupted.signal.reason;
     throw error;
   } finally {
-    unlisten();
-    unwake();
+    for (const stop of deafen) stop();
     await machine.close();
   }
 }
@@ -142,15 +144,17 @@ export async function bootGuest(
   spec: GuestSpec,
   progress: Progress,
   logger: Logger,
+  isPaused = false,
 ): Promise<void> {
   progress.say(
     `booting guest "${spec.program}": ${formatMemory(spec.memoryBytes, spec.residentBytes)}, ${spec.vcpus} vCPUs`,
   );
   progress.wait('booting');
   await machine.start(true);
+  if (isPaused) await machine.setPaused(true);
   await machine.resume();
   progress.stop();
-  progress.say('the guest runs');
+  progress.say(isPaused ? `the guest is booted; ${howToGoOn}` : 'the guest runs');
   for (const text of describeListening(machine)) progress.say(text);
   progress.wait('the guest runs, and is migrated soon');
   machine.prepareSampling(SAMPLE_DOUBLES_MAX, (error) => {

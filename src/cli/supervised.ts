@@ -28,7 +28,7 @@ standardOutput.onDocument(notePrinted);
 if (ownProcess !== undefined) endWithStarter();
 
 /** Signals that its user sends a command. */
-const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGUSR2'] as const;
+const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGUSR2', 'SIGCONT'] as const;
 
 /** Whether a command with that `--guest` is to run in a process of its own that is not this one. */
 export function isOfOwnProcess(guest: string): boolean {

@@ -52,6 +52,7 @@ export class TakeOverRehearsal {
       chunks: 0,
       registers: Array.from({ length: spec.vcpus }, () => new Float64Array(REGISTERS_PER_VCPU).fill(0.5)),
       devices: takeDeviceStates(machine),
+      isPaused: false,
       guestClockUs: 1.5,
     };
     const bitmap = encodeBitmap(pages, 'compacted');

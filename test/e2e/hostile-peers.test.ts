@@ -192,6 +192,7 @@ function handOver(told: Partial<HandOver> = {}): Uint8Array[] {
     finalPages: 0,
     regions: 0,
     chunks: 0,
+    isPaused: false,
     devices: [],
     registers: Array.from({ length: HOSTILE_VCPUS }, () => new Float64Array(REGISTERS_PER_VCPU)),
     guestClockUs: 1,

@@ -263,7 +263,7 @@ export const changes = [
     ['guestClockUs <= INSTANT_US_MAX', 'true', 'takes a clock that no clock can have measured'],
     ['body.readUInt32BE(from + 4) !== 0', 'false', 'takes reserved bits'],
     ['statedDevices !== devices', 'false', 'takes states of other devices'],
-    ['if (follow > 1)', 'if (false)', 'takes an answer that is neither yes nor no'],
+    ['if (bits > 3)', 'if (false)', 'takes reserved bits of a hand-over'],
     ['if (number === 0)', 'if (false)', 'takes an announcement without a number'],
   ),
   ...planted(

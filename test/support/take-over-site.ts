@@ -57,6 +57,7 @@ export function handOver(told: Partial<HandOver> & { readonly pages?: readonly n
       finalPages: 0,
       regions: 0,
       chunks: 0,
+      isPaused: false,
       devices: [],
       registers: Array.from({ length: VCPUS }, (_, vcpu) =>
         new Float64Array(REGISTERS_PER_VCPU).fill(vcpu + 1),

@@ -66,6 +66,36 @@ describe('a machine', () => {
     },
   );
 
+  it('that is paused runs nothing of its guest and lets its clock stand still, until it goes on', async () => {
+    const { machine } = makeMachine('replay', 2);
+    await machine.start(true);
+    await machine.setPaused(true);
+    await machine.resume();
+    await machine.park();
+    expect(takeCheckpoint(machine.shared)).toMatchObject({ isPaused: true, guestClockUs: 0 });
+    await machine.resume();
+    expect(machine.counters().slices).toBe(0);
+    await machine.setPaused(false);
+    await expect.poll(() => machine.counters().slices).toBeGreaterThan(0);
+    await machine.setPaused(true);
+    const { slices } = machine.counters();
+    await machine.park();
+    const { guestClockUs } = takeCheckpoint(machine.shared);
+    await machine.resume();
+    await machine.park();
+    expect([takeCheckpoint(machine.shared).guestClockUs, machine.counters().slices]).toEqual([
+      guestClockUs,
+      slices,
+    ]);
+    expect((await machine.audit()).passed).toBe(true);
+    await machine.setPaused(false);
+    await machine.resume();
+    await machine.park();
+    const runOn = takeCheckpoint(machine.shared);
+    expect(runOn.isPaused).toBe(false);
+    expect(runOn.guestClockUs).toBeGreaterThan(guestClockUs);
+  });
+
   it("does not let its guest's clock run while it is parked", async () => {
     const { machine } = makeMachine('replay', 2);
     await machine.start(true);

@@ -26,7 +26,7 @@ const DEVICES = 2;
 /** Where the fields of a HAND_OVER lie, as docs/protocol.md has them. */
 const AT = {
   announcement: 0,
-  pagesFollow: 4,
+  bits: 4,
   finalRound: 8,
   finalPages: 12,
   vcpus: 16,
@@ -61,6 +61,7 @@ const handOver: HandOver = {
     version: device + 1,
     registers: Float64Array.from({ length: REGISTERS_PER_DEVICE }, (_, register) => register / (device + 1)),
   })),
+  isPaused: false,
   guestClockUs: 1234.5,
   bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2),
 };
@@ -106,6 +107,8 @@ describe('a frame of a switch-over reads back as it was written', () => {
   it.each<Partial<HandOver>>([
     {},
     { announcement: 0, pagesFollow: true, finalRound: 0, finalPages: 0, guestClockUs: 0 },
+    { isPaused: true },
+    { isPaused: true, pagesFollow: true },
     { announcement: 2 ** 32 - 1, finalRound: ROUNDS_MAX, finalPages: 2 ** 20, guestClockUs: 2 ** 53 },
   ])('hand-over with %o', (told) => {
     const expected = { ...handOver, ...told };
@@ -194,9 +197,9 @@ describe('what is wrong is refused', () => {
   });
 
   it.each([
-    ['pages that follow in part', (body: Buffer) => body.writeUInt32BE(2, AT.pagesFollow)],
-    ['pages that follow by all bits', (body: Buffer) => body.writeUInt32BE(2 ** 32 - 1, AT.pagesFollow)],
-    ['pages that follow by another byte', (body: Buffer) => body.writeUInt8(1, AT.pagesFollow)],
+    ['a reserved low bit', (body: Buffer) => body.writeUInt32BE(4, AT.bits)],
+    ['all of its bits', (body: Buffer) => body.writeUInt32BE(2 ** 32 - 1, AT.bits)],
+    ['a reserved high bit', (body: Buffer) => body.writeUInt8(1, AT.bits)],
     ['a round after the last', (body: Buffer) => body.writeUInt32BE(ROUNDS_MAX + 1, AT.finalRound)],
     ['no vCPU', (body: Buffer) => body.writeUInt32BE(0, AT.vcpus)],
     ['a vCPU fewer', (body: Buffer) => body.writeUInt32BE(VCPUS - 1, AT.vcpus)],

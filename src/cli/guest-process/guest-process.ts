@@ -46,7 +46,6 @@ class GuestProcess {
   #migration: OutgoingMigration | undefined;
   /** What stops the guest, moves or starts it: one at a time. */
   #underWay: Work | undefined;
-  #isPaused = false;
   #end: End | undefined;
   /** Cuts a boot short. */
   #closing: Promise<void> | undefined;
@@ -111,7 +110,7 @@ class GuestProcess {
 
   #obey(order: Exclude<GuestOrder, { kind: 'end' | 'cancel' | 'counters' }>): void {
     const { id } = order;
-    const why = this.#whyNot(order.kind);
+    const why = this.#whyNot();
     if (why !== undefined) {
       answer({ kind: 'refused', id, error: { code: 'USAGE', message: why } });
       return;
@@ -127,15 +126,13 @@ class GuestProcess {
         return;
       case 'pause':
         this.#begin('pause', async () => {
-          await this.#machine.park();
-          this.#isPaused = true;
+          await this.#machine.setPaused(true);
           answer({ kind: 'done', id });
         });
         return;
       case 'resume':
         this.#begin('resume', async () => {
-          if (this.#isPaused) await this.#machine.resume();
-          this.#isPaused = false;
+          await this.#machine.setPaused(false);
           answer({ kind: 'done', id });
         });
         return;
@@ -144,11 +141,11 @@ class GuestProcess {
     }
   }
 
-  #whyNot(what: GuestOrder['kind']): string | undefined {
+  #whyNot(): string | undefined {
     if (this.#end !== undefined) return 'the guest is no more in this process; start another';
     if (this.#underWay !== undefined)
       return `a ${this.#underWay} of this guest is under way; wait for its end`;
-    return what === 'migrate' && this.#isPaused ? 'the guest is paused; resume it, then migrate' : undefined;
+    return undefined;
   }
 
   #migrate(id: number, flags: readonly string[]): void {
@@ -175,7 +172,6 @@ class GuestProcess {
   }
 
   async #audit(): Promise<AuditResult> {
-    if (this.#isPaused) return this.#machine.audit();
     await this.#machine.park();
     const audit = await this.#machine.audit();
     await this.#machine.resume();

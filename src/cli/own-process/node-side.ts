@@ -11,6 +11,7 @@ import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { ControlConnection, ControlEvents, UnclaimedConnection } from '../../shared/wire/control.js';
 import type { Message } from '../../shared/wire/messages.js';
 import type { GuestEnd, GuestHost } from '../hosted-guest.js';
+import { passContinueOn } from '../paused-guest.js';
 import { onWakeCall } from '../wake-calls.js';
 import { heard, told, type GuestNotice, type MigrationMirror, type NodeNotice } from './notices.js';
 
@@ -75,6 +76,7 @@ export class GuestProcess implements PlacedMigration<ElsewhereResult> {
       serialization: 'advanced',
       detached: true,
     });
+    passContinueOn(this.#child);
     this.#child.on('message', (notice) => {
       this.#hear(notice as GuestNotice);
     });

@@ -2,13 +2,14 @@
 // Knows how to take and put it; its form on the wire is the codec's.
 import { putDeviceStates, takeDeviceStates, type DeviceState } from './devices/device-state.js';
 import { parkedClockUs, setParkedClock } from './guest-clock.js';
-import { registersOf, type SharedMachine } from './shared-machine.js';
+import { MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
 
 export interface Checkpoint {
   /** REGISTERS_PER_VCPU doubles for each vCPU. */
   readonly registers: readonly Float64Array[];
   /** One for each device. */
   readonly devices: readonly DeviceState[];
+  readonly isPaused: boolean;
   /** What the guest's clock read when it was parked, in microseconds. */
   readonly guestClockUs: number;
 }
@@ -18,7 +19,8 @@ export function takeCheckpoint(machine: SharedMachine): Checkpoint {
   const registers = Array.from({ length: machine.spec.vcpus }, (_, vcpu) =>
     registersOf(machine, vcpu).slice(),
   );
-  return { registers, devices: takeDeviceStates(machine), guestClockUs: parkedClockUs(machine) };
+  const { isPaused } = new MachineSettings(machine);
+  return { registers, devices: takeDeviceStates(machine), isPaused, guestClockUs: parkedClockUs(machine) };
 }
 
 /** Puts a checkpoint into a parked machine; its clock goes on from where it stood, at `nowUs` of this host. */
@@ -27,5 +29,6 @@ export function putCheckpoint(machine: SharedMachine, checkpoint: Checkpoint, no
     registersOf(machine, vcpu).set(values);
   });
   putDeviceStates(machine, checkpoint.devices);
+  new MachineSettings(machine).isPaused = checkpoint.isPaused;
   setParkedClock(machine, checkpoint.guestClockUs, nowUs);
 }

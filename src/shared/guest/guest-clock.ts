@@ -2,9 +2,10 @@
 // Whoever parks and resumes calls these while no vCPU runs; the vCPUs only read the base.
 import { Counter, countersOf, MachineSettings, type SharedMachine } from './shared-machine.js';
 
-/** What the clock of a parked guest reads, in microseconds. */
+/** What the clock of a parked guest reads, in microseconds; that of a paused one stands still while it runs, too. */
 export function parkedClockUs(machine: SharedMachine): number {
   const settings = new MachineSettings(machine);
+  if (settings.isPaused) return settings.guestClockFromUs;
   let parkedAt = 0;
   for (let vcpu = 0; vcpu < machine.spec.vcpus; vcpu++) {
     parkedAt = Math.max(parkedAt, countersOf(machine, vcpu)[Counter.PARKED_AT]!);
@@ -26,4 +27,10 @@ export function resumeClock(machine: SharedMachine, nowUs: number): number {
   const stoodStillUs = nowUs - new MachineSettings(machine).guestClockBaseUs - readingUs;
   setParkedClock(machine, readingUs, nowUs);
   return stoodStillUs;
+}
+
+/** Pauses a parked guest, or lets it go on from where it stood: it does so once it is told to run. */
+export function setPaused(machine: SharedMachine, isPaused: boolean, nowUs: number): void {
+  setParkedClock(machine, parkedClockUs(machine), nowUs);
+  new MachineSettings(machine).isPaused = isPaused;
 }

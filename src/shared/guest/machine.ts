@@ -1,29 +1,27 @@
 // A guest's machine as the main thread holds it: starts the vCPU workers, parks and resumes them, audits.
 // Never blocks; does not know that the guest is being moved.
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { MicrostunError } from '../errors.js';
+import type { MessagePort } from 'node:worker_threads';
+import type { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
 import { viewMemory } from '../memory/layout.js';
 import { REGION_BYTES } from '../memory/pages.js';
 import type { Regions } from '../memory/regions.js';
 import { Command, VcpuState } from '../memory/safepoint-words.js';
 import { SafepointControl } from '../memory/safepoint-control.js';
-import { WorkerThread } from '../worker-thread.js';
 import { auditGuest } from './audit.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
-import { resumeClock, setParkedClock } from './guest-clock.js';
+import { resumeClock, setParkedClock, setPaused } from './guest-clock.js';
 import { checkHostMemory, machineOnHost } from './host-memory.js';
 import { DeviceThread, UNBOUND, type DeviceBindings, type ListeningDevices } from './device-thread.js';
 import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
-import { closedError, watchLoading } from './loading.js';
+import { closedError } from './loading.js';
 import { sumCounters, sumGapCounts, type MachineCounters } from './machine-counters.js';
 import type { MachineEvents, MachineHost } from './machine-host.js';
 import { GuestSampler } from './sampler.js';
-import { poweredOffError } from './power-off.js';
 import { watchSlices } from './slice-watch.js';
 import { MachineSettings, type SharedMachine } from './shared-machine.js';
-import type { VcpuMessage, VcpuWorkerData } from './vcpu-worker.js';
+import { VcpuThread } from './vcpu-thread.js';
 
 /** A vCPU that does not come to a safepoint in this time, because it waits for a page, say, is ended where it is. */
 const EXIT_MS_MAX = 3000;
@@ -39,15 +37,13 @@ export class GuestMachine {
   readonly #settings: MachineSettings;
   readonly #regions: Regions;
   readonly #events: MachineEvents;
-  #vcpus: WorkerThread<never, VcpuMessage>[] = [];
+  #vcpus: VcpuThread[] = [];
   readonly #bindings: DeviceBindings;
   #devices: DeviceThread | undefined;
   #listening: ListeningDevices = UNBOUND;
   #faultPorts: MessagePort[] = [];
   #hasFailed = false;
   #isClosed = false;
-  /** Rejects the starts of vCPUs that are not ready yet. */
-  readonly #starting = new Set<(error: MicrostunError) => void>();
   #sampler: GuestSampler | undefined;
   #unwatchSlices = (): void => undefined;
 
@@ -133,48 +129,20 @@ export class GuestMachine {
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#starting.add(reject);
-      const { port1, port2 } = new MessageChannel();
-      this.#faultPorts.push(port1);
-      const workerData: VcpuWorkerData = { machine: this.shared, vcpu, boots, faults: port2 };
-      const onMessage = ({ kind, reason = '' }: VcpuMessage): void => {
-        if (kind === 'loaded') {
-          loading?.cancel();
-          return;
-        }
-        if (kind === 'powered-off') {
-          onEnd(poweredOffError(this.spec.program, reason));
-          return;
-        }
-        if (kind === 'short-of-memory') {
-          this.#events.shortOfMemory?.(vcpu);
-          return;
-        }
-        this.#starting.delete(reject);
-        resolve();
-      };
-      const onFailure = (error: MicrostunError): void => {
-        const text = `vCPU ${vcpu} of guest "${this.spec.program}" failed: ${error.message}`;
-        onEnd(new MicrostunError('GUEST_FAILED', text, { cause: error.cause }));
-      };
-      let hasEnded = false;
-      const onEnd = (error: MicrostunError): void => {
-        loading?.cancel();
-        // Of a vCPU that powered the guest off, the worker ends as well.
-        if (hasEnded) return;
-        hasEnded = true;
+    const thread = new VcpuThread(this.shared, vcpu, boots, {
+      ended: (error) => {
         this.#hasFailed = true;
         // A worker that ran out of memory or called process.exit() could not say so itself.
         this.safepoints.markExited(vcpu);
-        this.#starting.delete(reject);
-        reject(error);
         this.#events.failed(error);
-      };
-      const loading = watchLoading(this.shared.module, onFailure);
-      const entry = new URL('./vcpu-worker.js', import.meta.url);
-      this.#vcpus.push(new WorkerThread(`vCPU ${vcpu}`, entry, workerData, onMessage, onFailure, [port2]));
+      },
+      shortOfMemory: () => {
+        this.#events.shortOfMemory?.(vcpu);
+      },
     });
+    this.#vcpus.push(thread);
+    this.#faultPorts.push(thread.faults);
+    return thread.ready;
   }
 
   /** The ports on which the vCPUs ask for absent pages, to be handed to whoever fetches them. */
@@ -202,6 +170,22 @@ export class GuestMachine {
    */
   async begun(): Promise<void> {
     await this.safepoints.resumed(Array.from({ length: this.spec.vcpus }, () => 0));
+  }
+
+  /** Whether the guest is paused: told to run, its vCPUs run nothing of it. It moves as any other, and stays so. */
+  get isPaused(): boolean {
+    return this.#settings.isPaused;
+  }
+
+  /**
+   * Pauses the guest, or lets it go on from where it stood; resolves when it is so.
+   * @throws MicrostunError as `park`.
+   */
+  async setPaused(isPaused: boolean): Promise<void> {
+    const hasRun = !this.isStopped;
+    await this.park();
+    setPaused(this.shared, isPaused, monotonicUs());
+    if (hasRun) await this.resume();
   }
 
   /** Tells the vCPUs to park, and waits for nothing. */
@@ -275,8 +259,7 @@ export class GuestMachine {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#unwatchSlices();
-    for (const reject of this.#starting) reject(closedError());
-    this.#starting.clear();
+    for (const vcpu of this.#vcpus) vcpu.giveUpStart(closedError());
     this.safepoints.command(Command.EXIT);
     const sampling = this.stopSampling();
     const vcpus = this.#vcpus;
@@ -288,9 +271,7 @@ export class GuestMachine {
       (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,
     );
     await Promise.all(
-      vcpus.map((worker, id) =>
-        this.#hasFailed || isWaiting[id]! ? worker.terminate() : worker.terminateAfter(EXIT_MS_MAX),
-      ),
+      vcpus.map((worker, id) => worker.end(this.#hasFailed || isWaiting[id]! ? undefined : EXIT_MS_MAX)),
     );
     // Nobody is left who waits for a vCPU that was ended where it was.
     for (let vcpu = 0; vcpu < this.spec.vcpus; vcpu++) this.safepoints.markExited(vcpu);

@@ -57,6 +57,7 @@ const GUEST_CLOCK_BASE = 0;
 const GAP_WATCH = 1;
 const SAMPLE_NUMBER = 2;
 const GUEST_CLOCK_FROM = 3;
+const PAUSED = 4;
 const MACHINE_DOUBLES = 8;
 
 /**
@@ -122,6 +123,18 @@ export class MachineSettings {
 
   set sampleNumber(number: number) {
     this.#doubles[SAMPLE_NUMBER] = number;
+  }
+
+  /**
+   * Whether the guest is paused: its vCPUs run no slice of its program, and its clock stands still, also while they are
+   * told to run. Changed while all of them are parked; each looks once it is told to run.
+   */
+  get isPaused(): boolean {
+    return this.#doubles[PAUSED] !== 0;
+  }
+
+  set isPaused(isPaused: boolean) {
+    this.#doubles[PAUSED] = isPaused ? 1 : 0;
   }
 
   /** Changing it makes each vCPU start its longest gap anew. */

@@ -144,6 +144,7 @@ function runUntilExit(
   isBooted = true;
   let command = safepoint.park();
   let isFirstSlice = true;
+  let isPaused = false;
   let gapWatch = settings.gapWatch;
   const gap = new SliceGap();
   const watchAnew = (): void => {
@@ -183,17 +184,21 @@ function runUntilExit(
       counters[Counter.FIRST_SLICE_AT] = sliceFrom;
       safepoint.noteResumed();
       isFirstSlice = false;
+      isPaused = settings.isPaused;
     }
     // Before the slice looks at its devices: what comes after that makes a halt return.
     const news = hasDevices ? safepoint.news : 0;
-    program.runSlice(vcpu);
+    if (isPaused) haltUntilGuestUs = Infinity;
+    else {
+      program.runSlice(vcpu);
+      counters[Counter.SLICES]!++;
+    }
     if (devices.isTouched) {
       devices.isTouched = false;
       safepoint.ringDevices();
     }
     const sliceEnd = monotonicUs();
     counters[Counter.LAST_SLICE_END_AT] = sliceEnd;
-    counters[Counter.SLICES]!++;
     counters[Counter.PAGE_FIRES] = pages.pageFires;
     gap.sliceEnded(sliceEnd);
     command = safepoint.pass();

@@ -16,7 +16,7 @@ import { encodeFrame } from './frames.js';
 const ANNOUNCEMENT_HEAD_BYTES = 4;
 
 /**
- * Before the registers of a HAND_OVER: announcement u32, whether pages follow u32, final round u32, final pages u32,
+ * Before the registers of a HAND_OVER: announcement u32, bits u32 (1: pages follow, 2: the guest is paused), final round u32, final pages u32,
  * vCPUs u32, regions u32, chunks u32, devices u32, guest's clock f64. After the registers the state of each device:
  * its version u32, reserved u32 (0), its registers f64.
  */
@@ -119,7 +119,7 @@ export function encodeHandOver(handOver: HandOver): Uint8Array[] {
     HAND_OVER_HEAD_BYTES + registers.length * BYTES_A_VCPU + devices.length * BYTES_A_DEVICE,
   );
   head.writeUInt32BE(handOver.announcement, 0);
-  head.writeUInt32BE(handOver.pagesFollow ? 1 : 0, 4);
+  head.writeUInt32BE((handOver.pagesFollow ? 1 : 0) | (handOver.isPaused ? 2 : 0), 4);
   head.writeUInt32BE(handOver.finalRound, 8);
   head.writeUInt32BE(handOver.finalPages, 12);
   head.writeUInt32BE(registers.length, 16);
@@ -159,8 +159,8 @@ export function decodeHandOver(body: Buffer, vcpus: number, devices: number): Ha
       `the checkpoint is wrong: it holds ${statedDevices} devices, the guest has ${devices}`,
     );
   if (body.length < headBytes + BITMAP_HEADER_BYTES) throw new ProtocolError('HAND_OVER is cut short');
-  const follow = body.readUInt32BE(4);
-  if (follow > 1) throw new ProtocolError(`HAND_OVER says ${follow} where it can only say 0 or 1`);
+  const bits = body.readUInt32BE(4);
+  if (bits > 3) throw new ProtocolError(`the reserved bits of HAND_OVER are not 0: ${bits}`);
   const finalRound = body.readUInt32BE(8);
   if (finalRound > ROUNDS_MAX)
     throw new ProtocolError(`HAND_OVER names round ${finalRound}, and there is none`);
@@ -169,7 +169,8 @@ export function decodeHandOver(body: Buffer, vcpus: number, devices: number): Ha
     throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
   return {
     announcement: body.readUInt32BE(0),
-    pagesFollow: follow === 1,
+    pagesFollow: (bits & 1) !== 0,
+    isPaused: (bits & 2) !== 0,
     finalRound,
     finalPages: body.readUInt32BE(12),
     regions: body.readUInt32BE(20),
