@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { endAll, freePort, runCli, startDestination } from '../support/cli.js';
 
-const HOPS = 4;
+const HOPS = 2;
 /** 1 MiB and a page: few accounts, so that its vCPUs meet. */
 const GUEST_BYTES = 257 * 4096;
 const SEED = Number(process.env['LEDGER_SEED'] ?? Math.floor(Math.random() * 2 ** 31));

@@ -15,22 +15,16 @@ interface Case {
 const cases: readonly Case[] = [
   { guest: 'uniform', mode: 'hybrid', vcpus: 1, pages: 2049, rate: 'max' },
   { guest: 'uniform', mode: 'pre-copy', vcpus: 4, pages: 4097 },
-  { guest: 'uniform', mode: 'post-copy', vcpus: 2, pages: 2049 },
   { guest: 'hot-set', mode: 'hybrid', vcpus: 4, pages: 4097, rate: 'max' },
   { guest: 'hot-set', mode: 'pre-copy', vcpus: 2, pages: 2049, rate: 'max' },
-  { guest: 'hot-set', mode: 'post-copy', vcpus: 1, pages: 4097, rate: 'max' },
   { guest: 'sequential', mode: 'hybrid', vcpus: 2, pages: 513, more: ['--connections', '1'] },
-  { guest: 'sequential', mode: 'pre-copy', vcpus: 1, pages: 4097, rate: 'max' },
   { guest: 'sequential', mode: 'post-copy', vcpus: 4, pages: 2049, more: ['--connections', '3'] },
   { guest: 'zipf', mode: 'hybrid', vcpus: 1, pages: 4097, more: ['--bitmap', 'raw'] },
-  { guest: 'zipf', mode: 'pre-copy', vcpus: 4, pages: 2049, rate: 'max' },
   { guest: 'zipf', mode: 'post-copy', vcpus: 2, pages: 4097, rate: 'max' },
   { guest: 'replay', mode: 'hybrid', vcpus: 2, pages: 4097, rate: 'max' },
   { guest: 'replay', mode: 'pre-copy', vcpus: 4, pages: 2049 },
   { guest: 'replay', mode: 'post-copy', vcpus: 1, pages: 2049, rate: 'max', more: ['--seed', '7'] },
   { guest: 'ledger', mode: 'hybrid', vcpus: 4, pages: 4097, rate: 'max' },
-  { guest: 'ledger', mode: 'pre-copy', vcpus: 2, pages: 2049, rate: 'max' },
-  { guest: 'ledger', mode: 'post-copy', vcpus: 3, pages: 4097 },
 ];
 
 /** Of a guest that touches a part of its memory. */

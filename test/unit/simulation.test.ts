@@ -13,7 +13,7 @@ import { REAL, simulate, type Machines, type Story } from '../support/simulation
 
 /** SIM_SEED=n tells one story with its trace; SIM_COUNT=n tries as many seeds. */
 const oneSeed = process.env['SIM_SEED'];
-const seeds = Number(process.env['SIM_COUNT'] ?? 6_000);
+const seeds = Number(process.env['SIM_COUNT'] ?? 4_000);
 const PLANTED_SEEDS_MAX = 20_000;
 /** Counted in seeds, not in time: a busy machine only takes longer. */
 const SIMULATING = { timeout: 900_000 };
