@@ -33,13 +33,14 @@ export async function runGateway(args: GatewayArguments): Promise<number> {
     found: (where, { moves, clients, isNew }) => {
       const which = isNew ? 'a guest is' : 'the guest is';
       progress.say(
-        `${which} at ${where}, which it came to after ${moves} moves; ${formatCount(clients)} clients go on there`,
+        `${which} at ${where}${moves === 0 ? '' : `, after ${formatCount(moves)} ${moves === 1 ? 'move' : 'moves'}`}; ${formatCount(clients)} clients go on there`,
       );
     },
-    missing: (where, { message }) => {
-      progress.say(
-        `${message}; clients wait until the guest is found${gateway.clients === 0 ? '' : ` (${gateway.clients})`} (${where})`,
-      );
+    missing: ({ message }) => {
+      progress.say(`${message}; ${formatCount(gateway.clients)} clients wait until the guest is found`);
+    },
+    givenUp: (clients) => {
+      progress.say(`no node had the guest for a minute: ${formatCount(clients)} clients were let go`);
     },
     unreachable: (where, { message }) => {
       progress.say(`no guest at ${where} yet: ${message}`);

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import { ProtocolError, type MicrostunError } from '../shared/errors.js';
+import { after, type Timer } from '../shared/timers.js';
 import { newTicket } from '../shared/wire/pass.js';
 import type { Security } from '../shared/wire/security.js';
 import { listen, type Address } from '../shared/wire/sockets.js';
@@ -12,6 +13,9 @@ import { NodeLink, type GatewayIdentity } from './node-link.js';
 
 /** What a client may say before anybody knows how much room the guest has. */
 const FIRST_ROOM_BYTES = 16 << 10;
+
+/** Clients wait for a guest that is nowhere for so long: it has given them up by then (carried-streams.ts). */
+const GUEST_AWAY_MS_MAX = 60_000;
 
 /** A node that has the guest, as it said. */
 interface Owner {
@@ -28,8 +32,10 @@ export interface GatewayEvents {
     facts: { readonly moves: number; readonly clients: number; readonly isNew: boolean },
   ): void;
   /** Its node went away; clients wait. */
-  missing(where: string, error: MicrostunError): void;
+  missing(error: MicrostunError): void;
   unreachable(where: string, error: MicrostunError): void;
+  /** It stayed away: so many clients were let go. */
+  givenUp(clients: number): void;
 }
 
 export class Gateway {
@@ -41,6 +47,8 @@ export class Gateway {
   #isOwnerReady = false;
   #nextNumber = 1;
   #server: Server | undefined;
+  /** While no node has the guest and clients wait. */
+  #patience: Timer | undefined;
   /** Streams whose clients were given bytes that no service was told of. */
   readonly #unacknowledged = new Set<ClientStream>();
 
@@ -55,7 +63,8 @@ export class Gateway {
         lost: (error) => {
           if (this.#owner?.link !== link) return;
           this.#isOwnerReady = false;
-          events.missing(link.where, error);
+          events.missing(error);
+          this.#beginToWait();
         },
         unreachable: (error) => {
           events.unreachable(link.where, error);
@@ -100,6 +109,17 @@ export class Gateway {
     });
     this.#streams.set(number, stream);
     this.#say({ name: 'STREAM_OPEN', stream: number });
+    this.#beginToWait();
+  }
+
+  #beginToWait(): void {
+    if (this.#isOwnerReady || this.#streams.size === 0) return;
+    this.#patience ??= after(GUEST_AWAY_MS_MAX, () => {
+      this.#patience = undefined;
+      this.#events.givenUp(this.#streams.size);
+      for (const stream of this.#streams.values()) stream.cut();
+      this.#streams.clear();
+    });
   }
 
   // To whoever has the guest; to nobody while that is not known: then it is said once it is.
@@ -140,6 +160,8 @@ export class Gateway {
     }
     this.#owner = { link, ...owner };
     this.#isOwnerReady = true;
+    this.#patience?.cancel();
+    this.#patience = undefined;
     const known = new Map(owner.streams.map((counts) => [counts.stream, counts]));
     for (const [number, stream] of this.#streams) {
       const counts = isSame || before === undefined ? known.get(number) : undefined;
@@ -182,6 +204,7 @@ export class Gateway {
   };
 
   close(): void {
+    this.#patience?.cancel();
     this.#server?.close();
     for (const stream of this.#streams.values()) stream.close();
     for (const link of this.#links) link.close();
