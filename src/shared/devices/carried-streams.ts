@@ -173,22 +173,11 @@ export class CarriedStreams implements BackEnd {
   }
 
   #bringIn(stream: Stream, slot: number): boolean {
-    const { pending } = stream;
-    let isNews = false;
-    for (let first = pending[0]; first !== undefined; first = pending[0]) {
-      const byteCount = this.#ports.put(slot, first);
-      this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
-      stream.inCount = (stream.inCount + byteCount) >>> 0;
-      stream.pendingBytes -= byteCount;
-      isNews ||= byteCount > 0;
-      stream.isAckDue ||= byteCount > 0;
-      if (byteCount < first.length) {
-        pending[0] = first.subarray(byteCount);
-        break;
-      }
-      pending.shift();
-    }
-    return isNews;
+    const byteCount = stream.pending.give((bytes) => this.#ports.put(slot, bytes));
+    this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
+    stream.inCount = (stream.inCount + byteCount) >>> 0;
+    stream.isAckDue ||= byteCount > 0;
+    return byteCount > 0;
   }
 
   #takeOut(gateway: Gateway, number: number, stream: Stream, slot: number): boolean {
@@ -225,7 +214,7 @@ export class CarriedStreams implements BackEnd {
       this.#ports.setStatus(slot, SlotStatus.LOST);
       return true;
     }
-    if (stream.end === 'ended' && stream.pendingBytes === 0 && status === SlotStatus.OPEN) {
+    if (stream.end === 'ended' && stream.pending.byteCount === 0 && status === SlotStatus.OPEN) {
       this.#ports.setStatus(slot, SlotStatus.ENDED);
       return true;
     }

@@ -3,24 +3,25 @@
 import type { Socket } from 'node:net';
 import { after } from '../timers.js';
 
-/** A client that does not take what was written to it in this time gets no more of it. */
-const FLUSH_MS_MAX = 1000;
+/** A client that the guest is done with has so long to take what was written to it, and to hang up. */
+export const CLIENT_ENDS_MS_MAX = 60_000;
+/** Nobody waits for longer when the guest has left, or ends. */
+export const GUEST_ENDS_MS_MAX = 1000;
 
-/** Ends `socket` once what was written is sent, whatever its peer does; resolves when it is closed. */
-export function endSocket(socket: Socket): Promise<void> {
+/** Ends `socket` once what was written is sent; resolves when it is closed, by its peer or after `msMax`. */
+export function endSocket(socket: Socket, msMax: number): Promise<void> {
   if (socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
-    const limit = after(FLUSH_MS_MAX, () => {
+    const limit = after(msMax, () => {
       socket.destroy();
     });
     socket.once('close', () => {
       limit.cancel();
       resolve();
     });
-    // Nobody reads it any more; unread bytes must not keep it from closing.
+    // What it still says is read and nobody's: closed with that unread, its peer would lose what is on its way there.
+    socket.removeAllListeners('data');
     socket.resume();
-    socket.end(() => {
-      socket.destroySoon();
-    });
+    socket.end();
   });
 }

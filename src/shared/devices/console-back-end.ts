@@ -4,8 +4,9 @@ import type { Server, Socket } from 'node:net';
 import type { ConsolePort } from '../guest/devices/console.js';
 import { DeviceRegister } from '../guest/devices/device-state.js';
 import { listen, type Address } from '../wire/sockets.js';
-import { endSocket } from './closing.js';
+import { endSocket, GUEST_ENDS_MS_MAX } from './closing.js';
 import type { BackEnd } from './device-host.js';
+import { PendingBytes } from './pending-bytes.js';
 
 /** What a viewer typed and the guest has not taken; with more than this it is not read from. */
 const TYPED_BYTES_MAX = 4096;
@@ -14,8 +15,7 @@ interface Viewer {
   readonly socket: Socket;
   /** Counted round at 2^32; undefined: it has seen nothing. */
   seen: number | undefined;
-  readonly typed: Buffer[];
-  typedBytes: number;
+  readonly typed: PendingBytes;
   /** What it is to be shown next. */
   taken: Uint8Array | undefined;
   isBlocked: boolean;
@@ -54,16 +54,14 @@ export class ConsoleBackEnd implements BackEnd {
     const viewer: Viewer = {
       socket,
       seen: undefined,
-      typed: [],
-      typedBytes: 0,
+      typed: new PendingBytes(),
       taken: undefined,
       isBlocked: false,
     };
     this.#viewers.add(viewer);
     socket.on('data', (bytes: Buffer) => {
       viewer.typed.push(bytes);
-      viewer.typedBytes += bytes.length;
-      if (viewer.typedBytes > TYPED_BYTES_MAX) socket.pause();
+      if (viewer.typed.byteCount > TYPED_BYTES_MAX) socket.pause();
       this.#schedule();
     });
     socket.on('drain', () => {
@@ -93,20 +91,10 @@ export class ConsoleBackEnd implements BackEnd {
   }
 
   #bringIn(viewer: Viewer): boolean {
-    let isNews = false;
-    for (let first = viewer.typed[0]; first !== undefined; first = viewer.typed[0]) {
-      const byteCount = this.#port.type(first);
-      viewer.typedBytes -= byteCount;
-      this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
-      isNews ||= byteCount > 0;
-      if (byteCount < first.length) {
-        viewer.typed[0] = first.subarray(byteCount);
-        return isNews;
-      }
-      viewer.typed.shift();
-    }
-    if (viewer.socket.isPaused()) viewer.socket.resume();
-    return isNews;
+    const byteCount = viewer.typed.give((bytes) => this.#port.type(bytes));
+    this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
+    if (viewer.typed.byteCount === 0 && viewer.socket.isPaused()) viewer.socket.resume();
+    return byteCount > 0;
   }
 
   send(): void {
@@ -119,7 +107,7 @@ export class ConsoleBackEnd implements BackEnd {
 
   async close(): Promise<void> {
     this.#server?.close();
-    const sockets = Array.from(this.#viewers, ({ socket }) => endSocket(socket));
+    const sockets = Array.from(this.#viewers, ({ socket }) => endSocket(socket, GUEST_ENDS_MS_MAX));
     await Promise.all(sockets);
   }
 }

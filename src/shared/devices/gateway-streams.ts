@@ -3,6 +3,7 @@
 import { ProtocolError } from '../errors.js';
 import { STREAM_BYTES_MAX } from '../frame-limits.js';
 import type { Connection } from '../wire/connection.js';
+import { PendingBytes } from './pending-bytes.js';
 import type { StreamMessage } from '../wire/stream-frames.js';
 
 /** Streams that wait for a slot; a gateway with more is no use to any of them. */
@@ -14,8 +15,7 @@ export interface Stream {
   slot: number | undefined;
   /** Bytes of the client in guest memory, and those behind them that have no room there yet. */
   inCount: number;
-  readonly pending: Buffer[];
-  pendingBytes: number;
+  readonly pending: PendingBytes;
   /** What the client says last, if it has. */
   end: 'none' | 'ended' | 'gone';
   /** Bytes of the guest that were sent on this connection, or were known to be there before. */
@@ -43,8 +43,7 @@ export function newStream(): Stream {
   return {
     slot: undefined,
     inCount: 0,
-    pending: [],
-    pendingBytes: 0,
+    pending: new PendingBytes(),
     end: 'none',
     sent: 0,
     arrived: 0,
@@ -88,10 +87,9 @@ function noteArrived(stream: Stream | undefined, count: number): void {
 }
 
 function keep(stream: Stream, from: number, bytes: Buffer, ringBytes: number): void {
-  if (from !== (stream.inCount + stream.pendingBytes) >>> 0)
+  if (from !== (stream.inCount + stream.pending.byteCount) >>> 0)
     throw new ProtocolError(`the bytes of a stream go on at ${from}, and not where they ended`);
-  if (stream.pendingBytes + bytes.length > ringBytes + STREAM_BYTES_MAX)
+  if (stream.pending.byteCount + bytes.length > ringBytes + STREAM_BYTES_MAX)
     throw new ProtocolError('a stream has more bytes on their way than its ring has room for');
   stream.pending.push(bytes);
-  stream.pendingBytes += bytes.length;
 }

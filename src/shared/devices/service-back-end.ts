@@ -5,8 +5,9 @@ import { DeviceRegister } from '../guest/devices/device-state.js';
 import { SlotStatus } from '../guest/devices/slot-words.js';
 import type { StreamPorts } from '../guest/devices/stream-ports.js';
 import { listen, type Address } from '../wire/sockets.js';
-import { endSocket } from './closing.js';
+import { CLIENT_ENDS_MS_MAX, endSocket, GUEST_ENDS_MS_MAX } from './closing.js';
 import type { BackEnd } from './device-host.js';
+import { PendingBytes } from './pending-bytes.js';
 
 /** A client's bytes wait here for room in its ring; with more than this it is not read from. */
 const PENDING_BYTES_MAX = 256 << 10;
@@ -16,8 +17,7 @@ const TAKEN_BYTES_MAX = 64 << 10;
 interface Client {
   readonly socket: Socket;
   /** What came and is not in the ring yet. */
-  readonly pending: Buffer[];
-  pendingBytes: number;
+  readonly pending: PendingBytes;
   /** What it says last, if it has: `ended`, it hears on; `gone`. */
   last: 'nothing' | 'ended' | 'gone';
   slot: number | undefined;
@@ -34,7 +34,6 @@ export class ServiceBackEnd implements BackEnd {
   readonly #registers: Float64Array;
   readonly #schedule: () => void;
   readonly #clients = new Set<Client>();
-  readonly #slots = new Map<number, Client>();
   /** Slots whose clients are gone while the guest is not done with them. */
   readonly #lost = new Set<number>();
   #server: Server | undefined;
@@ -80,8 +79,7 @@ export class ServiceBackEnd implements BackEnd {
     }
     const client: Client = {
       socket,
-      pending: [],
-      pendingBytes: 0,
+      pending: new PendingBytes(),
       last: 'nothing',
       slot: undefined,
       taken: undefined,
@@ -91,8 +89,7 @@ export class ServiceBackEnd implements BackEnd {
     this.#clients.add(client);
     socket.on('data', (bytes: Buffer) => {
       client.pending.push(bytes);
-      client.pendingBytes += bytes.length;
-      if (client.pendingBytes > PENDING_BYTES_MAX) socket.pause();
+      if (client.pending.byteCount > PENDING_BYTES_MAX) socket.pause();
       this.#schedule();
     });
     socket.on('drain', () => {
@@ -134,7 +131,6 @@ export class ServiceBackEnd implements BackEnd {
       // All slots are taken: it waits for one, as a backlog does.
       if (slot === undefined) return false;
       client.slot = slot;
-      this.#slots.set(slot, client);
       this.#registers[DeviceRegister.CONNECTIONS]!++;
       isNews = true;
     }
@@ -145,21 +141,11 @@ export class ServiceBackEnd implements BackEnd {
   }
 
   #bringIn(client: Client, slot: number): boolean {
-    const { pending } = client;
-    let isNews = false;
-    for (let first = pending[0]; first !== undefined; first = pending[0]) {
-      const byteCount = this.#ports.put(slot, first);
-      this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
-      client.pendingBytes -= byteCount;
-      isNews ||= byteCount > 0;
-      if (byteCount < first.length) {
-        pending[0] = first.subarray(byteCount);
-        return isNews;
-      }
-      pending.shift();
-    }
-    if (client.last === 'nothing' && client.socket.isPaused()) client.socket.resume();
-    return isNews;
+    const { pending, socket } = client;
+    const byteCount = pending.give((bytes) => this.#ports.put(slot, bytes));
+    this.#registers[DeviceRegister.BYTES_IN]! += byteCount;
+    if (pending.byteCount === 0 && client.last === 'nothing' && socket.isPaused()) socket.resume();
+    return byteCount > 0;
   }
 
   #takeOut(client: Client, slot: number): boolean {
@@ -177,7 +163,7 @@ export class ServiceBackEnd implements BackEnd {
   #settle(client: Client, slot: number): boolean {
     const isClosed = this.#ports.isClosed(slot);
     if (client.last === 'gone') {
-      this.#forget(client, slot);
+      this.#clients.delete(client);
       if (isClosed) this.#ports.free(slot);
       else {
         this.#ports.setStatus(slot, SlotStatus.LOST);
@@ -186,25 +172,19 @@ export class ServiceBackEnd implements BackEnd {
       return !isClosed;
     }
     if (isClosed && this.#ports.waiting(slot) === 0) {
-      this.#forget(client, slot);
       client.isDone = true;
       this.#ports.free(slot);
       return false;
     }
     if (
       client.last === 'ended' &&
-      client.pendingBytes === 0 &&
+      client.pending.byteCount === 0 &&
       this.#ports.status(slot) === SlotStatus.OPEN
     ) {
       this.#ports.setStatus(slot, SlotStatus.ENDED);
       return true;
     }
     return false;
-  }
-
-  #forget(client: Client, slot: number): void {
-    this.#slots.delete(slot);
-    if (client.last === 'gone') this.#clients.delete(client);
   }
 
   send(): void {
@@ -216,13 +196,13 @@ export class ServiceBackEnd implements BackEnd {
       }
       if (!client.isDone) continue;
       this.#clients.delete(client);
-      void endSocket(socket);
+      void endSocket(socket, CLIENT_ENDS_MS_MAX);
     }
   }
 
   async close(): Promise<void> {
     this.#server?.close();
-    const sockets = Array.from(this.#clients, ({ socket }) => endSocket(socket));
+    const sockets = Array.from(this.#clients, ({ socket }) => endSocket(socket, GUEST_ENDS_MS_MAX));
     await Promise.all(sockets);
   }
 }

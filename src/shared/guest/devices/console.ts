@@ -50,6 +50,8 @@ export class ConsoleStream {
       byteCount,
     );
     this.#memory.atomicStore32(this.#gpa + ConsoleWord.READ, read + byteCount);
+    // There may be more that had no room.
+    this.#touch();
     return byteCount;
   }
 }
