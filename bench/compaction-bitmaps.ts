@@ -1,8 +1,8 @@
 // Bitmaps for the contest of compaction: what guests dirty, and sets of every density without an order and in runs.
 // Knows how they are made; the same on every machine, since guests are counted in writes and not in time.
-import type { GuestSpec, Vcpu } from '../src/shared/guest/guest-program.js';
+import type { GuestFactory, GuestSpec, Vcpu } from '../src/shared/guest/guest-program.js';
 import { GuestDevices } from '../src/shared/guest/devices/guest-devices.js';
-import { makeProgram, programNames } from '../src/shared/guest/programs/catalogue.js';
+import { catalogue, programNames } from '../src/shared/guest/programs/catalogue.js';
 import { allocateMachine, registersOf } from '../src/shared/guest/shared-machine.js';
 import { createGuestMemory } from '../src/shared/memory/guest-memory.js';
 import { viewMemory } from '../src/shared/memory/layout.js';
@@ -27,8 +27,15 @@ export const DENSITIES = [1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 0.5, 0.7
 const CLUSTER_PAGES = 64;
 const CLEAR_PAGES_MIN = 4;
 
+/** Those that write by themselves: one that has devices writes what it is told to. */
+const factories = await Promise.all(
+  programNames
+    .filter((name) => catalogue[name]?.devices === undefined)
+    .map(async (name) => [name, await catalogue[name]!.load()] as const),
+);
+
 export function* contestBitmaps(): Generator<ContestBitmap> {
-  for (const program of programNames) yield* guestBitmaps(program);
+  for (const [program, factory] of factories) yield* guestBitmaps(program, factory);
   for (const density of DENSITIES)
     yield { name: `random, ${density}`, kind: 'random', density, bitmap: randomSet(density) };
   for (const density of DENSITIES.slice(1, -1))
@@ -37,7 +44,7 @@ export function* contestBitmaps(): Generator<ContestBitmap> {
 
 // The guest's program, its memory and the tracer are the product's; its only vCPU runs on this thread, so that between two
 // of its slices there is nobody to wait for.
-function* guestBitmaps(program: string): Generator<ContestBitmap> {
+function* guestBitmaps(program: string, factory: GuestFactory): Generator<ContestBitmap> {
   const spec: GuestSpec = {
     program,
     memoryBytes: GUEST_BYTES,
@@ -60,7 +67,7 @@ function* guestBitmaps(program: string): Generator<ContestBitmap> {
     },
   });
   const registers = registersOf(machine, 0);
-  const guest = makeProgram(spec);
+  const guest = factory(spec);
   guest.boot?.({ memory, registers: [registers] });
   let written = 0;
   const vcpu: Vcpu = {

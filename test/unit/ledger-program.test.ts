@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AuditResult, GuestSpec, Machine, Vcpu } from '../../src/shared/guest/guest-program.js';
 import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
-import { makeProgram } from '../../src/shared/guest/programs/catalogue.js';
+import { ledger } from '../../src/shared/guest/programs/ledger.js';
 import {
   Account,
   accountNumber,
@@ -38,7 +38,7 @@ function ledgerOf(pages = 400, vcpus = 4): Ledger {
   };
   const memory = memoryOf(spec.memoryBytes);
   const machine = { memory, registers: Array.from({ length: vcpus }, () => new Float64Array(32)) };
-  makeProgram(spec).boot?.(machine);
+  ledger(spec).boot?.(machine);
   const all = machine.registers.map((registers, id): Vcpu => ({
     id,
     memory,
@@ -59,10 +59,10 @@ function ledgerOf(pages = 400, vcpus = 4): Ledger {
       for (let slice = 0; slice < slices; slice++) {
         const id = vcpu ?? below((random = nextRandom(random)), vcpus);
         // Made anew, as after a move: nothing may be anywhere but in memory and registers.
-        makeProgram(spec).runSlice(all[id]!);
+        ledger(spec).runSlice(all[id]!);
       }
     },
-    audit: () => makeProgram(spec).audit!(machine),
+    audit: () => ledger(spec).audit!(machine),
   };
 }
 

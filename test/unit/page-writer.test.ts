@@ -3,7 +3,7 @@ import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
 import { describe, expect, it } from 'vitest';
 import { createGuestMemory } from '../../src/shared/memory/guest-memory.js';
 import type { Vcpu } from '../../src/shared/guest/guest-program.js';
-import { makeProgram } from '../../src/shared/guest/programs/catalogue.js';
+import { hotSet } from '../../src/shared/guest/programs/page-writer.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 import { guestOf, isSameBytes, pageOf } from './page-fixtures.js';
 
@@ -20,7 +20,7 @@ function pagesWritten(hotSetBytes: number): number[] {
     residentBytes: 0,
     devices: [],
   };
-  const program = makeProgram({ ...spec, hotSetBytes });
+  const program = hotSet({ ...spec, hotSetBytes });
   const views = guestOf(PAGES);
   const memory = createGuestMemory(views, { pageFires: 0, waitForPage: () => undefined });
   const registers = new Float64Array(32);

@@ -2,12 +2,7 @@
 import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
 import { describe, expect, it } from 'vitest';
 import type { AuditResult, GuestSpec, Vcpu } from '../../src/shared/guest/guest-program.js';
-import {
-  auditMemoryBytesOf,
-  catalogue,
-  makeProgram,
-  programNames,
-} from '../../src/shared/guest/programs/catalogue.js';
+import { auditMemoryBytesOf, catalogue, programNames } from '../../src/shared/guest/programs/catalogue.js';
 import { placesOf } from '../../src/shared/guest/programs/page-places.js';
 import { createGuestMemory, type GuestMemory } from '../../src/shared/memory/guest-memory.js';
 import { allocateMemory, viewMemory } from '../../src/shared/memory/layout.js';
@@ -32,6 +27,12 @@ function specOf(program: string, hotSetBytes = 0): GuestSpec {
   };
 }
 
+// One that has devices writes where they are.
+const writers = programNames.filter((name) => catalogue[name]?.devices === undefined);
+const factories = new Map(
+  await Promise.all(writers.map(async (name) => [name, await catalogue[name]!.load()] as const)),
+);
+
 interface Ran {
   readonly memory: GuestMemory;
   /** The guest runs some slices more. */
@@ -45,7 +46,7 @@ function ran(spec: GuestSpec): Ran {
     pageFires: 0,
     waitForPage: () => undefined,
   });
-  const program = makeProgram(spec);
+  const program = factories.get(spec.program)!(spec);
   const registers = Array.from({ length: spec.vcpus }, () => new Float64Array(32));
   const vcpus = registers.map((values, id): Vcpu => {
     return {
@@ -89,9 +90,6 @@ function expectFinding({ passed, findings }: AuditResult, gpa: number): void {
   expect(findings[0]).toContain(`page ${gpa / PAGE_BYTES} is`);
   expect(findings[0]).toContain(`gpa 0x${gpa.toString(16).slice(0, -3)}`);
 }
-
-// One that has devices writes where they are.
-const writers = programNames.filter((name) => catalogue[name]?.devices === undefined);
 
 describe.each(writers)('a resident set of the guest %s', (name) => {
   const spec = specOf(name);

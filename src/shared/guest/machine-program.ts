@@ -7,5 +7,5 @@ import type { SharedMachine } from './shared-machine.js';
 
 /** @throws MicrostunError GUEST_FAILED when there is no such program, or it cannot be made. */
 export function programOf({ spec, module }: SharedMachine): Promise<GuestProgram> {
-  return module === undefined ? Promise.resolve(makeProgram(spec)) : programOfModule(module, spec);
+  return module === undefined ? makeProgram(spec) : programOfModule(module, spec);
 }

@@ -7,18 +7,16 @@ import {
   type GuestProgram,
   type GuestSpec,
 } from '../guest-program.js';
-import { echo, echoDevices } from './echo.js';
-import { keyValue, keyValueDevices } from './key-value/key-value.js';
-import { ledger } from './ledger.js';
-import { hotSet, sequential, uniform, zipf } from './page-writer.js';
+import { echoDevices } from './echo.js';
+import { keyValueDevices } from './key-value/service.js';
 import { hashOfCode } from './program-code.js';
-import { replay } from './replay.js';
 
 interface CatalogueEntry {
   readonly summary: string;
-  /** Where its code is: the module that `factory` comes from. */
+  /** Where its code is: the module that `load` loads. */
   readonly code: URL;
-  readonly factory: GuestFactory;
+  /** Every vCPU loads its own program, and no other: that is time before the guest runs. */
+  readonly load: () => Promise<GuestFactory>;
   /** None if not said. */
   readonly devices?: readonly DeviceSpec[];
   /** Pages a second when the user names no rate. */
@@ -27,25 +25,34 @@ interface CatalogueEntry {
   readonly auditMemoryBytes?: (spec: GuestSpec) => number;
 }
 
-const pageWriter = { code: new URL('./page-writer.js', import.meta.url), defaultWriteRate: 100_000 };
+/** `name`: of its factory. */
+function pageWriter(
+  name: 'uniform' | 'hotSet' | 'sequential' | 'zipf',
+): Pick<CatalogueEntry, 'code' | 'load' | 'defaultWriteRate'> {
+  return {
+    code: new URL('./page-writer.js', import.meta.url),
+    load: async () => (await import('./page-writer.js'))[name],
+    defaultWriteRate: 100_000,
+  };
+}
 
 /** Every built-in guest. */
 export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
-  uniform: { ...pageWriter, summary: 'writes pages all over memory alike', factory: uniform },
-  'hot-set': { ...pageWriter, summary: 'nine writes in ten go to a tenth of memory', factory: hotSet },
-  sequential: { ...pageWriter, summary: 'page after page, round and round', factory: sequential },
-  zipf: { ...pageWriter, summary: 'few pages are popular, most are not', factory: zipf },
+  uniform: { ...pageWriter('uniform'), summary: 'writes pages all over memory alike' },
+  'hot-set': { ...pageWriter('hotSet'), summary: 'nine writes in ten go to a tenth of memory' },
+  sequential: { ...pageWriter('sequential'), summary: 'page after page, round and round' },
+  zipf: { ...pageWriter('zipf'), summary: 'few pages are popular, most are not' },
   echo: {
     summary: 'answers what it is told, at its service "echo"',
     code: new URL('./echo.js', import.meta.url),
-    factory: echo,
+    load: async () => (await import('./echo.js')).echo,
     devices: echoDevices,
     defaultWriteRate: 0,
   },
   replay: {
     summary: 'deterministic: all of memory is recomputed and compared',
     code: new URL('./replay.js', import.meta.url),
-    factory: replay,
+    load: async () => (await import('./replay.js')).replay,
     defaultWriteRate: 100_000,
     // It runs the whole guest again, in memory of its own, where nothing lies between its pages.
     auditMemoryBytes: residentBytesOf,
@@ -53,7 +60,7 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
   'key-value': {
     summary: "a store that speaks Redis' protocol to the clients of its service redis",
     code: new URL('./key-value/key-value.js', import.meta.url),
-    factory: keyValue,
+    load: async () => (await import('./key-value/key-value.js')).keyValue,
     devices: keyValueDevices,
     // It writes what its clients tell it to.
     defaultWriteRate: 0,
@@ -61,7 +68,7 @@ export const catalogue: Readonly<Record<string, CatalogueEntry>> = {
   ledger: {
     summary: 'transfers money between accounts under locks, and its total never changes',
     code: new URL('./ledger.js', import.meta.url),
-    factory: ledger,
+    load: async () => (await import('./ledger.js')).ledger,
     defaultWriteRate: 100_000,
   },
 };
@@ -90,10 +97,10 @@ export function auditMemoryBytesOf(spec: GuestSpec): number {
 }
 
 /**
- * Makes the program that `spec` names.
+ * Loads and makes the program that `spec` names.
  * @throws MicrostunError GUEST_FAILED when there is none of that name.
  */
-export function makeProgram(spec: GuestSpec): GuestProgram {
+export async function makeProgram(spec: GuestSpec): Promise<GuestProgram> {
   const entry = entryOf(spec.program);
   if (entry === undefined) {
     throw new MicrostunError(
@@ -101,5 +108,6 @@ export function makeProgram(spec: GuestSpec): GuestProgram {
       `there is no guest "${spec.program}"; choose one of ${programNames.join(', ')}`,
     );
   }
-  return entry.factory(spec);
+  const factory = await entry.load();
+  return factory(spec);
 }

@@ -1,18 +1,13 @@
 // The guest that is a key-value store: it speaks Redis' protocol (RESP2) to the clients of its service "redis".
 // All that it knows lies in guest memory, so it moves as any guest does; docs/guests.md says what its clients see.
 import { programBytesOf } from '../../devices/device-windows.js';
-import type { DeviceSpec, GuestFactory, GuestSpec, Vcpu } from '../../guest-program.js';
+import type { GuestFactory, GuestSpec, Vcpu } from '../../guest-program.js';
 
 import { bootKeyspace } from './keyspace.js';
 import { Root } from './layout.js';
 import { createServer, type Server } from './server.js';
+import { SERVICE_NAME } from './service.js';
 import { auditStore } from './store-audit.js';
-
-/** Its service, unless a guest is made with another of that name: as many clients as Redis' benchmark has, and spare ones. */
-export const SERVICE_NAME = 'redis';
-export const keyValueDevices: readonly DeviceSpec[] = [
-  { name: SERVICE_NAME, kind: 'service', connections: 128, ringBytes: 65_536 },
-];
 
 /** The register with the slot that a vCPU looks at next. */
 const NEXT_SLOT = 0;
