@@ -1,6 +1,7 @@
 // One client of a gateway: what it said and is not in guest memory yet is kept, so that it can be said again; what the guest
 // answers is passed on once. Counts are of bytes, and go round at 2^32. Knows the client's socket, and no node.
 import type { Socket } from 'node:net';
+import { PendingBytes } from '../shared/pending-bytes.js';
 import { STREAM_BYTES_MAX } from '../shared/frame-limits.js';
 import type { StreamMessage } from '../shared/wire/stream-frames.js';
 
@@ -16,8 +17,7 @@ export class ClientStream {
   readonly #socket: Socket;
   readonly #events: ClientStreamEvents;
   /** What the client said, from the byte that is counted `#acknowledged` on. */
-  #kept: Buffer[] = [];
-  #keptBytes = 0;
+  readonly #kept = new PendingBytes();
   #acknowledged = 0;
   /** Bytes of the guest that the client was given. */
   delivered = 0;
@@ -48,10 +48,9 @@ export class ClientStream {
   }
 
   #hear(bytes: Buffer): void {
-    const from = (this.#acknowledged + this.#keptBytes) >>> 0;
+    const from = (this.#acknowledged + this.#kept.byteCount) >>> 0;
     this.#kept.push(bytes);
-    this.#keptBytes += bytes.length;
-    if (this.#keptBytes >= this.#room) this.#socket.pause();
+    if (this.#kept.byteCount >= this.#room) this.#socket.pause();
     this.#sayBytes(from, bytes);
   }
 
@@ -81,7 +80,7 @@ export class ClientStream {
     this.#room = room;
     this.acknowledge(inCount);
     let from = this.#acknowledged;
-    for (const bytes of this.#kept) {
+    for (const bytes of this.#kept.pieces) {
       this.#sayBytes(from, bytes);
       from = (from + bytes.length) >>> 0;
     }
@@ -91,21 +90,12 @@ export class ClientStream {
   /** Bytes up to `inCount` are in guest memory. */
   acknowledge(inCount: number): void {
     this.isOpen = true;
-    let done = (inCount - this.#acknowledged) >>> 0;
+    const done = (inCount - this.#acknowledged) >>> 0;
     // Said of an earlier state of things.
-    if (done > this.#keptBytes) return;
+    if (done > this.#kept.byteCount) return;
     this.#acknowledged = inCount;
-    this.#keptBytes -= done;
-    while (done > 0) {
-      const first = this.#kept[0]!;
-      if (first.length > done) {
-        this.#kept[0] = first.subarray(done);
-        break;
-      }
-      done -= first.length;
-      this.#kept.shift();
-    }
-    if (this.#keptBytes < this.#room && this.#last === 'nothing' && this.#socket.isPaused())
+    this.#kept.drop(done);
+    if (this.#kept.byteCount < this.#room && this.#last === 'nothing' && this.#socket.isPaused())
       this.#socket.resume();
   }
 

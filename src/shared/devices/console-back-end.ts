@@ -1,12 +1,12 @@
 // A console's outside: whoever connects by TCP sees the scroll-back and what follows, and what they type goes to the guest.
 // Knows the console's port and sockets; what is typed is the guest's business.
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { ConsolePort } from '../guest/devices/console.js';
 import { DeviceRegister } from '../guest/devices/device-state.js';
-import { listen, type Address } from '../wire/sockets.js';
-import { endSocket, GUEST_ENDS_MS_MAX } from './closing.js';
+import type { Address } from '../wire/sockets.js';
 import type { BackEnd } from './device-host.js';
-import { PendingBytes } from './pending-bytes.js';
+import { PendingBytes } from '../pending-bytes.js';
+import { Publication } from './publication.js';
 
 /** What a viewer typed and the guest has not taken; with more than this it is not read from. */
 const TYPED_BYTES_MAX = 4096;
@@ -26,7 +26,7 @@ export class ConsoleBackEnd implements BackEnd {
   readonly #registers: Float64Array;
   readonly #schedule: () => void;
   readonly #viewers = new Set<Viewer>();
-  #server: Server | undefined;
+  readonly #publication = new Publication();
 
   constructor(port: ConsolePort, registers: Float64Array, schedule: () => void) {
     this.#port = port;
@@ -38,16 +38,11 @@ export class ConsoleBackEnd implements BackEnd {
    * Listens; answers where.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async publish(address: Address): Promise<Address> {
-    const { server, address: bound } = await listen(
-      address,
-      (socket) => {
-        this.#connected(socket);
-      },
-      { flag: '--publish' },
-    );
-    this.#server = server;
-    return bound;
+  publish(address: Address): Promise<Address> {
+    const connected = (socket: Socket): void => {
+      this.#connected(socket);
+    };
+    return this.#publication.open(address, connected, false);
   }
 
   #connected(socket: Socket): void {
@@ -105,9 +100,7 @@ export class ConsoleBackEnd implements BackEnd {
     }
   }
 
-  async close(): Promise<void> {
-    this.#server?.close();
-    const sockets = Array.from(this.#viewers, ({ socket }) => endSocket(socket, GUEST_ENDS_MS_MAX));
-    await Promise.all(sockets);
+  close(): Promise<void> {
+    return this.#publication.close(this.#viewers);
   }
 }

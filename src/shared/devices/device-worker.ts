@@ -75,20 +75,19 @@ function noteLife(registers: Float64Array): void {
   else registers[DeviceRegister.GUEST] = crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
 
-async function backEndsOf({ device, ...window }: DeviceWindow, registers: Float64Array): Promise<BackEnd[]> {
-  const { name, kind } = device;
+async function backEndsOf(window: DeviceWindow, registers: Float64Array): Promise<BackEnd[]> {
+  const { name, kind } = window.device;
   const clients = bindings.published[name];
   const gateways = bindings.carried[name];
   arrivals.push(() => {
     noteLife(registers);
   });
-  const own = { device, ...window };
   if (kind === 'console') {
-    const console = new ConsoleBackEnd(new ConsolePort(memory, own), registers, schedule);
+    const console = new ConsoleBackEnd(new ConsolePort(memory, window), registers, schedule);
     if (clients !== undefined) listening.published[name] = await console.publish(clients);
     return [console];
   }
-  const ports = new StreamPorts(memory, own);
+  const ports = new StreamPorts(memory, window);
   const service = new ServiceBackEnd(ports, registers, schedule);
   if (clients !== undefined) listening.published[name] = await service.publish(clients);
   if (hasCome)

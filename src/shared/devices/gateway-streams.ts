@@ -3,7 +3,7 @@
 import { ProtocolError } from '../errors.js';
 import { STREAM_BYTES_MAX } from '../frame-limits.js';
 import type { Connection } from '../wire/connection.js';
-import { PendingBytes } from './pending-bytes.js';
+import { PendingBytes } from '../pending-bytes.js';
 import type { StreamMessage } from '../wire/stream-frames.js';
 
 /** Streams that wait for a slot; a gateway with more is no use to any of them. */

@@ -1,13 +1,14 @@
 // A service's outside: clients connect by TCP, each to a slot; what they say goes into its ring, what is answered to them.
 // Knows rings and sockets, and no protocol of any service.
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { DeviceRegister } from '../guest/devices/device-state.js';
 import { SlotStatus } from '../guest/devices/slot-words.js';
 import type { StreamPorts } from '../guest/devices/stream-ports.js';
-import { listen, type Address } from '../wire/sockets.js';
-import { CLIENT_ENDS_MS_MAX, endSocket, GUEST_ENDS_MS_MAX } from './closing.js';
+import type { Address } from '../wire/sockets.js';
+import { CLIENT_ENDS_MS_MAX, endSocket } from './closing.js';
 import type { BackEnd } from './device-host.js';
-import { PendingBytes } from './pending-bytes.js';
+import { PendingBytes } from '../pending-bytes.js';
+import { Publication } from './publication.js';
 
 /** A client's bytes wait here for room in its ring; with more than this it is not read from. */
 const PENDING_BYTES_MAX = 256 << 10;
@@ -36,7 +37,7 @@ export class ServiceBackEnd implements BackEnd {
   readonly #clients = new Set<Client>();
   /** Slots whose clients are gone while the guest is not done with them. */
   readonly #lost = new Set<number>();
-  #server: Server | undefined;
+  readonly #publication = new Publication();
   /** The guest has run here: before, there is nobody to talk to. */
   #isServed = false;
 
@@ -50,16 +51,11 @@ export class ServiceBackEnd implements BackEnd {
    * Listens; answers where.
    * @throws MicrostunError LISTEN_FAILED.
    */
-  async publish(address: Address): Promise<Address> {
-    const { server, address: bound } = await listen(
-      address,
-      (socket) => {
-        this.#connected(socket);
-      },
-      { isRelay: true, flag: '--publish' },
-    );
-    this.#server = server;
-    return bound;
+  publish(address: Address): Promise<Address> {
+    const connected = (socket: Socket): void => {
+      this.#connected(socket);
+    };
+    return this.#publication.open(address, connected, true);
   }
 
   /** The guest came from elsewhere: its clients did not, but for those that gateways carry here. Within a slice. */
@@ -200,9 +196,7 @@ export class ServiceBackEnd implements BackEnd {
     }
   }
 
-  async close(): Promise<void> {
-    this.#server?.close();
-    const sockets = Array.from(this.#clients, ({ socket }) => endSocket(socket, GUEST_ENDS_MS_MAX));
-    await Promise.all(sockets);
+  close(): Promise<void> {
+    return this.#publication.close(this.#clients);
   }
 }

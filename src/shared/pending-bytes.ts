@@ -1,5 +1,5 @@
-// Bytes that came and have no room yet where they belong, in their order.
-// Knows pieces of any length; where they go is its owner's.
+// Bytes that came and are not where they belong yet, in their order.
+// A leaf; knows pieces of any length, and not where they go.
 
 export class PendingBytes {
   readonly #pieces: Buffer[] = [];
@@ -7,6 +7,11 @@ export class PendingBytes {
 
   get byteCount(): number {
     return this.#byteCount;
+  }
+
+  /** In their order. */
+  get pieces(): readonly Buffer[] {
+    return this.#pieces;
   }
 
   push(bytes: Buffer): void {
@@ -27,5 +32,15 @@ export class PendingBytes {
       this.#pieces.shift();
     }
     return before - this.#byteCount;
+  }
+
+  /** The first `byteCount` of them, no more than there are, are where they belong. */
+  drop(byteCount: number): void {
+    let left = byteCount;
+    this.give(({ length }) => {
+      const dropped = Math.min(left, length);
+      left -= dropped;
+      return dropped;
+    });
   }
 }
