@@ -4,18 +4,15 @@ import type { HashMap } from '../../state/hash-map.js';
 import { Message, STEP_ELEMENTS, WRONG, type Command, type Kit } from './kit.js';
 import { FIELD_RECORD_BYTES, KeyRecord, Kind } from './layout.js';
 import { INT64_MAX, INT64_MIN, parseLong } from './numbers.js';
+import { createMapCommands } from './map-commands.js';
 import { createWalk } from './walk.js';
 
 export function createHashCommands(kit: Kit): Record<string, Command> {
   const { keys, memory, progress, reply, request } = kit;
   const walk = createWalk(kit);
-
-  // undefined: there is none; the client has been told if that is not what the key holds.
-  function hashAt(argument: number): HashMap | undefined | typeof WRONG {
-    const entry = kit.look(argument, Kind.HASH);
-    if (entry === WRONG) return WRONG;
-    return entry === 0 ? undefined : keys.mapOf(keys.object(entry));
-  }
+  const { mapAt, count, has, remove } = createMapCommands(kit, Kind.HASH, (_map, field) => {
+    keys.releaseString(field);
+  });
 
   function makeField(map: HashMap, argument: number): number {
     const field = kit.insertIn(map, argument, FIELD_RECORD_BYTES);
@@ -68,7 +65,7 @@ export function createHashCommands(kit: Kit): Record<string, Command> {
   }
 
   function getMany(): boolean {
-    const map = hashAt(1);
+    const map = mapAt(1);
     if (map === WRONG) return true;
     if (progress.at === 0) {
       reply.array(request.count - 2);
@@ -81,31 +78,6 @@ export function createHashCommands(kit: Kit): Record<string, Command> {
       if (kit.isReplyLong()) break;
     }
     return progress.at === request.count;
-  }
-
-  function remove(): boolean {
-    const entry = kit.look(1, Kind.HASH);
-    if (entry === WRONG) return true;
-    if (progress.at === 0) progress.at = 2;
-    if (entry === 0) progress.at = request.count;
-    else {
-      const map = keys.mapOf(keys.object(entry));
-      for (let left = STEP_ELEMENTS; left > 0 && progress.at < request.count && map.count > 0; left--) {
-        const field = kit.findIn(map, progress.at++);
-        if (field === 0) continue;
-        keys.releaseString(field);
-        map.removeEntry(field);
-        map.shrink();
-        progress.a++;
-      }
-      if (map.count === 0) {
-        keys.remove(entry);
-        progress.at = request.count;
-      }
-    }
-    if (progress.at < request.count) return false;
-    reply.integer(progress.a);
-    return true;
   }
 
   function addTo(): true {
@@ -132,7 +104,7 @@ export function createHashCommands(kit: Kit): Record<string, Command> {
   }
 
   function walkFields(hasKeys: boolean, hasValues: boolean): boolean {
-    const map = hashAt(1);
+    const map = mapAt(1);
     if (map === WRONG) return true;
     return walk(map, hasKeys && hasValues ? 2 : 1, (entry) => {
       if (hasKeys) kit.replyKey(entry);
@@ -162,30 +134,16 @@ export function createHashCommands(kit: Kit): Record<string, Command> {
     hget: {
       arity: 3,
       run: () => {
-        const map = hashAt(1);
+        const map = mapAt(1);
         if (map === undefined) reply.nullBulk();
         else if (map !== WRONG) replyField(map, 2);
         return true;
       },
     },
     hmget: { arity: -3, run: getMany },
-    hexists: {
-      arity: 3,
-      run: () => {
-        const map = hashAt(1);
-        if (map !== WRONG) reply.integer(map !== undefined && kit.findIn(map, 2) !== 0 ? 1 : 0);
-        return true;
-      },
-    },
-    hlen: {
-      arity: 2,
-      run: () => {
-        const map = hashAt(1);
-        if (map !== WRONG) reply.integer(map?.count ?? 0);
-        return true;
-      },
-    },
-    hdel: { arity: -3, run: remove },
+    hexists: has,
+    hlen: count,
+    hdel: remove,
     hincrby: { arity: 4, needsMemory: true, run: addTo },
     hgetall: { arity: 2, run: () => walkFields(true, true) },
     hkeys: { arity: 2, run: () => walkFields(true, false) },

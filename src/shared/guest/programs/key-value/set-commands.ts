@@ -3,18 +3,15 @@
 import type { HashMap } from '../../state/hash-map.js';
 import { Message, STEP_ELEMENTS, WRONG, type Command, type Kit } from './kit.js';
 import { Kind } from './layout.js';
+import { createMapCommands } from './map-commands.js';
 import { randomEntry } from './random-entry.js';
 import { createWalk } from './walk.js';
 
 export function createSetCommands(kit: Kit): Record<string, Command> {
   const { keys, progress, reply, request } = kit;
   const walk = createWalk(kit);
-
-  function setAt(argument: number): HashMap | undefined | typeof WRONG {
-    const entry = kit.look(argument, Kind.SET);
-    if (entry === WRONG) return WRONG;
-    return entry === 0 ? undefined : keys.mapOf(keys.object(entry));
-  }
+  // A member has nothing besides.
+  const { mapAt, removeEntry, count, has, remove } = createMapCommands(kit, Kind.SET, () => undefined);
 
   function add(): boolean {
     const object = kit.lookOrMake(1, Kind.SET);
@@ -38,38 +35,10 @@ export function createSetCommands(kit: Kit): Record<string, Command> {
     return true;
   }
 
-  function removeMember(map: HashMap, member: number): void {
-    map.removeEntry(member);
-    map.shrink();
-  }
-
-  function remove(): boolean {
-    const entry = kit.look(1, Kind.SET);
-    if (entry === WRONG) return true;
-    if (progress.at === 0) progress.at = 2;
-    if (entry === 0) progress.at = request.count;
-    else {
-      const map = keys.mapOf(keys.object(entry));
-      for (let left = STEP_ELEMENTS; left > 0 && progress.at < request.count && map.count > 0; left--) {
-        const member = kit.findIn(map, progress.at++);
-        if (member === 0) continue;
-        removeMember(map, member);
-        progress.a++;
-      }
-      if (map.count === 0) {
-        keys.remove(entry);
-        progress.at = request.count;
-      }
-    }
-    if (progress.at < request.count) return false;
-    reply.integer(progress.a);
-    return true;
-  }
-
-  function popMember(map: HashMap): void {
+  function popMember(map: HashMap, object: number): void {
     const member = randomEntry(map, keys.random);
     kit.replyKey(member);
-    removeMember(map, member);
+    removeEntry(map, member, object);
   }
 
   function pop(): boolean {
@@ -83,13 +52,14 @@ export function createSetCommands(kit: Kit): Record<string, Command> {
       else reply.nullBulk();
       return true;
     }
-    const map = keys.mapOf(keys.object(entry));
+    const object = keys.object(entry);
+    const map = keys.mapOf(object);
     if (progress.at === 0) {
       progress.a = Math.min(asked, map.count);
       if (request.count === 3) reply.array(progress.a);
     }
     for (let left = STEP_ELEMENTS; left > 0 && progress.at < progress.a; left--) {
-      popMember(map);
+      popMember(map, object);
       progress.at++;
       if (kit.isReplyLong()) break;
     }
@@ -99,28 +69,14 @@ export function createSetCommands(kit: Kit): Record<string, Command> {
 
   return {
     sadd: { arity: -3, needsMemory: true, run: add },
-    srem: { arity: -3, run: remove },
+    srem: remove,
     spop: { arity: -2, run: pop },
-    scard: {
-      arity: 2,
-      run: () => {
-        const map = setAt(1);
-        if (map !== WRONG) reply.integer(map?.count ?? 0);
-        return true;
-      },
-    },
-    sismember: {
-      arity: 3,
-      run: () => {
-        const map = setAt(1);
-        if (map !== WRONG) reply.integer(map !== undefined && kit.findIn(map, 2) !== 0 ? 1 : 0);
-        return true;
-      },
-    },
+    scard: count,
+    sismember: has,
     smembers: {
       arity: 2,
       run: () => {
-        const map = setAt(1);
+        const map = mapAt(1);
         return map === WRONG ? true : walk(map, 1, kit.replyKey);
       },
     },

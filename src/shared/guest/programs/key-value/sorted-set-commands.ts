@@ -3,6 +3,7 @@
 import type { HashMap } from '../../state/hash-map.js';
 import { Message, STEP_ELEMENTS, WRONG, type Command, type Kit } from './kit.js';
 import { Kind, ObjectWord } from './layout.js';
+import { createMapCommands } from './map-commands.js';
 import { parseScore, scoreText } from './numbers.js';
 import { createRangeCommand } from './sorted-set-range.js';
 
@@ -63,11 +64,9 @@ export function createSortedSetCommands(kit: Kit): Record<string, Command> {
     index.remove(head, node);
   }
 
-  function removeMember({ map, head }: SortedSet, member: number): void {
-    index.remove(head, nodeOf(map, member));
-    map.removeEntry(member);
-    map.shrink();
-  }
+  const { removeEntry, count, remove } = createMapCommands(kit, Kind.SORTED_SET, (map, member, object) => {
+    index.remove(object + ObjectWord.INDEX, nodeOf(map, member));
+  });
 
   function removeIfEmpty({ map, entry }: SortedSet): boolean {
     if (map.count > 0) return false;
@@ -180,25 +179,6 @@ export function createSortedSetCommands(kit: Kit): Record<string, Command> {
     };
   }
 
-  function remove(): boolean {
-    const set = setAt(1);
-    if (set === WRONG) return true;
-    if (progress.at === 0) progress.at = 2;
-    if (set === undefined) progress.at = request.count;
-    else {
-      for (let left = STEP_ELEMENTS; left > 0 && progress.at < request.count && set.map.count > 0; left--) {
-        const member = kit.findIn(set.map, progress.at++);
-        if (member === 0) continue;
-        removeMember(set, member);
-        progress.a++;
-      }
-      if (removeIfEmpty(set)) progress.at = request.count;
-    }
-    if (progress.at < request.count) return false;
-    reply.integer(progress.a);
-    return true;
-  }
-
   function pop(isLeast: boolean): boolean {
     if (request.count > 3) return kit.fail(Message.SYNTAX);
     const asked = request.count === 3 ? kit.integer(2) : 1;
@@ -217,7 +197,7 @@ export function createSortedSetCommands(kit: Kit): Record<string, Command> {
       const node = isLeast ? index.next(set.head) : index.last(set.head);
       kit.replyKey(index.entry(node));
       reply.bulkText(scoreText(index.score(node)));
-      removeMember(set, index.entry(node));
+      removeEntry(set.map, index.entry(node), keys.object(set.entry));
       progress.at++;
       if (kit.isReplyLong()) break;
     }
@@ -249,17 +229,10 @@ export function createSortedSetCommands(kit: Kit): Record<string, Command> {
       needsMemory: true,
       run: () => add({ ...noOptions(), increments: true }, 2),
     },
-    zrem: { arity: -3, run: remove },
+    zrem: remove,
     zpopmin: { arity: -2, run: () => pop(true) },
     zpopmax: { arity: -2, run: () => pop(false) },
-    zcard: {
-      arity: 2,
-      run: () => {
-        const set = setAt(1);
-        if (set !== WRONG) reply.integer(set?.map.count ?? 0);
-        return true;
-      },
-    },
+    zcard: count,
     zscore: {
       arity: 3,
       run: () =>
