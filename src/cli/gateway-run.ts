@@ -15,11 +15,6 @@ export interface GatewayArguments extends SecurityArguments {
   readonly node: { readonly addresses: readonly Address[] };
 }
 
-/** Told to a parent process that started this one with an IPC channel, once it listens. */
-export interface GatewayNotice {
-  readonly listening: Address;
-}
-
 /** Answers the exit status. */
 export async function runGateway(args: GatewayArguments): Promise<number> {
   const nodes = args.node.addresses;
@@ -54,9 +49,7 @@ export async function runGateway(args: GatewayArguments): Promise<number> {
   });
   const address = await gateway.open(args.listen);
   progress.say(`clients are carried from ${formatAddress(address)}`);
-  process.send?.({ listening: address } satisfies GatewayNotice);
   await interrupted;
   gateway.close();
-  if (process.connected) process.disconnect();
   return 0;
 }

@@ -16,7 +16,7 @@ import { conclude, planMigration } from './migration-run.js';
 import { goOnWhenTold, howToGoOn } from './paused-guest.js';
 import { hostToListenOn } from './reach.js';
 import { securityOf } from './security.js';
-import { howToTryNow, onWakeCall } from './wake-calls.js';
+import { attemptsHere, onWakeCall } from './wake-calls.js';
 
 /** How a migration's guest ended here. */
 export interface GuestEnd {
@@ -149,9 +149,7 @@ export class HostedGuest {
       say: (text) => {
         this.#host.say(text);
       },
-      wait: (ms, ended) => sleepUnless(ended, ms),
-      signal: ending,
-      howToTry: howToTryNow,
+      ...attemptsHere(ending),
     });
     this.#attempts = attempts;
     this.#host.forwarding?.(true);

@@ -26,7 +26,7 @@ import { goOnWhenTold, howToGoOn } from './paused-guest.js';
 import { Progress } from './progress.js';
 import { hostToListenOn, refuseClearText } from './reach.js';
 import { securityOf } from './security.js';
-import { howToTryNow, onWakeCall } from './wake-calls.js';
+import { attemptsHere, onWakeCall } from './wake-calls.js';
 
 /** The flags of whatever runs a guest here and migrates it. */
 export type SourceArguments = MigrationArguments &
@@ -69,13 +69,16 @@ async function migrateFromHere(
   view: LiveView | undefined,
 ): Promise<number> {
   const logger = createLogger('source', args.logLevel, standardError);
-  let [migration, attempts]: [OutgoingMigration?, Attempts?] = [];
+  let migration: OutgoingMigration | undefined;
+  let attempts: Attempts | undefined;
   let guestFailure: MicrostunError | undefined;
-  const [interrupted, early] = [new AbortController(), new AbortController()];
+  const interrupted = new AbortController();
+  const early = new AbortController();
   const events = {
     failed: (error: MicrostunError) => {
+      guestFailure = error;
       migration?.failWith(error);
-      interrupted.abort((guestFailure = error));
+      interrupted.abort(error);
     },
     ...guestWarnings(logger),
   };
@@ -111,9 +114,7 @@ async function migrateFromHere(
         progress.stop();
         progress.say(text);
       },
-      wait: (ms, signal) => sleepUnless(signal, ms),
-      signal: interrupted.signal,
-      howToTry: howToTryNow,
+      ...attemptsHere(interrupted.signal),
     });
     const result = await attempts.run();
     progress.stop();
@@ -123,13 +124,22 @@ async function migrateFromHere(
     return await conclude(result, machine, args, ENDS, (document) => view?.conclude(document));
   } catch (error) {
     progress.stop();
-    if (guestFailure !== undefined) throw guestFailure;
-    if (interrupted.signal.reason instanceof MicrostunError) throw interrupted.signal.reason;
-    throw error;
+    return throwCause(error, guestFailure, interrupted.signal);
   } finally {
     for (const stop of deafen) stop();
     await machine.close();
   }
+}
+
+// A guest that failed, or whoever interrupted it, is why whatever else went wrong did.
+function throwCause(
+  error: unknown,
+  guestFailure: MicrostunError | undefined,
+  { reason }: AbortSignal,
+): never {
+  if (guestFailure !== undefined) throw guestFailure;
+  if (reason instanceof MicrostunError) throw reason;
+  throw error;
 }
 
 /** Less when `early` says so; throws what `interrupted` is aborted with. */

@@ -1,11 +1,18 @@
 // How somebody asks for an attempt now: SIGUSR2, or a key on the terminal. Knows the process, not what is attempted.
+import { sleepUnless } from '../shared/timers.js';
+import type { AttemptSurroundings } from './attempts.js';
 
 const KEY = 'm';
 
 /** What a user is told. */
-export const howToTryNow = process.stdin.isTTY
+const howToTryNow = process.stdin.isTTY
   ? `${KEY} and Enter, or SIGUSR2 to process ${process.pid}, tries now`
   : `SIGUSR2 to process ${process.pid} tries now`;
+
+/** What attempts have of this process, until `signal` is aborted. */
+export function attemptsHere(signal: AbortSignal): Pick<AttemptSurroundings, 'wait' | 'signal' | 'howToTry'> {
+  return { wait: (ms, ended) => sleepUnless(ended, ms), signal, howToTry: howToTryNow };
+}
 
 /** Whoever waits for a call. */
 const waiting = new Set<() => void>();

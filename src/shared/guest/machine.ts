@@ -90,8 +90,9 @@ export class GuestMachine {
 
   /**
    * Starts the vCPU workers, parked; `boots` fills a fresh guest first. Resolves when all are ready.
-   * @throws MicrostunError GUEST_FAILED; LISTEN_FAILED when a device cannot be reached where it is to be; CANCELLED when the machine is closed meanwhile; INSUFFICIENT_MEMORY when the
-   * guest is to be booted, and would touch more than the host has now.
+   * @throws MicrostunError GUEST_FAILED; LISTEN_FAILED when a device cannot be reached where it is to be; CANCELLED when
+   * the machine is closed meanwhile; INSUFFICIENT_MEMORY when the guest is to be booted, and would touch more than the host
+   * has now.
    */
   async start(boots: boolean): Promise<void> {
     if (boots) checkHostMemory(this.spec);
