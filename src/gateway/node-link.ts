@@ -1,7 +1,6 @@
 // A gateway's connection to one node: dialled again whenever it is lost, since a guest may come there at any time.
 // Knows one address; which node has the guest is gateway.ts's to say.
-import type { MicrostunError } from '../shared/errors.js';
-import { asMicrostunError } from '../shared/errors.js';
+import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import { GREETING_MS_MAX } from '../shared/limits.js';
 import { sleepUnless } from '../shared/timers.js';
 import type { Connection } from '../shared/wire/connection.js';
@@ -119,11 +118,6 @@ export class NodeLink {
     this.#outbox = [];
     this.#connection?.write(parts);
   };
-
-  /** It is of no use: what it said makes no sense. */
-  drop(error: MicrostunError): void {
-    this.#connection?.giveUp(error);
-  }
 
   close(): void {
     this.#ending.abort();

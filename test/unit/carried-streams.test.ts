@@ -199,6 +199,21 @@ describe('a stream of a gateway', () => {
     expect(ports.status(0)).toBe(0);
   });
 
+  it('that the gateway knows no more right before a cut has its slot freed after it', () => {
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 9 });
+    serve();
+    streams.close(0);
+    serve();
+    link.say({ name: 'STREAM_GONE', stream: 9 });
+    link.lose();
+    attach();
+    expect(serve()).toEqual(['OWNER of 5, moves 0: 9 in 0 out 0', 'STREAM_CLOSED']);
+    link.say({ name: 'STREAM_GONE', stream: 9 });
+    serve();
+    expect(ports.status(0)).toBe(0);
+  });
+
   it('whose client is gone is lost to the guest', () => {
     serve();
     link.say({ name: 'STREAM_OPEN', stream: 9 });

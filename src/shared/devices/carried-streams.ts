@@ -101,7 +101,8 @@ export class CarriedStreams implements BackEnd {
   // What was under way on an earlier connection does not count: both sides go on from what is in guest memory.
   #tellOwner(gateway: Gateway): void {
     for (const [number, stream] of gateway.streams) {
-      if (stream.slot === undefined || stream.isForgotten) {
+      // One that has a slot stays until that is free, though the gateway may know it no more: then it says so again.
+      if (stream.slot === undefined) {
         gateway.streams.delete(number);
         continue;
       }
