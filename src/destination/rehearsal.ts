@@ -54,6 +54,7 @@ export class TakeOverRehearsal {
       devices: takeDeviceStates(machine),
       isPaused: false,
       guestClockUs: 1.5,
+      stoppedAtUs: 1.5,
     };
     const bitmap = encodeBitmap(pages, 'compacted');
     const regions = told.length === 0 ? [] : encodeRegions(told);

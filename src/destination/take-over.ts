@@ -5,6 +5,7 @@ import { monotonicUs } from '../shared/clock.js';
 import { ProtocolError } from '../shared/errors.js';
 import { putCheckpoint } from '../shared/guest/checkpoint.js';
 import { complaintAboutStates } from '../shared/guest/devices/device-state.js';
+import { putTidings } from '../shared/guest/notices.js';
 import { assertAllParked } from '../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../shared/memory/hand-over-gate.js';
@@ -267,6 +268,7 @@ export class TakeOver {
     safepoints.handOver(lackingPages);
     const markedAt = monotonicUs();
     putCheckpoint(machine, handOver, markedAt);
+    putTidings(machine, { moved: true, stoppedAtUs: handOver.stoppedAtUs });
     this.#finalRound = handOver.finalRound;
     const answeredAt = monotonicUs();
     this.#answer();

@@ -2,12 +2,15 @@
 // nothing is in it that is of processes, the wire or reports. `import … from 'microstun'` has all of it as well.
 export { defineGuest, type GuestDefinition, type GuestSettings } from '../shared/guest/define-guest.js';
 export type {
+  AfterMigration,
   AuditResult,
+  BeforeMigration,
   DeviceSpec,
   GuestFactory,
   GuestProgram,
   GuestSpec,
   Machine,
+  MigrationAnswer,
   Vcpu,
 } from '../shared/guest/guest-program.js';
 export type { DeviceDefinition } from '../shared/guest/devices/define-devices.js';

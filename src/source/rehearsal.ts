@@ -65,7 +65,14 @@ export class SwitchOverRehearsal {
     });
     this.#dirtyPages(0);
     this.#tracer.harvest();
-    departure.begin({ round: 1, pagesFollow: true, pagesMax: Infinity, logic, everything: false });
+    departure.begin({
+      round: 1,
+      pagesFollow: true,
+      pagesMax: Infinity,
+      logic,
+      everything: false,
+      aheadUs: 0.5,
+    });
     // What the guest dirties while the bitmap is on its way.
     this.#dirtyPages(this.#pages.pageCount / 2);
     this.#answer('ANNOUNCED', (number) => {

@@ -173,6 +173,7 @@ export class Work {
         pagesMax,
         logic: bitmapLogic,
         everything,
+        aheadUs: this.#measurement.aheadUs,
       });
       this.#dirtyPages = departed.last.dirtyPages;
       const isTooMuch = departed.pagesFollow && !pagesFollow;

@@ -193,6 +193,7 @@ function handOver(told: Partial<HandOver> = {}): Uint8Array[] {
     regions: 0,
     chunks: 0,
     isPaused: false,
+    stoppedAtUs: 0,
     devices: [],
     registers: Array.from({ length: HOSTILE_VCPUS }, () => new Float64Array(REGISTERS_PER_VCPU)),
     guestClockUs: 1,

@@ -26,6 +26,7 @@ export const COMPACTED: SwitchOver = {
   pagesMax: Infinity,
   logic: 'compacted',
   everything: false,
+  aheadUs: 0,
 };
 
 /** Events of a tracer that nobody looks at. */

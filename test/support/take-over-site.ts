@@ -58,6 +58,7 @@ export function handOver(told: Partial<HandOver> & { readonly pages?: readonly n
       regions: 0,
       chunks: 0,
       isPaused: false,
+      stoppedAtUs: 0,
       devices: [],
       registers: Array.from({ length: VCPUS }, (_, vcpu) =>
         new Float64Array(REGISTERS_PER_VCPU).fill(vcpu + 1),

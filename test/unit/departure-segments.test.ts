@@ -18,7 +18,14 @@ import { DepartureSite, pagesIn } from '../support/departure-site.js';
 import { SegmentedGuest } from '../support/segmented-guest.js';
 import { Chance } from '../support/simulated-world.js';
 
-const how = { round: 3, pagesFollow: true, pagesMax: Infinity, logic: 'ahead', everything: false } as const;
+const how = {
+  round: 3,
+  pagesFollow: true,
+  pagesMax: Infinity,
+  logic: 'ahead',
+  everything: false,
+  aheadUs: 0,
+} as const;
 /** Two chunks and three pages of a third. */
 const MEMORY_BYTES = 2 * CHUNK_BYTES * 8 * PAGE_BYTES + 3 * PAGE_BYTES;
 const FAR = Math.floor(MEMORY_BYTES / REGION_BYTES);

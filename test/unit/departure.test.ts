@@ -10,7 +10,14 @@ import type { BitmapLogic } from '../../src/source/tracer/tracer.js';
 import { DepartureSite, DEPARTING_PAGES as PAGES, pagesIn } from '../support/departure-site.js';
 import { Chance } from '../support/simulated-world.js';
 
-const how = { round: 3, pagesFollow: true, pagesMax: Infinity, logic: 'ahead', everything: false } as const;
+const how = {
+  round: 3,
+  pagesFollow: true,
+  pagesMax: Infinity,
+  logic: 'ahead',
+  everything: false,
+  aheadUs: 0,
+} as const;
 
 describe('a guest that is to leave', () => {
   it('is announced while it runs, and parked when the destination has marked what was announced', () => {

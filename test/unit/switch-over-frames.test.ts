@@ -32,7 +32,8 @@ const AT = {
   vcpus: 16,
   devices: 28,
   clock: 32,
-  registers: 40,
+  stoppedAt: 40,
+  registers: 48,
 };
 const DEVICES_AT = AT.registers + 8 * REGISTERS_PER_VCPU * VCPUS;
 const HEAD_BYTES = DEVICES_AT + (8 + 8 * REGISTERS_PER_DEVICE) * DEVICES;
@@ -62,6 +63,7 @@ const handOver: HandOver = {
     registers: Float64Array.from({ length: REGISTERS_PER_DEVICE }, (_, register) => register / (device + 1)),
   })),
   isPaused: false,
+  stoppedAtUs: 5678.5,
   guestClockUs: 1234.5,
   bitmap: Uint8Array.of(3, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2),
 };
@@ -153,17 +155,19 @@ describe('a frame of a switch-over lies on the wire as it is documented', () => 
     const registers = [Float64Array.from({ length: REGISTERS_PER_VCPU }, (_, register) => register)];
     const frame = Buffer.concat(encodeHandOver({ ...handOver, pagesFollow: true, registers }));
     const body = frame.subarray(FRAME_HEADER_BYTES);
-    expect([frame[0], body.length]).toEqual([28, 40 + 256 + 2 * 72 + handOver.bitmap.length]);
+    expect([frame[0], body.length]).toEqual([28, 48 + 256 + 2 * 72 + handOver.bitmap.length]);
     expect(body.subarray(0, 32).toString('hex')).toBe(
       '00000007000000010000000c0000002200000001000000380000004e00000002',
     );
-    expect([body.readDoubleBE(32), body.readDoubleBE(40 + 8 * 31)]).toEqual([1234.5, 31]);
+    expect([body.readDoubleBE(32), body.readDoubleBE(40), body.readDoubleBE(48 + 8 * 31)]).toEqual([
+      1234.5, 5678.5, 31,
+    ]);
     // The second of its devices.
-    const device = body.subarray(40 + 256 + 72);
+    const device = body.subarray(48 + 256 + 72);
     expect([device.readUInt32BE(0), device.readUInt32BE(4), device.readDoubleBE(8 + 8 * 7)]).toEqual([
       2, 0, 3.5,
     ]);
-    expect(body.subarray(40 + 256 + 2 * 72).toString('hex')).toBe('0300000000000000090102');
+    expect(body.subarray(48 + 256 + 2 * 72).toString('hex')).toBe('0300000000000000090102');
   });
 });
 
@@ -212,6 +216,9 @@ describe('what is wrong is refused', () => {
     ['a clock before its beginning', (body: Buffer) => body.writeDoubleBE(-1, AT.clock)],
     ['a clock of no number', (body: Buffer) => body.writeDoubleBE(NaN, AT.clock)],
     ['a clock that never comes', (body: Buffer) => body.writeDoubleBE(Infinity, AT.clock)],
+    ['a stop before its beginning', (body: Buffer) => body.writeDoubleBE(-1, AT.stoppedAt)],
+    ['a stop that never comes', (body: Buffer) => body.writeDoubleBE(2 ** 53, AT.stoppedAt)],
+    ['a stop of no number', (body: Buffer) => body.writeDoubleBE(NaN, AT.stoppedAt)],
   ])('a hand-over with %s', (_, spoil) => {
     const body = handOverBody();
     expect(isRefused(() => decodeHandOver(body, VCPUS, DEVICES))).toBe(false);

@@ -41,7 +41,13 @@ export interface GuestFacts {
   readonly devices: readonly DeviceSpec[];
 }
 
-const PROGRAM_KEYS = ['boot', 'runSlice', 'audit'] as const satisfies readonly (keyof GuestProgram)[];
+const PROGRAM_KEYS = [
+  'boot',
+  'runSlice',
+  'audit',
+  'beforeMigration',
+  'afterMigration',
+] as const satisfies readonly (keyof GuestProgram)[];
 const KEYS: readonly string[] = ['name', 'memory', 'vcpus', 'devices', 'create', ...PROGRAM_KEYS];
 
 /** What a message, a report and a terminal show as it is. */

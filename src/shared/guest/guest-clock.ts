@@ -21,11 +21,15 @@ export function setParkedClock(machine: SharedMachine, readingUs: number, nowUs:
   settings.guestClockFromUs = readingUs;
 }
 
+/** When a parked guest's clock stopped, by the host's. */
+export function parkedAtUs(machine: SharedMachine): number {
+  return new MachineSettings(machine).guestClockBaseUs + parkedClockUs(machine);
+}
+
 /** The parked guest runs on at `nowUs`, and its clock with it; answers for how long the clock stood still. */
 export function resumeClock(machine: SharedMachine, nowUs: number): number {
-  const readingUs = parkedClockUs(machine);
-  const stoodStillUs = nowUs - new MachineSettings(machine).guestClockBaseUs - readingUs;
-  setParkedClock(machine, readingUs, nowUs);
+  const stoodStillUs = nowUs - parkedAtUs(machine);
+  setParkedClock(machine, parkedClockUs(machine), nowUs);
   return stoodStillUs;
 }
 

@@ -1,5 +1,5 @@
 // What a guest is: the contract between a guest program and the machine that runs it.
-// Knows nothing of migration; a guest cannot tell that it is being moved, except by its clock.
+// A guest that has no say in its migrations cannot tell that it is being moved, except by its clock.
 import type { GuestDevices } from './devices/guest-devices.js';
 import type { GuestMemory } from '../memory/guest-memory-contract.js';
 
@@ -90,6 +90,30 @@ export interface AuditResult {
   readonly findings: readonly string[];
 }
 
+/** What goes with the question whether a guest may be moved now. */
+export interface BeforeMigration {
+  /** For how long it has been asked in this migration; 0 the first time. */
+  readonly waitedMs: number;
+  /** How long it may still be asked; after that it is moved without its consent. */
+  readonly leftMs: number;
+}
+
+/** The longest reason for a veto; a longer one is cut. */
+export const VETO_CHARACTERS_MAX = 200;
+
+/** What a guest answers: it is ready; it wants to be asked again after so long; or it does not want to be moved, and why. */
+export type MigrationAnswer = undefined | { readonly delayMs: number } | { readonly veto: string };
+
+/** How a migration ended, as its guest is told. */
+export interface AfterMigration {
+  /** Whether it has moved; else it was asked, and stays where it was. */
+  readonly moved: boolean;
+  /** From its stop until now; 0 where it was never stopped. */
+  readonly stoodStillMs: number;
+  /** The name of the host that it runs on now. */
+  readonly host: string;
+}
+
 /**
  * What a guest does. All of its state lives in guest memory or in registers: the object is made anew at the destination.
  */
@@ -100,6 +124,16 @@ export interface GuestProgram {
   runSlice(vcpu: Vcpu): void;
   /** Checks the whole parked guest against what must hold. */
   audit?(machine: Machine): AuditResult;
+  /**
+   * May the guest be moved now? Asked on vCPU 0 between two slices, when a migration would stop the guest; all other vCPUs
+   * run on. Undefined: yes.
+   */
+  beforeMigration?(vcpu: Vcpu, notice: BeforeMigration): MigrationAnswer;
+  /**
+   * A migration is over. Called on vCPU 0 before the first slice at the destination; and at the source, where the guest
+   * was asked, and stays.
+   */
+  afterMigration?(vcpu: Vcpu, arrival: AfterMigration): void;
 }
 
 /** Makes a program for a guest. It may precompute from `spec`, but must hold no state that changes. */

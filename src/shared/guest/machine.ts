@@ -18,6 +18,7 @@ import { guestErrorOf } from './safepoint-trouble.js';
 import { closedError } from './loading.js';
 import { sumCounters, sumGapCounts, type MachineCounters } from './machine-counters.js';
 import type { MachineEvents, MachineHost } from './machine-host.js';
+import { MachineNotices } from './machine-notices.js';
 import { GuestSampler } from './sampler.js';
 import { watchSlices } from './slice-watch.js';
 import { MachineSettings, type SharedMachine } from './shared-machine.js';
@@ -32,6 +33,8 @@ const STARTED_AT_ONCE_MAX = 4;
 export class GuestMachine {
   readonly shared: SharedMachine;
   readonly safepoints: SafepointControl;
+  /** What its program is asked before it is moved, and told after. */
+  readonly notices: MachineNotices;
   /** The hash of its program's code, which its vCPUs run; empty when there is no such program. */
   readonly codeHash: string;
   readonly #settings: MachineSettings;
@@ -59,6 +62,7 @@ export class GuestMachine {
     this.#regions = viewMemory(this.shared.memory).regions;
     this.safepoints = new SafepointControl(this.shared.safepointWords);
     this.#settings = new MachineSettings(this.shared);
+    this.notices = new MachineNotices(this.shared);
     this.#events = events;
   }
 
@@ -140,6 +144,9 @@ export class GuestMachine {
       shortOfMemory: () => {
         this.#events.shortOfMemory?.(vcpu);
       },
+      answered: (question, answer) => {
+        this.notices.take(question, answer);
+      },
     });
     this.#vcpus.push(thread);
     this.#faultPorts.push(thread.faults);
@@ -186,6 +193,7 @@ export class GuestMachine {
     const hasRun = !this.isStopped;
     await this.park();
     setPaused(this.shared, isPaused, monotonicUs());
+    if (isPaused) this.notices.pause();
     if (hasRun) await this.resume();
   }
 

@@ -1,6 +1,12 @@
 // Samples that are told while a guest runs: fewer than are taken, a few at a time; and the other end, which keeps them.
 // Pure. Rows are as samples.ts says; what a peer tells is looked at before it is kept.
-import { resumeRowsOf, SENT_SAMPLE_DOUBLES_MAX, sampleStride, TOLD_DOUBLES_MAX } from './samples.js';
+import {
+  resumeRowsOf,
+  SENT_SAMPLE_DOUBLES_MAX,
+  sampleStride,
+  TOLD_DOUBLES_MAX,
+  type GuestSample,
+} from './samples.js';
 
 /** Between two rows that are told: finer than anybody looks, and 64 vCPUs take no more than 21 KB a second. */
 export const TOLD_INTERVAL_MS = 50;
@@ -137,4 +143,15 @@ function follows(before: Float64Array, row: Float64Array): boolean {
 
 function keepLongerStalls(row: Float64Array, other: Float64Array): void {
   for (let stall = 2; stall < row.length; stall += 2) row[stall] = Math.max(row[stall]!, other[stall]!);
+}
+
+/** A row as a sample of all vCPUs together, on a clock that the row's is `aheadUs` ahead of. */
+export function guestSampleOf(row: Float64Array, aheadUs: number): GuestSample {
+  let pages = 0;
+  let longestStallUs = 0;
+  for (let work = 1; work < row.length; work += 2) {
+    pages += row[work]!;
+    longestStallUs = Math.max(longestStallUs, row[work + 1]!);
+  }
+  return { atUs: row[0]! - aheadUs, pages, longestStallUs };
 }

@@ -1,8 +1,9 @@
 // A vCPU's worker as its machine holds it: started, ready to run, and how it ended.
 // Knows one vCPU; what its end means to the machine is machine.ts's.
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { MicrostunError } from '../errors.js';
+import { MicrostunError, unreachable } from '../errors.js';
 import { WorkerThread } from '../worker-thread.js';
+import type { CheckedAnswer } from './guest-say.js';
 import { watchLoading } from './loading.js';
 import { poweredOffError } from './power-off.js';
 import type { SharedMachine } from './shared-machine.js';
@@ -12,6 +13,8 @@ export interface VcpuThreadEvents {
   /** It has ended by itself, or powered the guest off. Called at most once. */
   ended(error: MicrostunError): void;
   shortOfMemory(): void;
+  /** What the guest answers to the question of that number. */
+  answered(question: number, answer: CheckedAnswer): void;
 }
 
 export class VcpuThread {
@@ -46,11 +49,26 @@ export class VcpuThread {
     this.#worker = new WorkerThread(this.#name, entry, workerData, this.#onMessage, this.#onFailure, [port2]);
   }
 
-  readonly #onMessage = ({ kind, reason = '' }: VcpuMessage): void => {
-    if (kind === 'loaded') this.#loading?.cancel();
-    else if (kind === 'powered-off') this.#end(poweredOffError(this.#machine.spec.program, reason));
-    else if (kind === 'short-of-memory') this.#events.shortOfMemory();
-    else this.#isReady();
+  readonly #onMessage = (message: VcpuMessage): void => {
+    switch (message.kind) {
+      case 'loaded':
+        this.#loading?.cancel();
+        return;
+      case 'ready':
+        this.#isReady();
+        return;
+      case 'short-of-memory':
+        this.#events.shortOfMemory();
+        return;
+      case 'powered-off':
+        this.#end(poweredOffError(this.#machine.spec.program, message.reason));
+        return;
+      case 'answered':
+        this.#events.answered(message.question, message.answer);
+        return;
+      default:
+        unreachable(message);
+    }
   };
 
   readonly #onFailure = (error: MicrostunError): void => {

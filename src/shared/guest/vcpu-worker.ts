@@ -3,6 +3,7 @@
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
 import { giveWay } from '../thread-priority.js';
+import type { CheckedAnswer } from './guest-say.js';
 import { programOf } from './machine-program.js';
 import { registersOf, type SharedMachine } from './shared-machine.js';
 import { runVcpu } from './vcpu.js';
@@ -18,11 +19,11 @@ export interface VcpuWorkerData {
 }
 
 /** What a vCPU's worker tells machine.ts. */
-export interface VcpuMessage {
-  readonly kind: 'loaded' | 'ready' | 'short-of-memory' | 'powered-off';
-  /** Why it is powered off, if that was said. */
-  readonly reason?: string;
-}
+export type VcpuMessage =
+  | { readonly kind: 'loaded' | 'ready' | 'short-of-memory' }
+  | { readonly kind: 'powered-off'; readonly reason: string }
+  /** Of the question of that number. */
+  | { readonly kind: 'answered'; readonly question: number; readonly answer: CheckedAnswer };
 
 const port = parentPort;
 assert(port !== null, 'vcpu-worker.ts runs as a worker');
@@ -48,5 +49,8 @@ runVcpu(machine, vcpu, program, {
   },
   poweredOff: (reason) => {
     tell({ kind: 'powered-off', reason });
+  },
+  answered: (question, answer) => {
+    tell({ kind: 'answered', question, answer });
   },
 });

@@ -13,6 +13,7 @@ import { GuestDevices } from './devices/guest-devices.js';
 import { faultBucketOf } from './fault-latency.js';
 import { gapBucketOf } from './gap-buckets.js';
 import type { GuestProgram, Vcpu } from './guest-program.js';
+import { guestSayOf, type CheckedAnswer } from './guest-say.js';
 import { PoweredOff } from './power-off.js';
 import { SliceGap } from './slice-gap.js';
 import { Counter, countersOf, MachineSettings, registersOf, type SharedMachine } from './shared-machine.js';
@@ -46,6 +47,8 @@ export interface VcpuEvents {
   shortOfMemory(): void;
   /** The guest has ended itself. */
   poweredOff?(reason: string): void;
+  /** What its program answers to the question of that number, whether the guest may be moved. */
+  answered?(question: number, answer: CheckedAnswer): void;
 }
 
 /** Runs `program` on vCPU `id` of `machine`; starts parked and returns at EXIT. Throws what the program throws. */
@@ -122,7 +125,6 @@ function runUntilExit(
   };
   const memory = createGuestMemory(views, pages);
   const devices = new GuestDevices(memory, machine.spec);
-  const hasDevices = machine.spec.devices.length > 0;
   const vcpu: Vcpu = {
     id,
     memory,
@@ -139,6 +141,11 @@ function runUntilExit(
       counters[Counter.WORK]! += pageWrites;
     },
   };
+
+  const say = guestSayOf(machine, program, vcpu, (question, answer) => events.answered?.(question, answer));
+  // What is new for others costs them nothing.
+  const hearsNews = say !== undefined || machine.spec.devices.length > 0;
+  let newsSaid = 0;
 
   events.made(vcpu.memory);
   isBooted = true;
@@ -185,11 +192,17 @@ function runUntilExit(
       safepoint.noteResumed();
       isFirstSlice = false;
       isPaused = settings.isPaused;
+      // It runs before the command to run is news, and the guest is told where it is before anything else.
+      if (!isPaused) say?.look();
     }
-    // Before the slice looks at its devices: what comes after that makes a halt return.
-    const news = hasDevices ? safepoint.news : 0;
+    // Before the slice looks at its devices, and its say at what it is asked: what comes after that makes a halt return.
+    const news = hearsNews ? safepoint.news : 0;
     if (isPaused) haltUntilGuestUs = Infinity;
     else {
+      if (news !== newsSaid) {
+        newsSaid = news;
+        say?.look();
+      }
       program.runSlice(vcpu);
       counters[Counter.SLICES]!++;
     }
@@ -207,7 +220,7 @@ function runUntilExit(
     const haltUs = haltUntilGuestUs - (sliceEnd - settings.guestClockBaseUs);
     haltUntilGuestUs = 0;
     if (haltUs > 0) {
-      command = hasDevices ? safepoint.haltForNews(haltUs / 1000, news) : safepoint.halt(haltUs / 1000);
+      command = hearsNews ? safepoint.haltForNews(haltUs / 1000, news) : safepoint.halt(haltUs / 1000);
       gap.slept(haltUs, monotonicUs() - sliceEnd);
     }
     const throttle = safepoint.throttle;

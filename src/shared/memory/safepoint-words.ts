@@ -16,13 +16,26 @@ export const RESUMES = 8;
 export const LOOKS = 9;
 /** Participants after the vCPUs: 1 where the machine has a device thread, else 0. Never changes. */
 export const DEVICE_THREADS = 10;
-/** Counts what may interest a vCPU that halts: commands, and news of a device. */
+/** Counts what may interest a vCPU that halts: commands, news of a device, and what a guest is asked and told. */
 export const NEWS = 11;
 /** Counts what may interest the device thread: commands, and work that vCPUs have for it. */
 export const DOORBELL = 12;
 /** 1: the device thread is to enter no slice, though RUN may be commanded. */
 export const DEVICES_HELD = 13;
-export const HEADER_WORDS = 16;
+/** What the guest's program has a say in: bits of `Say`. Set by vCPU 0 before it parks for the first time. */
+export const SAY = 14;
+/** The question that vCPU 0 is asked, by its number: may the guest be moved? 0: none. */
+export const ASKED = 15;
+/** What goes with it: for how long the guest has been asked, and how long it may still be; whole milliseconds. */
+export const ASKED_WAITED_MS = 16;
+export const ASKED_LEFT_MS = 17;
+/** Counts what vCPU 0 is told after a migration. */
+export const TOLD = 18;
+/** What goes with it: 1 where the guest has moved, and when it stopped, by this host's clock in two words. */
+export const TOLD_MOVED = 19;
+export const TOLD_STOPPED_SECONDS = 20;
+export const TOLD_STOPPED_US = 21;
+export const HEADER_WORDS = 32;
 
 // Words of one vCPU, on a cache line of their own.
 export const STATE = 0;
@@ -62,6 +75,14 @@ export const VcpuState = {
 /** The throttle's word is in thousandths. */
 export const THROTTLE_UNIT = 1000;
 
+/** What a guest's program has a say in, as bits of a word. */
+export const Say = {
+  /** It is asked before it is stopped for a migration. */
+  BEFORE: 1,
+  /** It is told after. */
+  AFTER: 2,
+} as const;
+
 export const NO_FAULT = -1;
 export const NOT_HANDED_OVER = -1;
 
@@ -89,9 +110,9 @@ export function vcpusOf(words: Int32Array<SharedArrayBuffer>): number {
   return participantsOf(words) - words[DEVICE_THREADS]!;
 }
 
-/** A command has changed: those of a machine with devices that wait for news look up. Its word is stored before. */
+/** A command has changed: those that wait for news, of devices or of a migration, look up. Its word is stored before. */
 export function announceCommand(words: Int32Array<SharedArrayBuffer>): void {
-  if (words[DEVICE_THREADS] === 0) return;
+  if (words[DEVICE_THREADS] === 0 && Atomics.load(words, SAY) === 0) return;
   ring(words, NEWS);
   ring(words, DOORBELL);
 }

@@ -17,12 +17,16 @@ const ANNOUNCEMENT_HEAD_BYTES = 4;
 
 /**
  * Before the registers of a HAND_OVER: announcement u32, bits u32 (1: pages follow, 2: the guest is paused), final round u32, final pages u32,
- * vCPUs u32, regions u32, chunks u32, devices u32, guest's clock f64. After the registers the state of each device:
- * its version u32, reserved u32 (0), its registers f64.
+ * vCPUs u32, regions u32, chunks u32, devices u32, guest's clock f64, its stop f64. After the registers the state of each
+ * device: its version u32, reserved u32 (0), its registers f64.
  */
-const HAND_OVER_HEAD_BYTES = 40;
+const HAND_OVER_HEAD_BYTES = 48;
 const DEVICES_OFFSET = 28;
 const CLOCK_OFFSET = 32;
+const STOPPED_AT_OFFSET = 40;
+
+/** Hosts that have been up for 68 years are restarted first: an instant's seconds fit a word of the machine's. */
+const STOPPED_AT_US_MAX = 2 ** 31 * 1e6 - 1;
 
 const BYTES_A_VCPU = 8 * REGISTERS_PER_VCPU;
 const BYTES_A_DEVICE = 8 + 8 * REGISTERS_PER_DEVICE;
@@ -53,6 +57,8 @@ export interface HandOver extends Checkpoint {
   readonly regions: number;
   /** Chunks of a raw bitmap that went before, and stand in for `bitmap`, which is empty then; else 0. */
   readonly chunks: number;
+  /** When the guest was stopped, on the destination's clock as far as the source knows it, in microseconds. */
+  readonly stoppedAtUs: number;
   /** The pages that are lacking besides those that were announced, encoded. */
   readonly bitmap: Uint8Array;
 }
@@ -127,6 +133,7 @@ export function encodeHandOver(handOver: HandOver): Uint8Array[] {
   head.writeUInt32BE(handOver.chunks, 24);
   head.writeUInt32BE(devices.length, DEVICES_OFFSET);
   head.writeDoubleBE(handOver.guestClockUs, CLOCK_OFFSET);
+  head.writeDoubleBE(handOver.stoppedAtUs, STOPPED_AT_OFFSET);
   let at = HAND_OVER_HEAD_BYTES;
   for (const ofVcpu of registers) at = writeDoubles(head, ofVcpu, at);
   for (const { version, registers: ofDevice } of devices) {
@@ -167,6 +174,9 @@ export function decodeHandOver(body: Buffer, vcpus: number, devices: number): Ha
   const guestClockUs = body.readDoubleBE(CLOCK_OFFSET);
   if (!(guestClockUs >= 0 && guestClockUs <= INSTANT_US_MAX))
     throw new ProtocolError('the checkpoint is wrong: its clock makes no sense');
+  const stoppedAtUs = body.readDoubleBE(STOPPED_AT_OFFSET);
+  if (!(stoppedAtUs >= 0 && stoppedAtUs <= STOPPED_AT_US_MAX))
+    throw new ProtocolError('the instant at which HAND_OVER says that the guest was stopped makes no sense');
   return {
     announcement: body.readUInt32BE(0),
     pagesFollow: (bits & 1) !== 0,
@@ -176,6 +186,7 @@ export function decodeHandOver(body: Buffer, vcpus: number, devices: number): Ha
     regions: body.readUInt32BE(20),
     chunks: body.readUInt32BE(24),
     guestClockUs,
+    stoppedAtUs,
     registers: Array.from({ length: vcpus }, (_, vcpu) =>
       readDoubles(body, HAND_OVER_HEAD_BYTES + vcpu * BYTES_A_VCPU, REGISTERS_PER_VCPU),
     ),

@@ -5,7 +5,7 @@ import { MicrostunError } from '../../shared/errors.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { MachineCounters } from '../../shared/guest/machine-counters.js';
 import type { GuestSample } from '../../shared/guest/samples.js';
-import { ToldSamples } from '../../shared/guest/told-samples.js';
+import { guestSampleOf, ToldSamples } from '../../shared/guest/told-samples.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
 import type { ReportedProcess, RoundReport } from '../../report/document.js';
 import type { Emulation, ScriptedCut } from '../../lab/emulated-link.js';
@@ -172,6 +172,12 @@ export class Measurement {
     this.#clockSamples.note(sample);
   }
 
+  /** How far the destination's clock is ahead now; by the samples so far, of which there are some before any stop. */
+  get aheadUs(): number {
+    const nowUs = this.#nowUs();
+    return offsetWithin(this.#clockSamples.all, nowUs, nowUs).offsetUs;
+  }
+
   /** Made before a round, or before the stop: then there is no course. */
   noteForecast(forecast: Forecast, course: Course | undefined): void {
     this.#rounds.noteForecast(forecast, course, (this.#nowUs() - this.#beganAt) / 1000);
@@ -281,15 +287,4 @@ export class Measurement {
       stage.name === 'resumed' ? stage.resumed.receivedAt : stopAt,
     );
   }
-}
-
-// Of all vCPUs together.
-function guestSampleOf(row: Float64Array, aheadUs: number): GuestSample {
-  let pages = 0;
-  let longestStallUs = 0;
-  for (let work = 1; work < row.length; work += 2) {
-    pages += row[work]!;
-    longestStallUs = Math.max(longestStallUs, row[work + 1]!);
-  }
-  return { atUs: row[0]! - aheadUs, pages, longestStallUs };
 }

@@ -25,6 +25,8 @@ export interface SwitchOver {
   readonly logic: BitmapLogic;
   /** Nothing was copied: every page is lacking (post-copy). */
   readonly everything: boolean;
+  /** How far the destination's clock is ahead, as far as it is known. */
+  readonly aheadUs: number;
 }
 
 /** What went ahead of the stun. */
@@ -191,6 +193,7 @@ export class Departure {
       regions: this.#toldRegions.regionCount,
       chunks: last.chunks.length,
       ...checkpoint,
+      stoppedAtUs: Math.max(0, stopAt + how.aheadUs),
       bitmap: last.bitmap,
     });
     // Whoever shut it meanwhile wants the guest to stay, and lets it run on.
