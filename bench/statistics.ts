@@ -1,32 +1,13 @@
-// Medians and tails of repeated measurements, and how they are written in a table.
+// Medians and quantiles of repeated measurements, and how they are written in a table.
 // Pure; knows nothing of what was measured.
 
 import { medianOf } from '../src/shared/quantile.js';
-
-export interface Summary {
-  readonly median: number;
-  readonly p99: number;
-  readonly max: number;
-}
 
 export function median(values: readonly number[]): number {
   return medianOf(values) ?? nothing();
 }
 
-/** Median, 99th percentile and maximum. With fewer than a hundred values the last two are the same. */
-export function summarize(values: readonly number[]): Summary {
-  return { median: median(values), p99: tailOf(values, 0.99), max: Math.max(...values) };
-}
-
-/** A value that was measured, however few there are. */
-function tailOf(values: readonly number[], share: number): number {
-  return quantileOfSorted(
-    [...values].sort((one, other) => one - other),
-    share,
-  );
-}
-
-/** The same of values in order. */
+/** Of values in order, one that was measured, however few there are. */
 export function quantileOfSorted(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1))] ?? nothing();
 }

@@ -86,8 +86,8 @@ export function sourceFlags(y: Argv) {
     );
 }
 
-/** A guest in a process that takes orders (guest-process.ts). */
-export function guestProcessFlags(y: Argv) {
+/** A guest in a process that takes orders (ordered-guest.ts). */
+export function orderedGuestFlags(y: Argv) {
   return deviceOptions(outputOptions(guestOptions(y)));
 }
 

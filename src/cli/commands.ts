@@ -15,7 +15,7 @@ import {
   demoFlags,
   destinationFlags,
   guestHashFlags,
-  guestProcessFlags,
+  orderedGuestFlags,
   gatewayFlags,
   keygenFlags,
   newGuestFlags,
@@ -25,7 +25,7 @@ import {
 import { earlyFailure } from './early-failure.js';
 import { exitStatusHelp, exitStatusOf } from './exit-status.js';
 import { guestOf } from './guest-options.js';
-import { runGuestProcess } from './guest-process/guest-process.js';
+import { runOrderedGuest } from './ordered-guest/ordered-guest.js';
 import { complain, standardError, standardOutput } from './output.js';
 import { makeGuest } from './new-guest.js';
 import { runReport } from './report-run.js';
@@ -119,8 +119,8 @@ const parser = strictly(yargs(commandLine))
     },
   )
   // For whoever imports microstun, which starts it: not for people, and in no help.
-  .command('guest-process', false, guestProcessFlags, async (args) => {
-    process.exitCode = await runGuestProcess(await guestOf(args), args);
+  .command('ordered-guest', false, orderedGuestFlags, async (args) => {
+    process.exitCode = await runOrderedGuest(await guestOf(args), args);
   })
   .demandCommand(1)
   .wrap(Math.min(110, process.stdout.columns || 110))

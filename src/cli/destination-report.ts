@@ -42,7 +42,7 @@ export interface NodeReport {
 }
 
 /** A destination may run for long. */
-export const GUESTS_TOLD_MAX = 1000;
+const GUESTS_TOLD_MAX = 1000;
 
 export class DestinationStory {
   readonly #places: number;

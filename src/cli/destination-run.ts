@@ -18,8 +18,8 @@ import { bindingsOf, type DeviceArguments } from './device-options.js';
 import { incomingLimitsOf } from './destination-limits.js';
 import { DestinationStory, type GuestReport } from './destination-report.js';
 import { ownProcess } from './own-process/marker.js';
-import { runGuestProcess } from './own-process/guest-side.js';
-import type { GuestProcess } from './own-process/node-side.js';
+import { runGuestForNode } from './own-process/guest-for-node.js';
+import type { GuestElsewhere } from './own-process/guest-elsewhere.js';
 import { RoutedMigration, type RoutedResult } from './own-process/routed-migration.js';
 import { residentBytesWith } from './own-process/resident.js';
 import { HostedGuest, type GuestEnd, type GuestHost } from './hosted-guest.js';
@@ -66,7 +66,7 @@ export async function runDestination(
   listen: Address | undefined,
   args: DestinationArguments,
 ): Promise<number> {
-  if (ownProcess === 'guest') return runGuestProcess(args);
+  if (ownProcess === 'guest') return runGuestForNode(args);
   const security = securityOf(args, []);
   refuseClearText(security, args.forwardTo, listen);
   refuseClearText(security, undefined, args.pageListen);
@@ -86,7 +86,7 @@ class DestinationRun {
   readonly #door;
   readonly #reserve;
   /** Whose migrations have ended, and that are here, by their migrations' ids. */
-  readonly #guests = new Map<string, HostedGuest | GuestProcess>();
+  readonly #guests = new Map<string, HostedGuest | GuestElsewhere>();
   readonly #story: DestinationStory;
   #hopsLeft: number;
   /** Guests that count, where the process ends after so many. */
@@ -261,7 +261,7 @@ class DestinationRun {
 function hosted(
   result: RoutedResult,
   host: GuestHost,
-): readonly [HostedGuest | GuestProcess, () => Promise<GuestEnd>] {
+): readonly [HostedGuest | GuestElsewhere, () => Promise<GuestEnd>] {
   if (result.kind === 'elsewhere') return [result.guest, () => result.guest.live(host)];
   const guest = new HostedGuest(host);
   return [guest, () => guest.live(result)];

@@ -24,7 +24,7 @@ export function createLogger(name: string, level: LogLevel, lines: LogLines): Lo
 }
 
 /** Warns of each slice that is too long. */
-export function warnOfLongSlices(logger: Logger): (text: string) => void {
+function warnOfLongSlices(logger: Logger): (text: string) => void {
   return (text) => {
     logger.warn(text);
   };

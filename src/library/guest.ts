@@ -1,6 +1,6 @@
 // A guest in a process of its own, as whoever started it holds it: to be looked at, stopped, and migrated.
 // Knows orders and answers; the machine, and what a migration does, are that process's.
-import type { GuestAnswer, GuestOrder } from '../cli/guest-process/orders.js';
+import type { GuestAnswer, GuestOrder } from '../cli/ordered-guest/orders.js';
 import { MicrostunError } from '../shared/errors.js';
 import type { AuditResult } from '../shared/guest/guest-program.js';
 import { CommandProcess } from './command-process.js';
@@ -84,7 +84,7 @@ class GuestOfProcess implements Guest {
 
   constructor(options: GuestOptions) {
     this.#process = new CommandProcess(
-      ['guest-process', '--json', ...flagsOf(options)],
+      ['ordered-guest', '--json', ...flagsOf(options)],
       options,
       (message) => {
         this.#hear(message as GuestAnswer);

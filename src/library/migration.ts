@@ -1,6 +1,6 @@
 // A migration of a guest as its caller watches it: how it gets on, its report, or why there is none.
 // Knows what the guest's process tells of it; the wire and the states are that process's.
-import type { MigrationEnd, MigrationNews } from '../cli/guest-process/orders.js';
+import type { MigrationEnd, MigrationNews } from '../cli/ordered-guest/orders.js';
 import type { MigrationReport, RoundReport } from '../report/document.js';
 import { MicrostunError, type ErrorCode } from '../shared/errors.js';
 import { EventStream } from './event-stream.js';

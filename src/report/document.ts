@@ -36,7 +36,6 @@ export type GapsReport = MigrationReport['gaps'];
 export type GapHistogram = NonNullable<GapsReport['before']>;
 export type GuestCostReport = MigrationReport['guestCost'];
 export type TimesReport = MigrationReport['times'];
-export type LinkReport = NonNullable<MigrationReport['link']>;
 export type SettingsReport = MigrationReport['settings'];
 export type AuditReport = NonNullable<MigrationReport['audit']>;
 export type ReportedProcess = MigrationReport['source'];

@@ -1,6 +1,6 @@
 import type yargs from 'yargs';
 import { describe, expect, it } from 'vitest';
-import { destinationFlags, guestProcessFlags, migrateOrderFlags } from '../../src/cli/command-flags.js';
+import { destinationFlags, orderedGuestFlags, migrateOrderFlags } from '../../src/cli/command-flags.js';
 import { flagsOf } from '../../src/library/flags.js';
 import type { GuestOptions, MigrateOptions, NodeOptions } from '../../src/library/options.js';
 
@@ -54,14 +54,14 @@ const namesOf = (names: object): string[] => Object.keys(names).filter((name) =>
 describe('options of the library', () => {
   it('are flags of the command line, by the same names', () => {
     const ofSharedFlags = flagNames(destinationFlags);
-    expect(namesOf(ofGuest).filter((name) => !flagNames(guestProcessFlags).has(name))).toEqual([]);
+    expect(namesOf(ofGuest).filter((name) => !flagNames(orderedGuestFlags).has(name))).toEqual([]);
     expect(namesOf(ofNode).filter((name) => !ofSharedFlags.has(name))).toEqual([]);
     expect(namesOf(ofMigration).filter((name) => !flagNames(migrateOrderFlags).has(name))).toEqual([]);
   });
 
   it('leave out no flag that shapes a guest or a migration', () => {
     const known = new Set([...namesOf(ofGuest), 'json']);
-    expect([...flagNames(guestProcessFlags)].filter((name) => !known.has(name))).toEqual([]);
+    expect([...flagNames(orderedGuestFlags)].filter((name) => !known.has(name))).toEqual([]);
     const shaping = new Set(namesOf(ofMigration));
     expect([...flagNames(migrateOrderFlags)].filter((name) => !shaping.has(name))).toEqual([]);
   });

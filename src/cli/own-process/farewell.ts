@@ -1,5 +1,5 @@
 // What the source of a guest hears whose process died at the destination.
-// Pure; what the node knew of the guest by then is node-side.ts's.
+// Pure; what the node knew of the guest by then is guest-elsewhere.ts's.
 import type { MicrostunError } from '../../shared/errors.js';
 import { PROTOCOL_VERSION } from '../../shared/wire/frames.js';
 import { cancelOf, clipReason, type Message } from '../../shared/wire/messages.js';

@@ -1,5 +1,5 @@
 // What a node and the process of one of its guests tell each other, by IPC: structured clones, both ways in order.
-// Types, and errors as they cross; what is done with them is node-side.ts's and guest-side.ts's.
+// Types, and errors as they cross; what is done with them is guest-elsewhere.ts's and guest-for-node.ts's.
 import type { FailureReport, MigrationReport } from '../../report/document.js';
 import { MicrostunError, type ErrorCode } from '../../shared/errors.js';
 import type { Received } from '../../shared/wire/control.js';

@@ -6,7 +6,7 @@ import { letIn } from '../../destination/prepare-check.js';
 import type { IncomingResult } from '../../destination/result.js';
 import type { ControlConnection, UnclaimedConnection } from '../../shared/wire/control.js';
 import type { Message, MessageOf } from '../../shared/wire/messages.js';
-import { GuestProcess, type ElsewhereResult } from './node-side.js';
+import { GuestElsewhere, type ElsewhereResult } from './guest-elsewhere.js';
 
 /** How a guest's migration ended, wherever it is. */
 export type RoutedResult = IncomingResult | ElsewhereResult;
@@ -16,7 +16,7 @@ export class RoutedMigration implements PlacedMigration<RoutedResult> {
   readonly ticket: string;
   readonly #here: IncomingMigration;
   readonly #options: IncomingOptions;
-  #elsewhere: GuestProcess | undefined;
+  #elsewhere: GuestElsewhere | undefined;
 
   /** `here`: what takes guests that are built in, and refuses whom nobody takes. */
   constructor(here: IncomingMigration, options: IncomingOptions) {
@@ -111,13 +111,13 @@ export class RoutedMigration implements PlacedMigration<RoutedResult> {
   }
 
   // The process for the guest that comes, if people brought it and there is room; who is to be refused is refused here.
-  #processFor(prepare: MessageOf<'PREPARE'>): GuestProcess | undefined {
+  #processFor(prepare: MessageOf<'PREPARE'>): GuestElsewhere | undefined {
     if (this.#elsewhere !== undefined) return undefined;
     try {
       if (this.#options.allowed.check(prepare) === undefined) return undefined;
       const { module } = letIn(prepare, this.id, this.#options);
       this.#elsewhere =
-        module === undefined ? undefined : new GuestProcess(this.id, this.ticket, prepare.guest, module);
+        module === undefined ? undefined : new GuestElsewhere(this.id, this.ticket, prepare.guest, module);
     } catch {
       return undefined;
     }

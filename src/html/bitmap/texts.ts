@@ -30,7 +30,7 @@ export function sizeText(bytes: number): string {
   return `${value.toLocaleString('en-US', { maximumFractionDigits: 2 })}\u00a0${UNITS[unit]}`;
 }
 
-export function addressText(bytes: number): string {
+function addressText(bytes: number): string {
   return `0x${bytes.toString(16)}`;
 }
 

@@ -5,10 +5,6 @@ const small = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumFractionDigits: 1 });
 
-export function formatWhole(value: number): string {
-  return whole.format(value);
-}
-
 /** For where there is no room: 1.2K, 3M. */
 export function formatCompact(value: number): string {
   return compact.format(value);

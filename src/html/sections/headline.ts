@@ -85,7 +85,7 @@ function timeTiles(totalMs: number, times: TimesReport): Markup {
 }
 
 /** A time, or why there is none. */
-export function recoveryFigure(recovery: RecoveryReport): Insert {
+function recoveryFigure(recovery: RecoveryReport): Insert {
   const { recoveryMs } = recovery;
   const value = recoveryValue(recovery);
   return recoveryMs === null ? value : figure('recovery.recoveryMs', recoveryMs, value);

@@ -19,7 +19,7 @@ export interface Metric {
 }
 
 /** Parts of the stun that are neither the network nor the wait for pages: what this program itself costs. */
-export function ownStunMs({ stun: { parts } }: MigrationReport): number {
+function ownStunMs({ stun: { parts } }: MigrationReport): number {
   return (
     parts.parkMs + parts.harvestMs + parts.compactionMs + parts.sendMs + parts.validationMs + parts.resumeMs
   );

@@ -34,6 +34,6 @@ export class StreamDoor {
 }
 
 /** Of a UUID: as slots keep it. */
-export function gatewayNumber(id: string): number {
+function gatewayNumber(id: string): number {
   return Number.parseInt(id.slice(0, 8), 16) || 1;
 }

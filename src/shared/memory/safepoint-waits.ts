@@ -6,7 +6,7 @@ import { SafepointError, stuckError } from './safepoint-error.js';
  * A slice is well under 100 µs. A vCPU that reaches no safepoint for so long hangs: even with 64 of them on one core,
  * each comes to run many times a second.
  */
-export const SLICE_MS_MAX = 5000;
+const SLICE_MS_MAX = 5000;
 
 /** Waits look up so often: whether they are to give up, and how long they have waited. A suspended host counts as one. */
 const WAIT_STEP_MS = 100;

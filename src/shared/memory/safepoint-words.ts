@@ -15,7 +15,7 @@ export const TRACE_GENERATION = 7;
 export const RESUMES = 8;
 export const LOOKS = 9;
 /** Participants after the vCPUs: 1 where the machine has a device thread, else 0. Never changes. */
-export const DEVICE_THREADS = 10;
+const DEVICE_THREADS = 10;
 /** Counts what may interest a vCPU that halts: commands, news of a device, and what a guest is asked and told. */
 export const NEWS = 11;
 /** Counts what may interest the device thread: commands, and work that vCPUs have for it. */
@@ -44,7 +44,7 @@ export const CHANGES = 2;
 export const FAULT_PAGE = 3;
 export const FAULT_DOORBELL = 4;
 export const RESUMED = 5;
-export const VCPU_WORDS = 16;
+const VCPU_WORDS = 16;
 
 /** What all vCPUs are asked to do at their next safepoint. */
 export const Command = {

@@ -9,7 +9,7 @@ import { stopAllFollowing } from './rounds.js';
 import type { OutgoingState, PhaseOf } from './states.js';
 
 /** Clock exchanges before the migration; the shortest round trip of them goes into the forecasts. */
-export const CLOCK_SAMPLES = 12;
+const CLOCK_SAMPLES = 12;
 
 /** The destination is prepared, or all page connections are up: with both it goes on. */
 export function onPrepared(

@@ -23,7 +23,7 @@ export interface DeviceWindow {
 }
 
 /** Bytes of the window of `device`. */
-export function windowBytesOf({ kind, connections, ringBytes }: DeviceSpec): number {
+function windowBytesOf({ kind, connections, ringBytes }: DeviceSpec): number {
   return kind === 'console'
     ? PAGE_BYTES + ringBytes + CONSOLE_INPUT_BYTES
     : wholePages(connections * SLOT_BYTES) + connections * 2 * ringBytes;

@@ -29,7 +29,7 @@ export function createGlob({
   };
 }
 
-export function matchesGlob(
+function matchesGlob(
   pattern: Uint8Array,
   patternFrom: number,
   patternEnd: number,

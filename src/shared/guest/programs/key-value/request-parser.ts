@@ -2,9 +2,9 @@
 // Pure, and allocates nothing a command: it knows no connection, and keeps nothing between two calls.
 
 /** Arguments of one command, its name among them: a slice looks at all of them, so they are bounded. */
-export const ARGUMENTS_MAX = 8192;
+const ARGUMENTS_MAX = 8192;
 /** A line that tells a count or a length, or is a command typed by hand, is no longer than this. */
-export const LINE_BYTES_MAX = 16_384;
+const LINE_BYTES_MAX = 16_384;
 
 const CR = 13;
 const LF = 10;

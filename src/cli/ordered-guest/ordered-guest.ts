@@ -17,18 +17,18 @@ import { endOf, NewsOfMigration, orderedMigration, type OrderedMigration } from 
 import type { GuestAnswer, GuestOrder, ToldCounters, ToldError } from './orders.js';
 
 /** Answers the exit status: 0 also for a guest that failed, because its parent has been told. */
-export async function runGuestProcess(guest: ChosenGuest, args: GuestProcessArguments): Promise<number> {
+export async function runOrderedGuest(guest: ChosenGuest, args: OrderedGuestArguments): Promise<number> {
   refuseUnknownDevices(args, guest.spec);
   if (process.send === undefined)
     throw new MicrostunError(
       'USAGE',
-      'guest-process takes orders from the program that started it, and there is none; use microstun source',
+      'ordered-guest takes orders from the program that started it, and there is none; use microstun source',
     );
-  await new GuestProcess(guest, args).run();
+  await new OrderedGuest(guest, args).run();
   return 0;
 }
 
-interface GuestProcessArguments extends DeviceArguments {
+interface OrderedGuestArguments extends DeviceArguments {
   readonly logLevel: LogLevel;
 }
 
@@ -37,7 +37,7 @@ type End = Extract<GuestAnswer, { kind: 'ended' }>;
 type Event = GuestOrder | { readonly kind: 'over' };
 type Work = 'boot' | 'migration' | 'audit' | 'pause' | 'resume';
 
-class GuestProcess {
+class OrderedGuest {
   readonly #spec: GuestSpec;
   readonly #logLevel: LogLevel;
   readonly #logger;
@@ -50,7 +50,7 @@ class GuestProcess {
   /** Cuts a boot short. */
   #closing: Promise<void> | undefined;
 
-  constructor({ spec, module }: ChosenGuest, args: GuestProcessArguments) {
+  constructor({ spec, module }: ChosenGuest, args: OrderedGuestArguments) {
     const { logLevel } = args;
     this.#spec = spec;
     this.#logLevel = logLevel;

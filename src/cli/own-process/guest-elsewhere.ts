@@ -18,7 +18,7 @@ import { heard, told, type GuestNotice, type MigrationMirror, type NodeNotice } 
 /** How the migration of a guest ended that lives elsewhere; the guest's process hosts it from there on. */
 export type ElsewhereResult =
   | { readonly kind: 'refused'; readonly error: MicrostunError }
-  | { readonly kind: 'elsewhere'; readonly guest: GuestProcess; readonly isRunning: boolean };
+  | { readonly kind: 'elsewhere'; readonly guest: GuestElsewhere; readonly isRunning: boolean };
 
 const UNTOLD: MigrationMirror = {
   phase: 'greeted',
@@ -38,7 +38,7 @@ interface InUse {
 
 type PeerOf = Pick<UnclaimedConnection, 'peerHost' | 'localHost' | 'peerCertificate'>;
 
-export class GuestProcess implements PlacedMigration<ElsewhereResult> {
+export class GuestElsewhere implements PlacedMigration<ElsewhereResult> {
   readonly id: string;
   readonly ticket: string;
   readonly spec: GuestSpec;

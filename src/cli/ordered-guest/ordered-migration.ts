@@ -1,5 +1,5 @@
 // A migration that was ordered over IPC: its flags parsed as those of the command line, its course and its end told.
-// Knows one migration; what becomes of the guest then is guest-process.ts's.
+// Knows one migration; what becomes of the guest then is ordered-guest.ts's.
 import type { Logger } from 'pino';
 import yargs from 'yargs';
 import type { FailureReport, MigrationReport } from '../../report/document.js';

@@ -17,8 +17,8 @@ import { heard, told, type GuestNotice, type NodeNotice } from './notices.js';
 import { RemoteControl } from './remote-control.js';
 
 /** Answers the exit status: how the guest ended is the node's to judge. */
-export async function runGuestProcess(args: DestinationArguments): Promise<number> {
-  await new GuestProcessRun(args).run();
+export async function runGuestForNode(args: DestinationArguments): Promise<number> {
+  await new GuestForNode(args).run();
   return 0;
 }
 
@@ -26,7 +26,7 @@ const tell = (notice: GuestNotice): void => {
   process.send?.(notice, undefined, undefined, () => undefined);
 };
 
-class GuestProcessRun {
+class GuestForNode {
   readonly #args: DestinationArguments;
   readonly #logger;
   #migration: IncomingMigration | undefined;
