@@ -8,7 +8,7 @@ import { renderPhaseChange } from '../../report/progress-lines.js';
 export const UNKNOWN = '–';
 
 /** Names of what changes while the run is watched. */
-const liveTextNames = [
+export const liveTextNames = [
   'headline',
   'phase',
   'elapsed',
