@@ -22,6 +22,7 @@ describe('a guest that people bring', () => {
       audit: { passed: true, checked: 1 },
     });
     expect(ended.stderr).toContain('hello, I count');
+    expect(ended.stderr).not.toContain('cannot go on');
   });
 
   it('is taken by a destination that has the same code under another path, pinned or not, and by no other', async () => {

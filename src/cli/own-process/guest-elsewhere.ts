@@ -54,6 +54,8 @@ export class GuestElsewhere implements PlacedMigration<ElsewhereResult> {
   readonly #changed = new Set<() => void>();
   #host: GuestHost | undefined;
   #isForwarding = false;
+  /** It has said how its guest ended. */
+  #isOver = false;
   #unwake = (): void => undefined;
   #migrated: (result: ElsewhereResult) => void = () => undefined;
   readonly #result = new Promise<ElsewhereResult>((resolve) => {
@@ -223,6 +225,7 @@ export class GuestElsewhere implements PlacedMigration<ElsewhereResult> {
         this.#host?.forwarded(notice.document, notice.status);
         return;
       case 'over':
+        this.#isOver = true;
         this.#endWith(notice.end, notice.end.error && heard(notice.end.error));
         return;
       default:
@@ -280,7 +283,7 @@ export class GuestElsewhere implements PlacedMigration<ElsewhereResult> {
         ? { kind: 'refused', error: this.#death }
         : { kind: 'elsewhere', guest: this, isRunning: false },
     );
-    this.#sayDeath(this.#death);
+    if (!this.#isOver) this.#sayDeath(this.#death);
     this.#endWith({ outcome: 'failed' }, this.#death);
     this.#tellChange();
   }

@@ -55,6 +55,8 @@ class GuestForNode {
     process.on('message', (notice) => {
       this.#hear(notice as NodeNotice);
     });
+    // Between two notices there may be nothing else that keeps this process.
+    process.channel?.ref();
     const migration = await this.#begun;
     const result = await migration.run();
     const error = 'error' in result ? told(result.error) : undefined;
