@@ -17,6 +17,7 @@ import { renderComparisonPage } from '../html/comparison-page.js';
 import { RemainingTime, renderBand } from '../report/comparison/remaining-time.js';
 import { reportText, type FailureReport, type MigrationReport } from '../report/document.js';
 import { formatMs } from '../shared/units.js';
+import { refuseWithoutProcesses } from '../shared/permission.js';
 import { runChild, type ChildEnd } from './compare-child.js';
 import { runFlagsOf, runMsMax, settingsOf } from './compare-flags.js';
 import { exitStatusOf } from './exit-status.js';
@@ -52,6 +53,7 @@ const REDRAW_MS = 500;
 
 /** Answers the exit status. `shared` are the flags that every run gets. */
 export async function runCompare(shared: readonly string[], args: CompareArguments): Promise<number> {
+  refuseWithoutProcesses('each migration of a comparison');
   const settings = settingsOf(args.a, args.b, args.flagship);
   const interrupted = new AbortController();
   const turns = new Turns(

@@ -3,6 +3,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../shared/errors.js';
+import { refuseWithoutProcesses } from '../shared/permission.js';
 import type { Address } from '../shared/wire/sockets.js';
 import { lendTerminal } from './borrowed-terminal.js';
 import { NOTHING_PUBLISHED } from './device-options.js';
@@ -55,6 +56,7 @@ function startDestination(
   reserve: number | undefined,
   module: string | undefined,
 ): ChildProcess {
+  refuseWithoutProcesses('the destination of a demo');
   const entry = fileURLToPath(new URL('./main.js', import.meta.url));
   return fork(
     entry,

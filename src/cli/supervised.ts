@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../shared/errors.js';
 import { REPORT_VERSION, reportText, type FailureReport } from '../report/document.js';
+import { refuseWithoutProcesses } from '../shared/permission.js';
 import { isModulePath } from '../shared/guest/guest-module.js';
 import { hostName } from '../shared/wire/messages.js';
 import { exitStatusOf } from './exit-status.js';
@@ -44,6 +45,7 @@ export function isSupervising(): boolean {
 
 /** Runs this very command in a process of its own; answers the exit status. `isDocumented`: --json. */
 export async function runSupervised(isDocumented: boolean): Promise<number> {
+  refuseWithoutProcesses('a guest that people bring');
   isDocumentElsewhere = true;
   // A Ctrl-C at the terminal is passed on, once.
   const child = fork(fileURLToPath(new URL('./main.js', import.meta.url)), process.argv.slice(2), {

@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { FailureReport } from '../report/document.js';
 import { MicrostunError, type ErrorCode } from '../shared/errors.js';
+import { refuseWithoutProcesses } from '../shared/permission.js';
 import type { ProcessOptions } from './options.js';
 
 /** The last of what it said is kept, for the error that tells of its end. */
@@ -26,6 +27,7 @@ export class CommandProcess {
     onAbort: () => void,
   ) {
     signal?.throwIfAborted();
+    refuseWithoutProcesses(`what this library starts (${command[0]})`);
     // The engine's flags are main.ts's; those of the caller's own process, such as --test, are not for this one. A Ctrl-C at
     // the terminal is the caller's to handle, and takes this process along.
     this.#child = fork(fileURLToPath(new URL('../cli/main.js', import.meta.url)), [...command], {

@@ -6,6 +6,7 @@ import { Console } from 'node:console';
 import { Writable } from 'node:stream';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { messageOf, MicrostunError } from '../errors.js';
+import { refuseUnreadable } from '../permission.js';
 import { checkProgram, factsOf, type GuestDefinition } from './define-guest.js';
 import type { GuestProgram, GuestSpec } from './guest-program.js';
 import { loadFailure } from './loading.js';
@@ -17,9 +18,10 @@ export function isModulePath(text: string): boolean {
 
 /**
  * The module in the file at `path`, as a URL.
- * @throws MicrostunError USAGE when there is none, or this Node cannot load it.
+ * @throws MicrostunError USAGE when there is none, it may not be read, or this Node cannot load it.
  */
 export function moduleAt(path: string): string {
+  refuseUnreadable(path);
   if (!existsSync(path) || !statSync(path).isFile())
     throw new MicrostunError('USAGE', `there is no file ${path}; give the path of a guest's module`);
   const { typescript } = process.features as { readonly typescript?: unknown };

@@ -3,6 +3,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { MicrostunError } from '../errors.js';
+import { refuseWithoutProcesses } from '../permission.js';
 import { after } from '../timers.js';
 import type { GuestFacts } from './define-guest.js';
 import { loadFailure, LOAD_MS_MAX, NEVER_LOADED, UNSETTLED_STATUS } from './loading.js';
@@ -12,9 +13,10 @@ export type FactsNotice = { readonly facts: GuestFacts } | { readonly failure: s
 
 /**
  * Loads the module elsewhere.
- * @throws MicrostunError GUEST_FAILED naming the file and what is wrong with it.
+ * @throws MicrostunError GUEST_FAILED naming the file and what is wrong with it; USAGE when this process may start no other.
  */
-export function readFacts(module: string, msMax = LOAD_MS_MAX): Promise<GuestFacts> {
+export async function readFacts(module: string, msMax = LOAD_MS_MAX): Promise<GuestFacts> {
+  refuseWithoutProcesses(`the guest in ${fileURLToPath(module)}`);
   return new Promise((resolve, reject) => {
     const entry = fileURLToPath(new URL('./facts-process.js', import.meta.url));
     const child = fork(entry, [module], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
