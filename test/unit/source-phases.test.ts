@@ -249,6 +249,32 @@ describe('a push', () => {
     });
   });
 
+  const refused: OutgoingState['control'] = {
+    ...lost,
+    error: new MicrostunError('CONNECT_FAILED', 'nobody listens there', {
+      cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }),
+    }),
+  };
+  const abandoned = step(stateOf(pushing, refused), { kind: 'pages-lost', error }).state;
+
+  it('ends in the time of a lost connection where all are lost and nobody listens any more', () => {
+    const ends: MigrationPlan = { ...plan, endsStillPush: true };
+    expect(step(abandoned, timer('control-limit'), ends).state.phase).toMatchObject({
+      outcome: { owner: 'destination', phase: 'pushing', error: { code: 'CONNECTION_LOST' } },
+    });
+    // Pages may move, or the network be away.
+    const back = step(abandoned, { kind: 'pages-connected' }).state;
+    for (const state of [back, { ...abandoned, control: lost }, stateOf({ ...pushing, arrived }, refused)])
+      expect(step(state, timer('control-limit'), ends)).toEqual({ state, effects: [] });
+  });
+
+  it('of which every connection is lost keeps its pages, says so once, and may be cancelled', () => {
+    const kept = step(abandoned, timer('control-limit'));
+    expect(kindsOf(kept)).toEqual(['warn']);
+    expect(kindsOf(step(kept.state, timer('push')))).toEqual(['arm']);
+    expect(step(kept.state, cancel).state.phase).toMatchObject({ outcome: { error: { code: 'CANCELLED' } } });
+  });
+
   it('is watched for pages that move', () => {
     const watch = { kind: 'arm', timer: 'push', ms: plan.phases.pushStillMs };
     expect(step(stateOf(handingOver), received(resumed)).effects).toContainEqual(watch);

@@ -48,7 +48,7 @@ export function onPagesConnected(plan: MigrationPlan, before: OutgoingState): Ou
 export function onPagesLost(plan: MigrationPlan, state: OutgoingState, error: MicrostunError): OutgoingStep {
   const lost = onFaultsLost(plan, state, error);
   const { phase } = lost.state;
-  if (!isBeforeHandOver(phase)) return lost;
+  if (!isBeforeHandOver(phase)) return { ...lost, state: { ...lost.state, arePagesLost: true } };
   const limit: OutgoingEffect[] =
     state.arePagesLost === true ? [] : [{ kind: 'arm', timer: 'pages', ms: plan.pagesLostMs }];
   const after = phase.name === 'preparing' ? { ...phase, arePagesUp: false } : phase;

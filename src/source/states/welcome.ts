@@ -12,6 +12,7 @@ import { end } from './ending.js';
 import { fail, outOfTurn } from './failure.js';
 import { redialFaults } from './page-connections.js';
 import type { MigrationPlan } from './plan.js';
+import { onAway } from './pushing.js';
 import type { OutgoingState } from './states.js';
 
 /** The connection was made, could not be made, was lost, or is to be made again now. */
@@ -118,9 +119,10 @@ function onRestart(plan: MigrationPlan, state: OutgoingState, before: OutgoingSt
 /** The connection was not made, or not made again, in its time. */
 export function onControlLimit(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
   const { control, phase } = state;
-  // Only the answer ends a hand-over, and only pages that do not move a push.
-  if (phase.name === 'handing-over' || phase.name === 'pushing') return stay(state);
+  // Only the answer ends a hand-over.
+  if (phase.name === 'handing-over') return stay(state);
   const cause = control.name === 'waiting' ? control.error : undefined;
+  if (phase.name === 'pushing') return onAway(plan, state, cause);
   if (phase.name === 'connecting') {
     const reason = cause?.message ?? 'the destination did not answer';
     const error = `${reason} (tried for ${plan.control.connectMs / 1000} s); start "microstun destination" there first, or check --to`;
