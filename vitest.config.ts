@@ -29,6 +29,7 @@ const wider = [
   'test/e2e/key-value.test.ts',
   'test/e2e/gateway.test.ts',
   'test/e2e/guest-endings.test.ts',
+  'test/e2e/guest-say.test.ts',
   'test/fuzz/grammar.test.ts',
   'test/fuzz/streams.test.ts',
   'test/unit/real-interleavings.test.ts',

@@ -19,6 +19,7 @@ export function exitStatusOf(code: ErrorCode): number {
     case 'TIMEOUT':
     case 'GUEST_FAILED':
     case 'GUEST_ENDED':
+    case 'GUEST_VETOED':
     case 'WORKER_FAILED':
       return 5;
     case 'AUDIT_FAILED':

@@ -6,6 +6,7 @@ import { MEMORY_BYTES_MAX, PIECE_BYTES_MAX } from '../shared/memory/layout.js';
 import { PAGE_BYTES, REGION_BYTES } from '../shared/memory/pages.js';
 import { isModulePath } from '../shared/guest/guest-module.js';
 import { programNames } from '../shared/guest/programs/catalogue.js';
+import { NOTICE_MS_MAX } from '../shared/limits.js';
 import { parseDurationMs, parseSize } from '../shared/units.js';
 import type { Address } from '../shared/wire/sockets.js';
 
@@ -37,6 +38,15 @@ export function wholeNumber(name: string, min: number, max: number): (text: stri
 
 /** Longer than light takes around the earth is no network of ours, and the heartbeat would not outlive it. */
 const DELAY_MS_MAX = 2000;
+
+export function parseNotice(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms <= NOTICE_MS_MAX) return ms;
+  throw new MicrostunError(
+    'USAGE',
+    `--guest-notice ${text} is too long; give at most ${NOTICE_MS_MAX / 1000}s, and 0s for none`,
+  );
+}
 
 export function parseDelay(text: string): number {
   const ms = parseDurationMs(text);

@@ -1,7 +1,7 @@
 // The flags that shape a migration: its logic, and the network that it takes.
 import type { Argv } from 'yargs';
 import { parseBitRate, parseDurationMs } from '../shared/units.js';
-import { once, parseCuts, parseDelay, wholeNumber } from './flag-values.js';
+import { once, parseCuts, parseDelay, parseNotice, wholeNumber } from './flag-values.js';
 import { CONNECTIONS_MAX } from '../shared/limits.js';
 
 /** Flags that shape the migration. */
@@ -21,7 +21,10 @@ export function orderedMigrationOptions<T>(yargs: Argv<T>) {
 
 function wayOptions<T>(yargs: Argv<T>) {
   return yargs
-    .requiresArg(['mode', 'trace', 'bitmap', 'max-rounds', 'time-limit', 'on-timeout', 'stun-budget'])
+    .requiresArg([
+      ...['mode', 'trace', 'bitmap', 'max-rounds', 'time-limit', 'on-timeout', 'stun-budget'],
+      'guest-notice',
+    ])
     .option('mode', {
       choices: ['hybrid', 'pre-copy', 'post-copy'] as const,
       default: 'hybrid' as const,
@@ -64,6 +67,13 @@ function wayOptions<T>(yargs: Argv<T>) {
       describe:
         'Switch over once the forecast stun fits in this time: parking, last harvest, bitmap, hand-over, and the copying of the pages that are left',
       coerce: once(parseDurationMs),
+    })
+    .option('guest-notice', {
+      type: 'string',
+      default: '5s',
+      describe:
+        'How long a guest with a say (beforeMigration) may be asked before it is stopped; after that it is moved without its consent; 0s: it is not asked',
+      coerce: once(parseNotice),
     });
 }
 

@@ -50,6 +50,7 @@ export interface MigrationArguments extends SecurityArguments {
   readonly timeLimit: number;
   readonly onTimeout: TimeoutStrategy;
   readonly stunBudget: number;
+  readonly guestNotice: number;
   readonly migrateAfter: number;
   /** Whether pages carry a check of their bytes; `--no-checksums` says no. */
   readonly checksums: boolean;
@@ -108,6 +109,7 @@ export function planMigration(
       timeLimitMs: args.timeLimit,
       onTimeout: args.onTimeout,
       stunBudgetMs: args.stunBudget,
+      noticeMs: args.guestNotice,
       bitmapBytes,
       audits: args.audit,
       verifies: args.verify,

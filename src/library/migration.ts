@@ -13,6 +13,7 @@ export type MigrationPhase =
   | 'installing-traces'
   | 'copying'
   | 'harvesting'
+  | 'notifying'
   | 'stopping'
   | 'handing-over'
   | 'pushing'

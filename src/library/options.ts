@@ -108,6 +108,8 @@ export interface MigrateOptions extends SecurityOptions {
   readonly onTimeout?: 'post-copy' | 'throttle' | 'abort';
   /** Switch over once the forecast stun fits in this time. */
   readonly stunBudget?: Duration;
+  /** How long a guest with a say (`beforeMigration`) may be asked before it is stopped; `'0s'`: it is not asked. */
+  readonly guestNotice?: Duration;
   /** Whether all of the guest is checked at the destination; yes if nothing is said. */
   readonly audit?: boolean;
   /** How long the guest runs at the destination before its audit. */

@@ -5,7 +5,7 @@ import type { failureReport, migrationReport } from './report-schema.js';
 import type { Frozen } from './schema-parts.js';
 
 /** Bumped when a field changes its meaning or goes, or one comes that a reader needs. */
-export const REPORT_VERSION = 6;
+export const REPORT_VERSION = 7;
 
 /**
  * One migration, as the source saw it; its fields are report-schema.ts's, and told in docs/report.md.
@@ -35,6 +35,7 @@ export type TimelineReport = MigrationReport['timeline'];
 export type GapsReport = MigrationReport['gaps'];
 export type GapHistogram = NonNullable<GapsReport['before']>;
 export type GuestCostReport = MigrationReport['guestCost'];
+export type NoticeReport = NonNullable<MigrationReport['notice']>;
 export type TimesReport = MigrationReport['times'];
 export type SettingsReport = MigrationReport['settings'];
 export type AuditReport = NonNullable<MigrationReport['audit']>;

@@ -32,6 +32,8 @@ export function renderPhaseChange({
       return round === 0
         ? `round 0: all ${formatCount(roundPages)} pages`
         : `round ${round}: ${formatCount(roundPages)} dirty pages`;
+    case 'notifying':
+      return 'asking the guest whether it may be stopped; it runs on meanwhile';
     case 'stopping':
     case 'handing-over':
       return `switching over with ${formatCount(dirtyPages)} pages left`;
@@ -101,6 +103,7 @@ const waitingFor: Readonly<Record<string, string>> = {
   preparing: 'the destination prepares',
   'measuring-clock': 'comparing the clocks',
   'installing-traces': 'installing traces',
+  notifying: 'the guest is asked',
   stopping: 'switching over',
   'handing-over': 'switching over',
   'awaiting-audit': 'the guest is audited there',

@@ -2,6 +2,7 @@
 // docs/report.md come from here. Knows no migration; how a report is shown is text-report.ts's and html's.
 import { z } from 'zod';
 import { REPORT_VERSION } from './document.js';
+import { guestCost, notice } from './guest-schema.js';
 import { audit, verify } from './proof-schema.js';
 import { count, exactly, fields, list, number, numberOr, pair, text, truth } from './schema-parts.js';
 
@@ -212,31 +213,6 @@ const times = fields({
   pushMs: number().nullable().describe('after that, until every page had arrived; `null` when none followed'),
 });
 
-const guestCost = fields({
-  beforePagesPerSecond: number()
-    .nullable()
-    .describe(
-      'mean throughput in the last second before the migration; `null` where it did not run that long',
-    ),
-  duringPagesPerSecond: number()
-    .nullable()
-    .describe('mean throughput from the installation of traces to the stop; `null` in a post-copy'),
-  lostShare: number().nullable().describe('of the throughput; negative where there was more of it'),
-  lostShareError: number()
-    .nullable()
-    .describe(
-      'how far `lostShare` may be off, by how much the samples of either stretch differ among themselves: a loss within it is none that was measured',
-    ),
-  longestStallBeforeStunMs: number().describe(
-    'the longest that any vCPU stood between two slices, or waited for a page',
-  ),
-  longestStallAfterStunMs: number()
-    .nullable()
-    .describe(
-      'the same from the resume to the audit; without one, to the last sample that was told; `null` without samples',
-    ),
-});
-
 /** What `--json` prints of a migration that went well, as the source saw it. */
 export const migrationReport = fields({
   version: exactly(REPORT_VERSION).describe('of the document'),
@@ -273,6 +249,11 @@ export const migrationReport = fields({
     'between two slices, all vCPUs together, the stun aside, and of a sleep only how late it ended: before the migration, until the stun, and after it; `null` where nothing was counted, `after` also without an audit',
   ),
   guestCost: guestCost.describe('what the rounds cost the guest'),
+  notice: notice
+    .nullable()
+    .describe(
+      'what the guest answered when it was asked before its stop (`beforeMigration`); `null` where it has no say, or is not asked (`--guest-notice 0s`)',
+    ),
   audit: audit.nullable().describe('`null` when none was asked for'),
   verify: verify
     .nullable()

@@ -11,6 +11,7 @@ import {
   type FailureReport,
   type GapHistogram,
   type MigrationReport,
+  type NoticeReport,
   type PostcopyReport,
   type RoundForecast,
 } from './document.js';
@@ -145,7 +146,19 @@ function timeLines({ times, totalMs }: MigrationReport): Row[] {
   ];
 }
 
-function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
+/** What came of asking a guest before its stop, in words. */
+export function noticeText({ outcome, askedMs, questions, limitMs }: NoticeReport): string {
+  switch (outcome) {
+    case 'ready':
+      return `ready after ${formatMs(askedMs)}, asked ${questions === 1 ? 'once' : `${formatCount(questions)} times`}`;
+    case 'time over':
+      return `moved without its consent: its ${formatMs(limitMs)} were over`;
+    case 'paused':
+      return 'not asked: it was paused';
+  }
+}
+
+function guestLines({ guestCost, gaps, trace, notice }: MigrationReport): Row[] {
   const { beforePagesPerSecond, duringPagesPerSecond } = guestCost;
   const loss = lossText(guestCost);
   const rate = (pagesPerSecond: number | null): string =>
@@ -161,6 +174,7 @@ function guestLines({ guestCost, gaps, trace }: MigrationReport): Row[] {
   for (const [name, histogram] of Object.entries<GapHistogram | null>(gaps)) {
     if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
   }
+  if (notice !== null) rows.push(['asked before the stop', noticeText(notice)]);
   rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);
   return rows;
 }

@@ -27,6 +27,8 @@ export type ErrorCode =
   | 'GUEST_FAILED'
   /** The guest powered itself off. */
   | 'GUEST_ENDED'
+  /** The guest was asked, and does not want to be moved now; it runs on where it was. */
+  | 'GUEST_VETOED'
   /** A worker thread ended that should not have. */
   | 'WORKER_FAILED'
   /** A phase took longer than its limit. */

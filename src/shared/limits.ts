@@ -201,6 +201,9 @@ export const NO_ANSWER_MS = 10_000;
 /** The last pages of a hand-over are placed within this. */
 export const PLACEMENT_MS_MAX = 60_000;
 
+/** A guest may be asked before its stop for so long: what waits for it is a place at the destination. */
+export const NOTICE_MS_MAX = 60_000;
+
 /** What a run of several migrations may take beyond its own limits: a busy machine, slow memory, connections made again. */
 const RUN_SLACK_MS = 10 * 60_000;
 

@@ -2,6 +2,7 @@
 // use, so that a simulation can stand in for it. Knows no state.
 import { randomUUID } from 'node:crypto';
 import { EmulatedLink, type EmulatedLinkEvents, type Emulation } from '../lab/emulated-link.js';
+import type { MachineNotices } from '../shared/guest/machine-notices.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { Time } from '../shared/time.js';
 import { hostTime } from '../shared/timers.js';
@@ -32,7 +33,7 @@ export type MovedGuest = LeavingGuest &
     | 'prepareSampling'
     | 'startSampling'
     | 'stopSampling'
-  >;
+  > & { readonly notices: Pick<MachineNotices, 'isToBeAsked' | 'ask' | 'withdraw' | 'tellStayed'> };
 
 export type Tracer = Pick<
   TracerThread,

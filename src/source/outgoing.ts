@@ -7,6 +7,7 @@ import { SAMPLE_DOUBLES_MAX, type GuestSample } from '../shared/guest/samples.js
 import type { MigrationReport, RoundReport } from '../report/document.js';
 import { Timers } from '../shared/timers.js';
 import { ControlLine } from './control-line.js';
+import { GuestAsking } from './guest-asking.js';
 import type { OutgoingHands } from './hands.js';
 import { listenFailureOf } from '../shared/wire/listen-failure.js';
 import { listenForPages, type Listening, type ListenOptions } from './listening.js';
@@ -54,8 +55,10 @@ export class OutgoingMigration {
   /** When the stop was decided. */
   #stoppingFrom = 0;
 
-  constructor(hands: OutgoingHands, options: MigrateOptions) {
-    const { plan } = options;
+  constructor(hands: OutgoingHands, asked: MigrateOptions) {
+    // A guest without a say is not asked, and no step of its migration knows that others are.
+    const plan = hands.guest.notices.isToBeAsked ? asked.plan : { ...asked.plan, noticeMs: 0 };
+    const options = { ...asked, plan };
     this.id = hands.newId();
     this.#pass = { migrationId: this.id, ticket: hands.newTicket(), security: options.security };
     this.#hands = hands;
@@ -138,6 +141,11 @@ export class OutgoingMigration {
   }
 
   #newPerformer(listening: Listening): Performer {
+    const { notices } = this.#hands.guest;
+    const { noticeMs } = this.#options.plan;
+    const asking = new GuestAsking(notices, this.#measurement.notice, noticeMs, (question, answer) => {
+      this.#events.push({ kind: 'guest-answered', question, answer });
+    });
     return new Performer({
       pass: this.#pass,
       hands: this.#hands,
@@ -147,6 +155,7 @@ export class OutgoingMigration {
       measurement: this.#measurement,
       control: this.#control,
       work: this.#work,
+      asking,
       listening,
     });
   }

@@ -7,6 +7,7 @@ import { helloOf } from '../shared/wire/greeting.js';
 import type { Pass } from '../shared/wire/pass.js';
 import type { Message } from '../shared/wire/messages.js';
 import type { ControlLine } from './control-line.js';
+import type { GuestAsking } from './guest-asking.js';
 import type { OutgoingHands } from './hands.js';
 import type { Listening } from './listening.js';
 import type { Measurement } from './measurement/measurement.js';
@@ -31,6 +32,7 @@ export interface PerformerParts {
   readonly measurement: Measurement;
   readonly control: ControlLine;
   readonly work: Work;
+  readonly asking: GuestAsking;
   readonly listening: Listening;
 }
 
@@ -43,6 +45,7 @@ export class Performer {
   readonly #measurement: Measurement;
   readonly #control: ControlLine;
   readonly #work: Work;
+  readonly #asking: GuestAsking;
   readonly #listening: Listening;
 
   constructor(parts: PerformerParts) {
@@ -54,6 +57,7 @@ export class Performer {
     this.#measurement = parts.measurement;
     this.#control = parts.control;
     this.#work = parts.work;
+    this.#asking = parts.asking;
     this.#listening = parts.listening;
   }
 
@@ -117,6 +121,12 @@ export class Performer {
       case 'throttle':
         this.#work.throttle(effect.share);
         return;
+      case 'ask-guest':
+        this.#asking.ask(effect.question);
+        return;
+      case 'withdraw-question':
+        this.#asking.withdraw();
+        return;
       case 'switch-over':
         this.#work.switchOver(effect);
         return;
@@ -143,6 +153,7 @@ export class Performer {
         return;
       case 'note-clock':
       case 'note-forecast':
+      case 'note-notice':
       case 'note-taken-over':
       case 'note-resumed':
       case 'note-arrived':
@@ -172,6 +183,9 @@ export class Performer {
         return;
       case 'note-forecast':
         this.#measurement.noteForecast(effect.forecast, effect.course);
+        return;
+      case 'note-notice':
+        this.#measurement.notice.settled(effect.outcome);
         return;
       case 'note-taken-over':
         this.#measurement.noteTakenOver(effect.receivedAt);
@@ -242,6 +256,7 @@ export class Performer {
 type NotedEffect = EffectOf<
   | 'note-clock'
   | 'note-forecast'
+  | 'note-notice'
   | 'note-taken-over'
   | 'note-resumed'
   | 'note-arrived'

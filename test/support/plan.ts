@@ -9,6 +9,7 @@ const PLAN: MigrationPlan = {
   timeLimitMs: 1000,
   onTimeout: 'post-copy',
   stunBudgetMs: 1,
+  noticeMs: 0,
   bitmapBytes: 0,
   audits: false,
   verifies: false,

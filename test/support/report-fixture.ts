@@ -2,7 +2,7 @@
 import type { MigrationReport } from '../../src/report/document.js';
 
 export const fixtureReport: MigrationReport = {
-  version: 6,
+  version: 7,
   outcome: 'completed',
   mode: 'hybrid',
   guest: {
@@ -198,6 +198,7 @@ export const fixtureReport: MigrationReport = {
     longestStallBeforeStunMs: 0.0643,
     longestStallAfterStunMs: 6.8715,
   },
+  notice: { outcome: 'ready', askedMs: 62.5, questions: 3, limitMs: 5000 },
   audit: { passed: true, checked: 65_536, failed: 0, findings: [] },
   verify: null,
   source: { pid: 4101, host: 'alpha' },

@@ -10,6 +10,7 @@ import { unclaimedEnd } from './simulated-control.js';
 import { PageLine, type End, type Network } from './simulated-network.js';
 import { SIMULATED_MEMORY_BYTES, SIMULATED_PAGES } from './simulated-pages.js';
 import { timeOf } from './simulated-time.js';
+import { workMs } from './simulated-machine.js';
 import { SimulatedTracer } from './simulated-tracer.js';
 import type { Process } from './simulated-world.js';
 import type { MigrationRecord, Witness } from './simulated-witness.js';
@@ -30,6 +31,12 @@ export interface DepartureSite {
   readonly failureShare: number;
 }
 
+/** How often a guest that is asked does not answer, wants a moment, or does not want to be moved. */
+const SILENT_SHARE = 0.1;
+const DELAY_SHARE = 0.4;
+const VETO_SHARE = 0.05;
+const DELAY_MS = 100;
+
 /** All that one migration has at the source. */
 export class SimulatedDeparture {
   readonly #site: DepartureSite;
@@ -38,6 +45,10 @@ export class SimulatedDeparture {
   readonly #failures: ((error: MicrostunError) => void)[] = [];
   #copiers: CopierEvents | undefined;
   #isStopped = false;
+  /** Whether the guest was asked, and not told yet that it stays. */
+  #isAsked = false;
+  /** The question that stands, by its number. */
+  #question = 0;
   #tracer: SimulatedTracer | undefined;
   #isCopying = false;
   /** Whether the line is lost that brings pages, and nobody dials it. */
@@ -139,8 +150,10 @@ export class SimulatedDeparture {
       watchGaps: () => undefined,
       letDevicesGo: () => Promise.resolve(),
       park: () => Promise.resolve(),
+      notices: this.#notices(),
       resume: () => {
         this.#isStopped = false;
+        if (this.#isAsked) process.world.violate(`${record.id}: a guest that was asked runs on untold`);
         if (process.isAlive) witness.releases(record);
         if (this.#tracer?.areFaultsServed === true)
           process.world.violate(`${record.id}: pages of a guest that runs here may be asked for`);
@@ -150,6 +163,37 @@ export class SimulatedDeparture {
       startSampling: () => undefined,
       stopSampling: () => Promise.resolve(NO_DOUBLES),
     };
+  }
+
+  #notices(): MovedGuest['notices'] {
+    const { process, record } = this.#site;
+    const { chance } = process.world;
+    return {
+      isToBeAsked: chance.isTrue(0.3),
+      ask: (_, answered) => {
+        if (this.#isStopped) process.world.violate(`${record.id}: a guest that stands still is asked`);
+        this.#isAsked = true;
+        const question = ++this.#question;
+        if (chance.isTrue(SILENT_SHARE)) return;
+        process.after(workMs(process), () => {
+          if (question !== this.#question) return;
+          if (chance.isTrue(DELAY_SHARE)) answered({ kind: 'delay', delayMs: chance.delay(DELAY_MS) });
+          else answered(chance.isTrue(VETO_SHARE) ? { kind: 'veto', reason: 'no' } : { kind: 'ready' });
+        });
+      },
+      withdraw: () => {
+        this.#question++;
+      },
+      tellStayed: () => {
+        this.#question++;
+        this.#isAsked = false;
+      },
+    };
+  }
+
+  /** Whether the guest, which was asked, has not been told that it stays. */
+  get isUntold(): boolean {
+    return this.#isAsked;
   }
 
   #makeTracer(gate: SharedArrayBuffer, events: TracerEvents): SimulatedTracer {

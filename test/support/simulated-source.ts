@@ -136,6 +136,8 @@ export class SimulatedMigration {
     if (!this.process.isAlive) return;
     this.#hasEnded = true;
     // What it measured may contradict itself; the guest has gone all the same.
+    if (result.kind === 'failed' && result.owner === 'source' && this.#departure.isUntold)
+      this.process.world.violate(`${this.id}: a guest that was asked stays, and is not told`);
     const isGone = result.kind === 'completed' || result.error.code === 'MEASUREMENT';
     this.#witness.sourceEnds(this.record, isGone ? 'completed' : result.owner);
     this.#options.onEnd();

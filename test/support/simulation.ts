@@ -210,6 +210,7 @@ class Scenario {
       timeLimitMs: chance.between(50, 2000),
       onTimeout: chance.pick<TimeoutStrategy>(['abort', 'post-copy', 'throttle']),
       stunBudgetMs: chance.between(1, 10),
+      noticeMs: chance.between(20, 1000),
       bitmapBytes: 0,
       audits: chance.isTrue(0.5),
       verifies: false,

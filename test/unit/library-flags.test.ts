@@ -24,6 +24,7 @@ const ofMigration: Names<MigrateOptions> = {
   ...ofSecurity,
   ...{ signal: true, insecure: true, to: true, listen: true, mode: true, trace: true, bitmap: true },
   ...{ maxRounds: true, timeLimit: true, onTimeout: true, stunBudget: true, audit: true, auditAfter: true },
+  ...{ guestNotice: true },
   ...{ checksums: true, verify: true, connections: true, dial: true, bandwidth: true, faultBandwidth: true },
   ...{
     delay: true,

@@ -42,8 +42,8 @@ describe('what is no report of a known version is refused', () => {
     ['a list', '[]', 'run.json is no microstun report'],
     ['null', 'null', 'run.json is no microstun report'],
     ['the JSON of something else', '{"name":"x","version":"1.0.0"}', 'run.json is no microstun report'],
-    ['a later version', withField('version', 7), 'is a report of version 7; this microstun reads version 6'],
-    ['an older version', withField('version', 5), 'is a report of version 5; this microstun reads version 6'],
+    ['a later version', withField('version', 8), 'is a report of version 8; this microstun reads version 7'],
+    ['an older version', withField('version', 6), 'is a report of version 6; this microstun reads version 7'],
     ['a version that is a text', withField('version', '1'), 'is a report of version "1"'],
     ['a failed migration', withField('outcome', 'failed'), 'is the report of a migration that failed'],
   ])('%s', (_, text, words) => {

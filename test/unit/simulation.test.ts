@@ -87,6 +87,7 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
       'harvesting',
       'installing-traces',
       'measuring-clock',
+      'notifying',
       'preparing',
       'pushing',
       'stopping',
@@ -113,7 +114,7 @@ describe.runIf(oneSeed === undefined)('the simulation', SIMULATING, () => {
     ].map((phase) => `destination: ${phase}`);
     const phases = [
       ...['connecting', 'preparing', 'measuring-clock', 'installing-traces', 'copying', 'harvesting'],
-      'stopping',
+      ...['notifying', 'stopping'],
     ].map((phase) => `source: ${phase}`);
     const missing = new Set([...phasesThere, ...phases]);
     for (let seed = 1; seed <= PLANTED_SEEDS_MAX && missing.size > 0; seed++)

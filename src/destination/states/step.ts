@@ -145,7 +145,7 @@ function onMessage(limits: IncomingLimits, state: IncomingState, message: Messag
 
 /** What became of the guest at the source is told as that. */
 function codeOfCancel(code: CancelCode): RefusalCode {
-  return code === 'GUEST_FAILED' || code === 'GUEST_ENDED' ? code : 'CANCELLED';
+  return code === 'GUEST_FAILED' || code === 'GUEST_ENDED' || code === 'GUEST_VETOED' ? code : 'CANCELLED';
 }
 
 function onTimer(limits: IncomingLimits, state: IncomingState, timer: TimerName): IncomingStep {

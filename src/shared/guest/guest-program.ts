@@ -102,7 +102,16 @@ export interface BeforeMigration {
 export const VETO_CHARACTERS_MAX = 200;
 
 /** What a guest answers: it is ready; it wants to be asked again after so long; or it does not want to be moved, and why. */
-export type MigrationAnswer = undefined | { readonly delayMs: number } | { readonly veto: string };
+export type MigrationAnswer =
+  | undefined
+  | {
+      /** In milliseconds; it is asked again after that, and runs on meanwhile. */
+      readonly delayMs: number;
+    }
+  | {
+      /** Why, for people. */
+      readonly veto: string;
+    };
 
 /** How a migration ended, as its guest is told. */
 export interface AfterMigration {

@@ -61,6 +61,7 @@ export const refusalCodes = [
   'INSUFFICIENT_MEMORY',
   'GUEST_FAILED',
   'GUEST_ENDED',
+  'GUEST_VETOED',
   'CANCELLED',
   'CONNECT_FAILED',
   'CONNECTION_LOST',
@@ -80,6 +81,7 @@ export const cancelCodes = [
   'TIMEOUT',
   'GUEST_FAILED',
   'GUEST_ENDED',
+  'GUEST_VETOED',
   'WORKER_FAILED',
   'PAGES_LOST',
 ] as const;

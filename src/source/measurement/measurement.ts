@@ -7,7 +7,7 @@ import type { MachineCounters } from '../../shared/guest/machine-counters.js';
 import type { GuestSample } from '../../shared/guest/samples.js';
 import { guestSampleOf, ToldSamples } from '../../shared/guest/told-samples.js';
 import type { MessageOf } from '../../shared/wire/messages.js';
-import type { ReportedProcess, RoundReport } from '../../report/document.js';
+import type { NoticeReport, ReportedProcess, RoundReport } from '../../report/document.js';
 import type { Emulation, ScriptedCut } from '../../lab/emulated-link.js';
 import type { RoundTotal } from '../pages/copiers.js';
 import type { Course, Forecast } from '../states/convergence.js';
@@ -15,6 +15,7 @@ import type { MigrationPlan } from '../states/plan.js';
 import type { Departed } from '../tracer/departure.js';
 import type { BitmapLogic } from '../tracer/tracer.js';
 import { ClockSamples, offsetWithin, type ClockOffset, type ClockSample } from './clock-offset.js';
+import { NoticeLog } from './notice-log.js';
 import type { PhaseBegin } from './phase-times.js';
 import { RoundLog } from './round-log.js';
 
@@ -95,6 +96,7 @@ export interface Measured {
   readonly samples: Float64Array;
   readonly toldSamples: Float64Array;
   readonly cuts: readonly ScriptedCut[];
+  readonly notice: NoticeReport | null;
   readonly destination: ReportedProcess;
   readonly bytes: CarriedBytes;
 }
@@ -117,6 +119,8 @@ export class Measurement {
   #verified: MessageOf<'VERIFIED'> | undefined;
   #hashBytes = 0;
   #takenOverAt: number | undefined;
+  /** What the guest was asked before its stop. */
+  readonly notice: NoticeLog;
   installMs = 0;
   destination: ReportedProcess = { pid: 0, host: '' };
 
@@ -135,6 +139,7 @@ export class Measurement {
     this.#nowUs = nowUs;
     this.#beganAt = nowUs();
     this.#told = new ToldSamples(guest.vcpus);
+    this.notice = new NoticeLog(plan.noticeMs, nowUs);
   }
 
   get rounds(): readonly RoundReport[] {
@@ -272,6 +277,7 @@ export class Measurement {
       samples,
       toldSamples: this.#told.all,
       cuts: this.#cuts,
+      notice: this.notice.report,
       destination: this.destination,
       bytes,
     };

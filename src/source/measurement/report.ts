@@ -70,6 +70,7 @@ export function reportOf(measured: Measured): MigrationReport {
     times: timesOf(phases, beganAt, resumed.receivedAt),
     gaps: gapsReportOf(measured),
     guestCost,
+    notice: measured.notice,
     audit:
       audit === undefined
         ? null

@@ -4,10 +4,11 @@ import { MicrostunError } from '../../shared/errors.js';
 import { enter, limitPhase, stay, withEffects, type OutgoingEffect, type OutgoingStep } from './effects.js';
 import type { EventOf } from './events.js';
 import { fail } from './failure.js';
+import { askOrStop, harvestAnew } from './notice.js';
 import type { MigrationPlan } from './plan.js';
 import { onPushed } from './pushing.js';
-import { judgeRounds, type RoundsSoFar, type Stop } from './rounds.js';
-import type { OutgoingState } from './states.js';
+import { judgeRounds, type RoundsSoFar } from './rounds.js';
+import type { HeldRounds, OutgoingState } from './states.js';
 
 /** Every page is traced: round 0 copies all of them. */
 export function onTracesInstalled(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
@@ -52,8 +53,10 @@ export function onHarvested(plan: MigrationPlan, state: OutgoingState, dirtyPage
     { kind: 'disarm', timer: 'phase' },
     { kind: 'note-forecast', forecast: verdict.forecast, course },
   ];
-  if (verdict.kind === 'stop')
-    return beginStop(plan, state, { round: soFar.rounds.length, stop: verdict.stop }, noted);
+  if (verdict.kind === 'stop') {
+    const how = { round: soFar.rounds.length, stop: verdict.stop };
+    return askOrStop(plan, state, how, { soFar, dirtyPages }, noted);
+  }
   const { throttledShare, isThrottleSet } = verdict;
   const throttled: readonly OutgoingEffect[] = isThrottleSet
     ? [{ kind: 'throttle', share: throttledShare }]
@@ -61,22 +64,13 @@ export function onHarvested(plan: MigrationPlan, state: OutgoingState, dirtyPage
   return withEffects([...noted, ...throttled], copyRound(state, { ...soFar, throttledShare }));
 }
 
-/**
- * The guest is to stop, and `round` brings what is left. What the last harvest took belongs to the last pages: it was
- * taken and is not copied yet.
- */
-export function beginStop(
+/** The guest takes its time, and the rounds have paused: what it dirties meanwhile is copied, as far as there is any. */
+export function onRoundsPaused(
   plan: MigrationPlan,
   state: OutgoingState,
-  { round, stop }: { readonly round: number; readonly stop: Stop },
-  before: readonly OutgoingEffect[],
+  { soFar, dirtyPages }: HeldRounds,
 ): OutgoingStep {
-  return enter(state, { name: 'stopping', asks: 0 }, [
-    ...before,
-    { kind: 'disarm', timer: 'time-limit' },
-    { kind: 'switch-over', round, ...stop },
-    limitPhase(plan.answerMs),
-  ]);
+  return dirtyPages > 0 ? copyRound(state, soFar) : harvestAnew(plan, state, { soFar, dirtyPages }, []);
 }
 
 /** The rounds take too long. One under way is stopped where it is: what it has not sent stays dirty. */

@@ -7,7 +7,7 @@ import type { ControlEffect } from './control.js';
 import type { Course, Forecast } from './convergence.js';
 import type { TimerName } from './events.js';
 import type { StopReason } from './rounds.js';
-import type { Outcome, OutgoingState, Phase } from './states.js';
+import type { NoticeOutcome, Outcome, OutgoingState, Phase } from './states.js';
 
 export type OutgoingEffect =
   | ControlEffect
@@ -31,6 +31,11 @@ export type OutgoingEffect =
   | { readonly kind: 'harvest'; readonly keepsRest: boolean }
   /** `course`: of the rounds to come, if there are any. */
   | { readonly kind: 'note-forecast'; readonly forecast: Forecast; readonly course: Course | undefined }
+  /** May it be stopped now? */
+  | { readonly kind: 'ask-guest'; readonly question: number }
+  /** Its answer is not waited for any more. */
+  | { readonly kind: 'withdraw-question' }
+  | { readonly kind: 'note-notice'; readonly outcome: NoticeOutcome }
   /** Announces what is left, parks the vCPUs and hands the guest over; `round` carries the rest. */
   | {
       readonly kind: 'switch-over';

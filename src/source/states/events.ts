@@ -1,6 +1,7 @@
 // What an outgoing migration hears of: its control connection, its workers, its timers and its user.
 // Data only; outgoing.ts makes them of what happens.
 import type { MicrostunError } from '../../shared/errors.js';
+import type { GuestAnswer } from '../../shared/guest/machine-notices.js';
 import type { Message } from '../../shared/wire/messages.js';
 import type { ControlEvent } from './control.js';
 import type { RoundFacts } from './convergence.js';
@@ -20,6 +21,8 @@ export type OutgoingEvent =
   /** The hashes of all pages are at the destination. */
   | { readonly kind: 'hashes-placed' }
   | { readonly kind: 'harvested'; readonly dirtyPages: number }
+  /** What the guest answers to the question of that number. */
+  | { readonly kind: 'guest-answered'; readonly question: number; readonly answer: GuestAnswer }
   /** Pages were pushed, or sent for faults, since the timer `push` was armed. */
   | { readonly kind: 'pages-moved' }
   /** HAND_OVER is on its way, or waits for a connection. */
@@ -54,5 +57,9 @@ export type TimerName =
   | 'unreachable'
   /** The user's, of the rounds. */
   | 'time-limit'
+  /** Ask the guest again. */
+  | 'notice'
+  /** The guest was asked for as long as it may be. */
+  | 'notice-limit'
   /** Look whether pages move. */
   | 'push';

@@ -18,6 +18,8 @@ export interface MigrationPlan {
   readonly timeLimitMs: number;
   readonly onTimeout: TimeoutStrategy;
   readonly stunBudgetMs: number;
+  /** How long the guest may be asked before it is stopped; 0: it is not, or has no say. */
+  readonly noticeMs: number;
   /** Of a raw bitmap that crosses within the stun; 0 of one that is compacted. */
   readonly bitmapBytes: number;
   readonly audits: boolean;

@@ -1,9 +1,9 @@
 // Before the rounds: the destination makes room, pages are connected, and the two clocks are compared.
 // No I/O.
 import type { ClockSample } from '../measurement/clock-offset.js';
-import { beginStop } from './copying.js';
 import { enter, limitPhase, stay, type OutgoingEffect, type OutgoingStep } from './effects.js';
 import { outOfTurn } from './failure.js';
+import { askOrStop } from './notice.js';
 import type { MigrationPlan } from './plan.js';
 import { stopAllFollowing } from './rounds.js';
 import type { OutgoingState, PhaseOf } from './states.js';
@@ -42,7 +42,7 @@ export function onPong(plan: MigrationPlan, state: OutgoingState, sample: ClockS
   }
   const roundTripMs = Math.min(...samples.map((one) => one.receivedAt - one.sentAt)) / 1000;
   if (plan.mode === 'post-copy')
-    return beginStop(plan, state, { round: 0, stop: stopAllFollowing('post-copy') }, [noted]);
+    return askOrStop(plan, state, { round: 0, stop: stopAllFollowing('post-copy') }, undefined, [noted]);
   return enter(state, { name: 'installing-traces', roundTripMs }, [
     noted,
     { kind: 'install-traces' },

@@ -5,6 +5,7 @@ import type { MessageOf } from '../../shared/wire/messages.js';
 import type { ClockSample } from '../measurement/clock-offset.js';
 import type { Control } from './control.js';
 import type { RoundsSoFar } from './rounds.js';
+import type { StopHow } from './stopping.js';
 
 export type Owner = 'source' | 'destination' | 'in doubt' | 'lost';
 
@@ -23,6 +24,22 @@ export interface HandedOver {
   /** The round that brings the last pages. */
   readonly round: number;
   readonly pagesFollow: boolean;
+}
+
+/** Where the guest's say stands, once it was asked; questions count up from 1. */
+export type Notice =
+  | { readonly name: 'asked'; readonly question: number }
+  /** It wants to be asked again, a little later. */
+  | { readonly name: 'delayed'; readonly question: number }
+  | { readonly name: 'settled' };
+
+/** What came of it: it is ready, all of its time was over, or it was paused and could not be asked. */
+export type NoticeOutcome = 'ready' | 'time over' | 'paused';
+
+/** Rounds that pause while the guest takes its time: what they have left is taken, and not copied yet. */
+export interface HeldRounds {
+  readonly soFar: RoundsSoFar;
+  readonly dirtyPages: number;
 }
 
 export type Phase =
@@ -44,6 +61,8 @@ export type Phase =
   | { readonly name: 'copying'; readonly soFar: RoundsSoFar }
   /** `keptPages`: those of the round before that were not sent, because it was stopped. */
   | { readonly name: 'harvesting'; readonly soFar: RoundsSoFar; readonly keptPages: number }
+  /** The guest would be stopped, and is asked; no round is under way. Without `rounds` there are none (post-copy). */
+  | { readonly name: 'notifying'; readonly how: StopHow; readonly rounds: HeldRounds | undefined }
   /** What is left is announced, then the vCPUs are parked; waits for the hand-over to be sent. */
   | {
       readonly name: 'stopping';
@@ -93,6 +112,8 @@ export interface OutgoingState {
   readonly phase: Phase;
   /** Whether not all page connections are up that were, or that were dialled. */
   readonly arePagesLost?: boolean;
+  /** What the guest was asked, if it was; rounds go on meanwhile. */
+  readonly notice?: Notice;
 }
 
 /** Whose the guest is in a phase, as far as the source knows. */
@@ -111,6 +132,7 @@ export function isBeforeHandOver(phase: Phase): boolean {
     case 'installing-traces':
     case 'copying':
     case 'harvesting':
+    case 'notifying':
     case 'stopping':
       return true;
     case 'handing-over':

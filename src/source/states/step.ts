@@ -2,13 +2,14 @@
 // Clock, sockets, workers and the guest are the driver's (outgoing.ts); what each event means is in the files beside.
 import { MicrostunError, unreachable } from '../../shared/errors.js';
 import type { Message } from '../../shared/wire/messages.js';
-import { onHarvested, onRoundPlaced, onTimeLimit, onTracesInstalled } from './copying.js';
+import { onHarvested, onRoundPlaced, onRoundsPaused, onTimeLimit, onTracesInstalled } from './copying.js';
 import { askAnew, onDoubt, onNoAnswer } from './doubt.js';
 import { enter, limitPhase, stay, withEffects, type OutgoingStep } from './effects.js';
 import { complete } from './ending.js';
 import type { OutgoingEvent, TimerName } from './events.js';
 import { fail, onCancel, onCancelled, onFailed, outOfTurn } from './failure.js';
 import { onHandedOver, onRefusal, onResumed, onTakenOver } from './hand-over.js';
+import { onGuestAnswered, onNoticeDelayOver, onNoticeLimit } from './notice.js';
 import { phaseTimeoutError } from './phase-limits.js';
 import type { MigrationPlan } from './plan.js';
 import {
@@ -67,6 +68,8 @@ export function stepOutgoing(plan: MigrationPlan, state: OutgoingState, event: O
       return onHashesPlaced(plan, state);
     case 'harvested':
       return onHarvested(plan, state, event.dirtyPages);
+    case 'guest-answered':
+      return onGuestAnswered(plan, state, event);
     case 'handed-over':
       return onHandedOver(plan, state, event.handOver);
     case 'taken-over':
@@ -149,6 +152,10 @@ function onTimer(plan: MigrationPlan, state: OutgoingState, timer: TimerName): O
       return failUnreachable(plan, state);
     case 'time-limit':
       return onTimeLimit(plan, state);
+    case 'notice':
+      return onNoticeDelayOver(state);
+    case 'notice-limit':
+      return onNoticeLimit(plan, state);
     case 'phase':
       return onPhaseLimit(plan, state);
     case 'doubt':
@@ -171,6 +178,8 @@ function onPhaseLimit(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     case 'copying':
     case 'harvesting':
       return fail(plan, state, phaseTimeoutError(phase.name, plan.phases));
+    case 'notifying':
+      return phase.rounds === undefined ? stay(state) : onRoundsPaused(plan, state, phase.rounds);
     case 'stopping':
       return onNotHandedOver(plan, state, phase);
     case 'handing-over':

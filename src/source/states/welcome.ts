@@ -83,6 +83,7 @@ function onUp(plan: MigrationPlan, state: OutgoingState): OutgoingStep {
     case 'installing-traces':
     case 'copying':
     case 'harvesting':
+    case 'notifying':
     case 'stopping':
     case 'pushing':
     case 'verifying':

@@ -35,7 +35,7 @@ function answer(vcpu) {
   const { registers } = vcpu;
   switch (registers[AT.CONDUCT]) {
     case CONDUCT.DELAYS_TWICE:
-      return registers[AT.ASKED] <= 2 ? { delayMs: 30 } : undefined;
+      return registers[AT.ASKED] <= 2 ? { delayMs: 150 } : undefined;
     case CONDUCT.DELAYS:
       return { delayMs: 20 };
     case CONDUCT.VETOES_ONCE:
