@@ -1,4 +1,5 @@
 // Tests import from src/ and run what was built in dist/: workers are started from built files, and both must be one.
+import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -37,6 +38,13 @@ const wider = [
   'test/unit/simulation.test.ts',
 ];
 const isLong = process.env['MICROSTUN_TESTS'] === 'long';
+const chosen = isLong ? [...long, ...wider] : ['test/**/*.test.ts'];
+
+/** One thread has nearly all of the work in each of these: as many side by side as there are cores. */
+const beside = ['test/unit/**/*.test.ts', 'test/fuzz/grammar.test.ts', 'test/fuzz/streams.test.ts'];
+const longBeside = wider.filter((file) => file.startsWith('test/unit/') || file.startsWith('test/fuzz/'));
+/** Whoever starts many runs of the tests has the cores busy already. */
+const workers = process.env['MICROSTUN_PLANTED'] === undefined ? availableParallelism() : 1;
 
 export default defineConfig({
   plugins: [
@@ -54,12 +62,30 @@ export default defineConfig({
     },
   ],
   test: {
-    include: isLong ? [...long, ...wider] : ['test/**/*.test.ts'],
-    exclude: isLong ? [] : long,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Two cores: whole migrations side by side would only measure each other.
-    fileParallelism: false,
     pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'beside',
+          include: isLong ? longBeside : beside,
+          maxWorkers: workers,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: chosen,
+          exclude: isLong ? longBeside : [...beside, ...long],
+          // Two cores: whole migrations side by side would only measure each other.
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });
