@@ -28,6 +28,16 @@ export default defineGuest({
     vcpu.haltUntil(vcpu.nowUs() + 50);
   },
 
+  // A migration would stop it now. Nothing returned: it may; `{ delayMs: 50 }`: ask again; `{ veto: 'why' }`: not now.
+  beforeMigration() {
+    return undefined;
+  },
+
+  // Where it is now, before its first slice there; or that it stays, if it was asked.
+  afterMigration(vcpu, { moved, stoodStillMs, host }) {
+    if (moved) console.log(`hello from ${host}: I stood still for ${stoodStillMs.toFixed(1)} ms`);
+  },
+
   // Checks the whole guest while it stands still: a page that was lost on the way, or is old, must make it fail.
   audit({ memory, registers }) {
     const findings = [];

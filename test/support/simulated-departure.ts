@@ -49,6 +49,8 @@ export class SimulatedDeparture {
   #isAsked = false;
   /** The question that stands, by its number. */
   #question = 0;
+  /** Whether it may be stopped: it has no say, has said that it is ready, or is asked no more. */
+  #mayBeStopped = true;
   #tracer: SimulatedTracer | undefined;
   #isCopying = false;
   /** Whether the line is lost that brings pages, and nobody dials it. */
@@ -168,8 +170,10 @@ export class SimulatedDeparture {
   #notices(): MovedGuest['notices'] {
     const { process, record } = this.#site;
     const { chance } = process.world;
+    const isToBeAsked = chance.isTrue(0.3);
+    this.#mayBeStopped = !isToBeAsked;
     return {
-      isToBeAsked: chance.isTrue(0.3),
+      isToBeAsked,
       ask: (_, answered) => {
         if (this.#isStopped) process.world.violate(`${record.id}: a guest that stands still is asked`);
         this.#isAsked = true;
@@ -178,11 +182,16 @@ export class SimulatedDeparture {
         process.after(workMs(process), () => {
           if (question !== this.#question) return;
           if (chance.isTrue(DELAY_SHARE)) answered({ kind: 'delay', delayMs: chance.delay(DELAY_MS) });
-          else answered(chance.isTrue(VETO_SHARE) ? { kind: 'veto', reason: 'no' } : { kind: 'ready' });
+          else if (chance.isTrue(VETO_SHARE)) answered({ kind: 'veto', reason: 'no' });
+          else {
+            this.#mayBeStopped = true;
+            answered({ kind: 'ready' });
+          }
         });
       },
       withdraw: () => {
         this.#question++;
+        this.#mayBeStopped = true;
       },
       tellStayed: () => {
         this.#question++;
@@ -211,6 +220,9 @@ export class SimulatedDeparture {
           this.#dialPages();
         },
         stopped: () => {
+          const { process, record } = this.#site;
+          if (!this.#mayBeStopped)
+            process.world.violate(`${record.id}: a guest that has a say is stopped without its consent`);
           this.#isStopped = true;
         },
         left: (pages) => {

@@ -282,6 +282,18 @@ describe.runIf(oneSeed === undefined)('the simulation of a planted bug', SIMULAT
     );
   });
 
+  it('finds a source that takes a wish for a moment for consent', async () => {
+    await expectFound(
+      {
+        stepOutgoing: (plan, state, event) =>
+          event.kind === 'guest-answered'
+            ? stepOutgoing(plan, state, { ...event, answer: { kind: 'ready' } })
+            : stepOutgoing(plan, state, event),
+      },
+      /without its consent/,
+    );
+  });
+
   it('finds a source that takes its leave once the guest runs, before every page has arrived', async () => {
     await expectFound(
       {
@@ -314,6 +326,16 @@ describe.runIf(oneSeed === undefined)(
         'does not wait to hear that the guest has gone before it hears of anything else',
         { file: 'outgoing.js', from: "this.#state.phase.name === 'stopping', ()", to: 'false, ()' },
         /hangs|never learned|that it owns the guest|runs nowhere|without a refusal/,
+      ],
+      [
+        'does not tell a guest that was asked that it stays',
+        { file: 'release.js', from: 'machine.notices.tellStayed(isParked);', to: '' },
+        /a guest that was asked/,
+      ],
+      [
+        'takes no guest for one that has a say',
+        { file: 'outgoing.js', from: 'hands.guest.notices.isToBeAsked', to: 'false' },
+        /without its consent/,
       ],
       [
         'serves the pages of a guest that it runs again',

@@ -1,6 +1,7 @@
 // The byte ledger and the settings as tables, and the whole report as JSON.
 // Knows the report; plain HTML.
 import { formatBytes, formatCount, formatMemory, formatMs } from '../../shared/units.js';
+import { noticeText } from '../../report/text-report.js';
 import { reportText, type ByteLedger, type MigrationReport } from '../../report/document.js';
 import { figure, html, type Markup } from '../markup.js';
 import { DIRTY_UNITS_MAX } from './bitmap.js';
@@ -122,6 +123,9 @@ export function settingsSection(report: MigrationReport): Markup {
         ['stun budget', formatMs(report.settings.stunBudgetMs)],
         ['rounds at the most', formatCount(report.settings.roundsMax)],
         ['time limit', `${formatMs(report.settings.timeLimitMs)}, then ${report.settings.onTimeout}`],
+        ...(report.notice === null
+          ? []
+          : [['the guest, asked before its stop', noticeText(report.notice)] as const]),
         ['switched over', report.switchOverReason],
         ['connection cuts', formatCount(report.cuts)],
       ],
