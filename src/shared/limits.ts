@@ -230,6 +230,9 @@ export const ROUNDS_MAX = 1_000_000;
  */
 export const REQUESTS_MAX = 65;
 
+/** PAGE_SENT that a source may send unasked, right behind a hand-over: a megabyte, a few for each of some hundred clients. */
+export const PAGES_AHEAD_MAX = 256;
+
 /** Bytes that may be queued: at more than `highBytes` the writer waits until there are no more than `lowBytes`. */
 export interface WaterMarks {
   readonly highBytes: number;

@@ -190,7 +190,7 @@ export class Performer {
       case 'note-taken-over':
         this.#measurement.noteTakenOver(effect.receivedAt);
         // Who talks to the guest finds it at the destination from now on.
-        this.#hands.guest.letDevicesGo().catch(() => undefined);
+        this.#hands.guest.letDevicesGo();
         return;
       case 'note-resumed':
         this.#work.noteResumed(effect.message, effect.receivedAt);

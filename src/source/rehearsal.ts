@@ -23,7 +23,12 @@ export class SwitchOverRehearsal {
   readonly #tracer: Tracer;
   readonly #pages: PageBitmap;
   #turns = 0;
-  readonly #line: DepartureLine = { isUp: true, areFaultsServed: false, write: (frame) => frame.length };
+  readonly #line: DepartureLine = {
+    isUp: true,
+    areFaultsServed: false,
+    write: (frame) => frame.length,
+    sendAhead: () => undefined,
+  };
 
   /** `spec`: of the guest that leaves, but for its memory. */
   constructor(spec: GuestSpec) {
@@ -58,6 +63,7 @@ export class SwitchOverRehearsal {
       tracer: this.#tracer,
       gate,
       line: this.#line,
+      ahead: () => [],
       departed: () => undefined,
       stayed: (error) => {
         throw error;

@@ -46,10 +46,15 @@ export class DepartureSite {
   stayed: unknown = 'nobody said so';
   /** What happens between the command to park and the hand-over. */
   whileParked: () => unknown = () => undefined;
+  /** What goes behind the hand-over; asked for so many pages that lack in all. */
+  ahead: (lackingPages: number) => readonly number[] = () => [];
   readonly line = {
     isUp: true,
     areFaultsServed: false,
     write: (frame: readonly Uint8Array[], bitmapBytes: number): number => this.#write(frame, bitmapBytes),
+    sendAhead: (pages: readonly number[]): void => {
+      if (pages.length > 0) this.log.push(`ahead: ${pages.join(' ')}`);
+    },
   };
   readonly departure: Departure;
   readonly #views: MemoryViews;
@@ -126,6 +131,7 @@ export class DepartureSite {
       },
       gate,
       line,
+      ahead: (lackingPages) => this.ahead(lackingPages),
       departed: (departed) => {
         this.left = departed;
         this.log.push('departed');

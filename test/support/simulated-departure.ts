@@ -150,7 +150,7 @@ export class SimulatedDeparture {
       counters: () => NO_COUNTERS,
       gapCounts: () => NO_DOUBLES,
       watchGaps: () => undefined,
-      letDevicesGo: () => Promise.resolve(),
+      letDevicesGo: () => undefined,
       park: () => Promise.resolve(),
       notices: this.#notices(),
       resume: () => {

@@ -55,6 +55,7 @@ export class SimulatedTracer implements Tracer {
     isUp: boolean;
     areFaultsServed: boolean;
     write: (frame: readonly Uint8Array[]) => number;
+    sendAhead: () => void;
   };
   readonly #toThread: LateActions;
   readonly #toMain: LateActions;
@@ -79,6 +80,7 @@ export class SimulatedTracer implements Tracer {
         line.say('destination', frame);
         return 1;
       },
+      sendAhead: () => undefined,
     };
     this.#departure = new Departure({
       machine: MACHINE,
@@ -98,6 +100,7 @@ export class SimulatedTracer implements Tracer {
       },
       gate: this.#watched(new HandOverGate(gate)),
       line: this.#line,
+      ahead: () => [],
       departed: (departed) => {
         this.#tell(() => this.#departing?.resolve(departed));
       },

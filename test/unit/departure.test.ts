@@ -54,6 +54,20 @@ describe('a guest that is to leave', () => {
     expect(site.log.filter((said) => said.startsWith('HAND_OVER'))).toHaveLength(1);
   });
 
+  it.each([true, false])(
+    'sends its most urgent pages behind the hand-over, if pages follow (%s)',
+    (pagesFollow) => {
+      const site = new DepartureSite();
+      site.ahead = (lackingPages) => [lackingPages, 7];
+      site.dirtied(1, 600);
+      site.departure.begin({ ...how, pagesFollow });
+      site.departure.announced(1);
+      const ahead = site.log.filter((said) => said.startsWith('ahead'));
+      expect(ahead).toEqual(pagesFollow ? ['ahead: 2 7'] : []);
+      if (pagesFollow) expect(site.log.indexOf('ahead: 2 7')).toBe(site.log.indexOf('HAND_OVER of 1: ') + 1);
+    },
+  );
+
   it('takes its registers, and what its round and its vCPUs are, with it', () => {
     const site = new DepartureSite();
     for (const vcpu of [0, 1]) registersOf(site.machine, vcpu).fill(vcpu + 0.5);

@@ -48,7 +48,7 @@ function fakes() {
   const take = (frames: readonly Frame[]): void => {
     for (const frame of frames) answers.take(frame);
   };
-  return { guest, dirty, connection, state, take };
+  return { guest, dirty, connection, state, take, answers };
 }
 
 const requests = (from: number, to: number): Frame[] =>
@@ -57,6 +57,26 @@ const requests = (from: number, to: number): Frame[] =>
       Array.from({ length: to - from }, (_, index) => encodeMark('PAGE_WANTED', from + index, 0)),
     ),
   );
+
+describe('pages that go ahead', () => {
+  it('are sent in their order with their bytes, and stay pages that the push brings', () => {
+    const { guest, dirty, connection, answers } = fakes();
+    answers.sendAhead([9, 4]);
+    const frames = new FrameReader(['PAGE_SENT']).consume(Buffer.concat(connection.answers));
+    const sent = frames.map(({ body }) => decodePageSent(body, PAGES));
+    expect(sent.map(({ page }) => page)).toEqual([9, 4]);
+    expect(isSameBytes(sent[1]!.bytes, pageOf(guest, 4))).toBe(true);
+    expect(dirty.count()).toBe(PAGES);
+  });
+
+  it('are none where a bandwidth is to be kept: what is asked for would wait behind them', () => {
+    const guest = guestOf(PAGES);
+    const connection = new FakeConnection();
+    const paced = { take: () => Promise.resolve() };
+    new PageAnswers(guest, connection, () => true, paced).sendAhead([9, 4]);
+    expect(connection.answers).toEqual([]);
+  });
+});
 
 describe('a request for a page', () => {
   it('is answered with its bytes, and the push need not bring it', () => {

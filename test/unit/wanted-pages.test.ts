@@ -57,6 +57,23 @@ describe('a wanted page', () => {
   });
 });
 
+describe('a page that comes unasked', () => {
+  it('is taken as often as was said once the guest is here, also when it was asked for meanwhile', () => {
+    const { wanted, asked } = pages();
+    wanted.open();
+    wanted.expectAhead(2);
+    wanted.noteSent(1);
+    wanted.want(2);
+    // The one that came unasked, and then the answer.
+    wanted.noteSent(2);
+    wanted.noteSent(2);
+    expect(asked).toEqual([2]);
+    expect(() => {
+      wanted.noteSent(3);
+    }).toThrow('page 3 was sent and not asked for');
+  });
+});
+
 describe('a page on the fault connection', () => {
   it('is refused when nobody asked for it, when it comes twice, and when another connection was asked', () => {
     const { wanted } = pages();

@@ -26,7 +26,7 @@ import { TakeOverRehearsal } from '../rehearsal.js';
 import { checkGrowth, type GuestSize } from '../room.js';
 import { TakeOver, type TakenOver } from '../take-over.js';
 import { WantedPages } from './wanted-pages.js';
-import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
+import { HANDED_OVER_QUIET_MS, PAGES_AHEAD_MAX } from '../../shared/limits.js';
 import { rehearse } from '../../shared/rehearse.js';
 import { sleep } from '../../shared/timers.js';
 
@@ -108,6 +108,7 @@ const takeOver = new TakeOver({
     tell({ kind: 'placing' });
   },
   takenOver: (facts) => {
+    if (facts.pagesFollow) wanted.expectAhead(PAGES_AHEAD_MAX);
     const before = Array.from({ length: safepoints.vcpus }, () => 0);
     // The main thread has nothing to do before the vCPUs run: waking it now would take a core from one of them.
     void Promise.race([safepoints.resumed(before), sleep(HANDED_OVER_QUIET_MS)]).then(() => {

@@ -12,6 +12,8 @@ export class WantedPages {
   readonly #isAbsent: (page: PageNumber) => boolean;
   readonly #ask: (page: PageNumber) => void;
   #isOpen = false;
+  /** Pages that may still come unasked. */
+  #aheadLeft = 0;
 
   /** `isAbsent`: whether nobody has placed a page, or begun to. `ask` asks the source for it. */
   constructor(isAbsent: (page: PageNumber) => boolean, ask: (page: PageNumber) => void) {
@@ -46,13 +48,19 @@ export class WantedPages {
     this.#asked.clear();
   }
 
+  /** The guest is here, and pages follow: so many of them may come unasked. */
+  expectAhead(pages: number): void {
+    this.#aheadLeft = pages;
+  }
+
   /**
-   * The source sent `page`.
-   * @throws ProtocolError when it was not asked for on this connection, or is sent a second time.
+   * The source sent `page`. One that came unasked and was asked for meanwhile comes twice: the second time it is one of
+   * those that nobody asked for.
+   * @throws ProtocolError when it was not asked for on this connection, or is sent a second time, and no more may come so.
    */
   noteSent(page: PageNumber): void {
-    if (!this.#asked.delete(page)) throw new ProtocolError(`page ${page} was sent and not asked for`);
-    this.#askMore();
+    if (this.#asked.delete(page)) this.#askMore();
+    else if (this.#aheadLeft-- <= 0) throw new ProtocolError(`page ${page} was sent and not asked for`);
   }
 
   // What the push has brought meanwhile is not asked for.

@@ -32,7 +32,8 @@ export interface DeviceWorkerData {
 }
 
 export interface DeviceRequest {
-  readonly kind: 'exit';
+  /** `leave`: the guest has gone, and whoever is connected is let go; the thread stays until it is told to `exit`. */
+  readonly kind: 'leave' | 'exit';
 }
 
 export type DeviceMessage =
@@ -108,15 +109,20 @@ const backEnds: BackEnd[] = [];
 const host = new DeviceHost(safepoint, backEnds, () => {
   for (const arrive of arrivals) arrive();
 });
-const end = async (): Promise<void> => {
+let left: Promise<void> | undefined;
+const leave = (): Promise<void> => {
   for (const door of doors) door.close();
-  await host.close();
+  left ??= host.close();
+  return left;
+};
+const end = async (): Promise<void> => {
+  await leave();
   safepoint.exit();
   faults.close();
   port.close();
 };
-port.on('message', () => {
-  void end();
+port.on('message', ({ kind }: DeviceRequest) => {
+  void (kind === 'leave' ? leave() : end());
 });
 try {
   for (const [index, window] of deviceWindowsOf(machine.spec).entries())

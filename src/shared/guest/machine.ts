@@ -129,8 +129,8 @@ export class GuestMachine {
   }
 
   /** The guest has left for another host: whoever is connected to its devices here is let go. */
-  async letDevicesGo(): Promise<void> {
-    await this.#devices?.close();
+  letDevicesGo(): void {
+    this.#devices?.leave();
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {
@@ -274,7 +274,7 @@ export class GuestMachine {
     const vcpus = this.#vcpus;
     this.#vcpus = [];
     for (const port of this.takeFaultPorts()) port.close();
-    const devicesEnd = this.letDevicesGo();
+    const devicesEnd = this.#devices?.close();
     const isWaiting = Array.from(
       { length: this.spec.vcpus },
       (_, vcpu) => this.safepoints.faultOf(vcpu) !== undefined,

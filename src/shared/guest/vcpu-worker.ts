@@ -1,5 +1,6 @@
 // Entry of a vCPU's worker: makes the guest program, boots it if asked, and runs its slices until told to exit.
 // Nobody imports this file; machine.ts starts it and holds the other end of its messages.
+import { availableParallelism } from 'node:os';
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
 import { assert } from '../errors.js';
 import { giveWay } from '../thread-priority.js';
@@ -32,7 +33,8 @@ const tell = (message: VcpuMessage): void => {
   port.postMessage(message);
 };
 
-giveWay();
+// A guest with devices answers somebody, who waits: as many of its vCPUs as there are processors keep their priority.
+if (machine.spec.devices.length === 0 || vcpu >= availableParallelism()) giveWay();
 const program = await programOf(machine);
 tell({ kind: 'loaded' });
 runVcpu(machine, vcpu, program, {

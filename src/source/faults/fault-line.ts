@@ -3,6 +3,7 @@
 // Knows frames; what a hand-over is, and when, is tracer/departure.ts.
 import { ProtocolError, type MicrostunError } from '../../shared/errors.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
+import type { PageNumber } from '../../shared/memory/pages.js';
 import { connectionEnd, type ConnectionEnd, type EndKind } from '../../shared/wire/connection-end.js';
 import { NOTHING_ARRIVED } from '../../shared/wire/greeting.js';
 import type { Connection, ConnectionOwner } from '../../shared/wire/connection.js';
@@ -117,6 +118,11 @@ export class FaultLine {
   #awaitAnswer([first]: readonly Uint8Array[]): void {
     if (first?.[0] === FrameType.ANNOUNCEMENT) this.#unanswered.ANNOUNCED++;
     if (first?.[0] === FrameType.HAND_OVER) this.#unanswered.TAKEN_OVER++;
+  }
+
+  /** Sends pages that follow the guest and were not asked for yet. */
+  sendAhead(pages: readonly PageNumber[]): void {
+    this.#line?.answers.sendAhead(pages);
   }
 
   #noteAnswer(name: 'ANNOUNCED' | 'TAKEN_OVER'): void {

@@ -86,10 +86,23 @@ export class PageAnswers {
     else this.#connection.resume();
   }
 
+  /**
+   * Sends pages that nobody asked for. They stay the push's all the same: with a connection that is lost nobody would ask
+   * for them again. With a bandwidth to keep none are sent: what is asked for would wait behind them.
+   */
+  sendAhead(pages: readonly PageNumber[]): void {
+    if (pages.length === 0 || this.#pacer !== undefined) return;
+    this.#connection.write(pages.map((page) => this.#encode(page)));
+  }
+
+  #encode(page: PageNumber): Uint8Array {
+    return encodePageSent(page, pageBytes(this.#views, page, page + 1));
+  }
+
   // In order; the guest is gone, so its pages do not change any more.
   #send(page: PageNumber): void {
     const { dirtyWords } = this.#views;
-    const answer = encodePageSent(page, pageBytes(this.#views, page, page + 1));
+    const answer = this.#encode(page);
     // The push need not bring it any more. Over-pushing is harmless: the destination places a page once.
     Atomics.and(dirtyWords, page >>> 5, ~(1 << (page & 31)));
     const write = (): void => {

@@ -6,6 +6,7 @@ import { takeCheckpoint } from '../../shared/guest/checkpoint.js';
 import { assertAllParked } from '../../shared/guest/safepoint-trouble.js';
 import { countersOf, Counter, type SharedMachine } from '../../shared/guest/shared-machine.js';
 import type { HandOverGate } from '../../shared/memory/hand-over-gate.js';
+import type { PageNumber } from '../../shared/memory/pages.js';
 import type { Regions } from '../../shared/memory/regions.js';
 import type { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { Command } from '../../shared/memory/safepoint-words.js';
@@ -52,7 +53,7 @@ export interface Departed {
   readonly dirty: DirtySnapshot;
 }
 
-export type DepartureLine = Pick<FaultLine, 'isUp' | 'write' | 'areFaultsServed'>;
+export type DepartureLine = Pick<FaultLine, 'isUp' | 'write' | 'sendAhead' | 'areFaultsServed'>;
 
 export interface DepartureParts {
   readonly machine: SharedMachine;
@@ -62,6 +63,8 @@ export interface DepartureParts {
   readonly tracer: Pick<Tracer, 'announce' | 'takeLast' | 'dirty'>;
   readonly gate: Pick<HandOverGate, 'pass' | 'isOpen'>;
   readonly line: DepartureLine;
+  /** Which of all pages that the destination lacks, so many, it gets unasked and first (pages-ahead.ts). */
+  ahead(lackingPages: number): readonly PageNumber[];
   departed(departed: Departed): void;
   /** It did not leave: what was thrown, or undefined when it may not leave any more. */
   stayed(error: unknown): void;
@@ -208,6 +211,7 @@ export class Departure {
     line.areFaultsServed = pagesFollow;
     const sentAt = monotonicUs();
     this.#writeHandOver(handedOver);
+    if (pagesFollow) line.sendAhead(this.#parts.ahead(last.dirtyPages));
     return {
       stopAt,
       sentAt,

@@ -14,6 +14,7 @@ import { guestErrorOf } from '../../shared/guest/safepoint-trouble.js';
 import type { SharedMachine } from '../../shared/guest/shared-machine.js';
 import { HandOverGate } from '../../shared/memory/hand-over-gate.js';
 import { viewMemory } from '../../shared/memory/layout.js';
+import type { PageNumber } from '../../shared/memory/pages.js';
 import { SafepointControl } from '../../shared/memory/safepoint-control.js';
 import { looksFor } from '../../shared/spare-cores.js';
 import { rehearse } from '../../shared/rehearse.js';
@@ -22,6 +23,7 @@ import { after } from '../../shared/timers.js';
 import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
 import type { FaultBytes } from '../faults/fault-ledger.js';
 import { FaultLine, type FaultLineOptions } from '../faults/fault-line.js';
+import { pagesAhead } from './pages-ahead.js';
 import { SwitchOverRehearsal } from '../rehearsal.js';
 import { Departure, type Departed, type SwitchOver } from './departure.js';
 import { Tracer, type Harvest, type TraceMode } from './tracer.js';
@@ -107,6 +109,9 @@ const line = new FaultLine(views, new Float64Array(own.progress), {
   },
 });
 
+const ahead = (lackingPages: number): PageNumber[] =>
+  pagesAhead(machine.spec, views, tracer.dirty, lackingPages);
+
 const departure = new Departure({
   machine,
   regions: views.regions,
@@ -114,6 +119,7 @@ const departure = new Departure({
   tracer,
   gate: new HandOverGate(own.gate),
   line,
+  ahead,
   departed: (departed) => {
     untold = departed;
     // The main thread has nothing to do before the answer, except for what is in the stun.
@@ -141,6 +147,7 @@ let isLeaving = false;
 void rehearse(
   () => {
     rehearsal.turn();
+    ahead(Infinity);
   },
   () => isLeaving,
 );
