@@ -85,15 +85,27 @@ let streams: ServiceStreams;
 let ports: StreamPorts;
 let carried: CarriedStreams;
 let link: FakeLink;
-let nowMs: number;
+/** What is to happen after so many milliseconds. */
+let timers: { ms: number; elapsed: () => void }[];
+let scheduled: number;
 
 function newHost(): void {
   ports = new StreamPorts(memory, deviceWindowsOf(spec)[0]!);
   carried = new CarriedStreams(
     ports,
     registers,
-    () => undefined,
-    () => nowMs,
+    () => {
+      scheduled++;
+    },
+    (ms, elapsed) => {
+      const timer = { ms, elapsed };
+      timers.push(timer);
+      return {
+        cancel: () => {
+          timers = timers.filter((other) => other !== timer);
+        },
+      };
+    },
   );
 }
 
@@ -122,7 +134,8 @@ function read(slot: number): string {
 }
 
 beforeEach(() => {
-  nowMs = 0;
+  timers = [];
+  scheduled = 0;
   memory = createGuestMemory(viewMemory(allocateMemory(spec.memoryBytes)), {
     pageFires: 0,
     waitForPage: () => undefined,
@@ -237,17 +250,83 @@ describe('a stream of a gateway', () => {
     expect(read(1)).toBe('third');
   });
 
-  it('is lost to the guest when its gateway stays away for a minute, and not before', () => {
+  it('is lost to the guest when its gateway stays away for a minute, and not before, though nothing else happens', () => {
     serve();
     link.say({ name: 'STREAM_OPEN', stream: 9 });
     serve();
     link.lose();
-    nowMs = 59_000;
+    serve();
+    expect([streams.state(0), timers.map(({ ms }) => ms)]).toEqual(['open', [60_000]]);
+    scheduled = 0;
+    timers[0]!.elapsed();
+    expect(scheduled).toBe(1);
+    expect(carried.serve()).toBe(true);
+    expect(streams.state(0)).toBe('lost');
+    streams.close(0);
+    carried.serve();
+    expect(ports.status(0)).toBe(0);
+  });
+
+  it('that waits for a slot has it looked for again when one of a gateway after its own is freed', () => {
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 1 });
+    const first = link;
+    link = new FakeLink();
+    carried.attach(GATEWAY + 1, link as unknown as Connection);
+    serve();
+    for (const stream of [8, 9]) link.say({ name: 'STREAM_OPEN', stream });
+    serve();
+    streams.close(0);
+    first.say({ name: 'STREAM_GONE', stream: 1 });
+    first.say({ name: 'STREAM_OPEN', stream: 2 });
+    serve();
+    first.say({ name: 'STREAM_OPEN', stream: 3 });
+    serve();
+    streams.close(1);
+    link.say({ name: 'STREAM_GONE', stream: 8 });
+    scheduled = 0;
+    carried.serve();
+    expect(scheduled).toBeGreaterThan(0);
+  });
+
+  it('is not lost when its gateway comes back in time', () => {
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 9 });
+    serve();
+    link.lose();
+    attach();
+    expect(timers).toEqual([]);
     serve();
     expect(streams.state(0)).toBe('open');
-    nowMs = 60_000;
+  });
+
+  it('that came with its guest is lost when its gateway does not find it here in a minute', () => {
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 9 });
+    serve();
+    newHost();
+    serve();
+    expect(streams.state(0)).toBe('open');
+    timers[0]!.elapsed();
     serve();
     expect(streams.state(0)).toBe('lost');
+  });
+
+  it('leaves its slot to one that waits, of a gateway that is there, once its own has stayed away', () => {
+    serve();
+    for (const stream of [1, 2]) link.say({ name: 'STREAM_OPEN', stream });
+    serve();
+    link.lose();
+    link = new FakeLink();
+    carried.attach(GATEWAY + 1, link as unknown as Connection);
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 3 });
+    serve();
+    timers[0]!.elapsed();
+    serve();
+    streams.close(0);
+    expect(serve()).toEqual(['ACK 3 to 0']);
+    expect(streams.state(0)).toBe('open');
   });
 });
 

@@ -4,6 +4,7 @@ import { STREAM_BYTES_MAX } from '../frame-limits.js';
 import { DeviceRegister } from '../guest/devices/device-state.js';
 import { SlotStatus } from '../guest/devices/slot-words.js';
 import type { StreamPorts } from '../guest/devices/stream-ports.js';
+import type { Time } from '../time.js';
 import type { Connection } from '../wire/connection.js';
 import { FrameReader } from '../wire/frames.js';
 import {
@@ -19,19 +20,20 @@ import { newStream, noteMessage, type Gateway, type Stream } from './gateway-str
 const GATEWAY_AWAY_MS_MAX = 60_000;
 /** With more than this on its way to a gateway, nothing more is taken out of rings for it. */
 const QUEUED_BYTES_MAX = 4 << 20;
+
 export class CarriedStreams implements BackEnd {
   readonly #ports: StreamPorts;
   readonly #registers: Float64Array;
   readonly #schedule: () => void;
-  readonly #nowMs: () => number;
+  readonly #after: Time['after'];
   readonly #gateways = new Map<number, Gateway>();
   #hasServed = false;
 
-  constructor(ports: StreamPorts, registers: Float64Array, schedule: () => void, nowMs: () => number) {
+  constructor(ports: StreamPorts, registers: Float64Array, schedule: () => void, after: Time['after']) {
     this.#ports = ports;
     this.#registers = registers;
     this.#schedule = schedule;
-    this.#nowMs = nowMs;
+    this.#after = after;
   }
 
   /** Gateway `id` is connected. What it said before and is not in guest memory, it says again. */
@@ -39,6 +41,8 @@ export class CarriedStreams implements BackEnd {
     const gateway = this.#gatewayOf(id);
     gateway.link?.destroy();
     gateway.link = connection;
+    gateway.away?.cancel();
+    gateway.isGivenUp = false;
     gateway.isTold = false;
     gateway.outbox = [];
     const reader = new FrameReader(GATEWAY_FRAMES);
@@ -54,7 +58,7 @@ export class CarriedStreams implements BackEnd {
       lost: () => {
         if (gateway.link !== connection) return;
         gateway.link = undefined;
-        gateway.awayFromMs = this.#nowMs();
+        this.#awaitReturn(gateway);
       },
     });
     this.#schedule();
@@ -67,7 +71,8 @@ export class CarriedStreams implements BackEnd {
         id,
         link: undefined,
         isTold: false,
-        awayFromMs: this.#nowMs(),
+        away: undefined,
+        isGivenUp: false,
         streams: new Map(),
         outbox: [],
       };
@@ -76,14 +81,23 @@ export class CarriedStreams implements BackEnd {
     return gateway;
   }
 
+  // It may be that nothing else ever happens at this device: the time itself is a reason to look.
+  #awaitReturn(gateway: Gateway): void {
+    gateway.away = this.#after(GATEWAY_AWAY_MS_MAX, () => {
+      gateway.isGivenUp = true;
+      this.#schedule();
+    });
+  }
+
   serve(): boolean {
     if (!this.#hasServed) this.#meetThoseWhoCame();
     this.#hasServed = true;
     let isNews = false;
     for (const gateway of this.#gateways.values()) {
       if (gateway.link !== undefined && !gateway.isTold) this.#tellOwner(gateway);
-      if (gateway.link === undefined) isNews = this.#giveUp(gateway) || isNews;
-      else for (const entry of gateway.streams) isNews = this.#serveStream(gateway, ...entry) || isNews;
+      if (gateway.isGivenUp) isNews = this.#giveUp(gateway) || isNews;
+      else if (gateway.link !== undefined)
+        for (const entry of gateway.streams) isNews = this.#serveStream(gateway, ...entry) || isNews;
       this.#acknowledge(gateway);
     }
     return isNews;
@@ -96,6 +110,7 @@ export class CarriedStreams implements BackEnd {
       const { gateway, stream } = this.#ports.carrier(slot);
       if (gateway !== 0) this.#gatewayOf(gateway).streams.set(stream, { ...newStream(), slot });
     }
+    for (const gateway of this.#gateways.values()) if (gateway.link === undefined) this.#awaitReturn(gateway);
   }
 
   // What was under way on an earlier connection does not count: both sides go on from what is in guest memory.
@@ -133,7 +148,6 @@ export class CarriedStreams implements BackEnd {
   }
 
   #giveUp(gateway: Gateway): boolean {
-    if (this.#nowMs() - gateway.awayFromMs < GATEWAY_AWAY_MS_MAX) return false;
     let isNews = false;
     for (const [number, { slot }] of gateway.streams) {
       if (slot === undefined) gateway.streams.delete(number);
@@ -150,6 +164,8 @@ export class CarriedStreams implements BackEnd {
   #free(gateway: Gateway, number: number, slot: number): void {
     this.#ports.free(slot);
     gateway.streams.delete(number);
+    // Somebody who waits for a slot may have been looked at before this.
+    this.#schedule();
   }
 
   // Answers whether the guest has reason to look.
@@ -247,7 +263,10 @@ export class CarriedStreams implements BackEnd {
   }
 
   close(): Promise<void> {
-    for (const { link } of this.#gateways.values()) link?.end();
+    for (const { link, away } of this.#gateways.values()) {
+      away?.cancel();
+      link?.end();
+    }
     return Promise.resolve();
   }
 }

@@ -1,7 +1,6 @@
 // Entry of the device thread: makes what serves each device of a machine, listens where they are published, and serves.
 // Nobody imports this file; device-thread.ts starts it.
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads';
-import { monotonicUs } from '../clock.js';
 import { asMicrostunError, assert, type ErrorCode } from '../errors.js';
 import { ConsolePort } from '../guest/devices/console.js';
 import { DeviceRegister, deviceRegistersOf } from '../guest/devices/device-state.js';
@@ -13,6 +12,7 @@ import { DeviceSafepoint } from '../memory/device-safepoint.js';
 import { createGuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { PageState } from '../memory/pages.js';
+import { after } from '../timers.js';
 import { THIS_HOST_ONLY, type Security } from '../wire/security.js';
 import type { Address } from '../wire/sockets.js';
 import { CarriedStreams } from './carried-streams.js';
@@ -96,7 +96,7 @@ async function backEndsOf(window: DeviceWindow, registers: Float64Array): Promis
       service.come(gateways !== undefined);
     });
   if (gateways === undefined) return [service];
-  const carried = new CarriedStreams(ports, registers, schedule, () => monotonicUs() / 1000);
+  const carried = new CarriedStreams(ports, registers, schedule, after);
   const door = new StreamDoor((gateway, connection) => {
     carried.attach(gateway, connection);
   });

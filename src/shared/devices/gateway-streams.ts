@@ -2,6 +2,7 @@
 // Knows counts and bytes; rings, slots and what is answered are carried-streams.ts's.
 import { ProtocolError } from '../errors.js';
 import { STREAM_BYTES_MAX } from '../frame-limits.js';
+import type { Cancellable } from '../time.js';
 import type { Connection } from '../wire/connection.js';
 import { PendingBytes } from '../pending-bytes.js';
 import type { StreamMessage } from '../wire/stream-frames.js';
@@ -33,7 +34,9 @@ export interface Gateway {
   link: Connection | undefined;
   /** It was told on this connection that the guest is here. */
   isTold: boolean;
-  awayFromMs: number;
+  /** Elapses when it has been away for too long. */
+  away: Cancellable | undefined;
+  isGivenUp: boolean;
   readonly streams: Map<number, Stream>;
   /** What is to be sent after the slice. */
   outbox: Uint8Array[];

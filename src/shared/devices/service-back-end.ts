@@ -106,12 +106,13 @@ export class ServiceBackEnd implements BackEnd {
   serve(): boolean {
     this.#isServed = true;
     let isNews = false;
-    for (const client of this.#clients) isNews = this.#serveClient(client) || isNews;
+    // First, as a client may wait for one of them, and nothing else may ever be a reason to look.
     for (const slot of this.#lost) {
       if (!this.#ports.isClosed(slot)) continue;
       this.#ports.free(slot);
       this.#lost.delete(slot);
     }
+    for (const client of this.#clients) isNews = this.#serveClient(client) || isNews;
     return isNews;
   }
 
