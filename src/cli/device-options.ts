@@ -2,7 +2,7 @@
 // Knows names and addresses; which devices a guest has is its own to declare.
 import type { Argv } from 'yargs';
 import { MicrostunError } from '../shared/errors.js';
-import type { DeviceBindings } from '../shared/guest/device-thread.js';
+import type { DeviceBindings } from '../shared/devices/device-bindings.js';
 import type { GuestMachine } from '../shared/guest/machine.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
 import { parseAddress } from '../shared/units.js';

@@ -1,7 +1,7 @@
 // Runs a source: boots the guest, lets it run, migrates it, prints the report. Shared by `source` and the demo.
 import { messageOf, MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
-import type { DeviceBindings } from '../shared/guest/device-thread.js';
+import type { DeviceBindings } from '../shared/devices/device-bindings.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import { SAMPLE_DOUBLES_MAX } from '../shared/guest/samples.js';
 import type { Logger } from 'pino';

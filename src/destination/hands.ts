@@ -2,7 +2,7 @@
 // Narrow interfaces, and the host's own; a simulation and tests give others.
 import type { MicrostunError } from '../shared/errors.js';
 import type { GuestSpec } from '../shared/guest/guest-program.js';
-import type { DeviceBindings } from '../shared/guest/device-thread.js';
+import type { DeviceBindings } from '../shared/devices/device-bindings.js';
 import { GuestMachine } from '../shared/guest/machine.js';
 import type { MachineCounters } from '../shared/guest/machine-counters.js';
 import type { Time } from '../shared/time.js';

@@ -6,15 +6,15 @@ import { ConsolePort } from '../guest/devices/console.js';
 import { DeviceRegister, deviceRegistersOf } from '../guest/devices/device-state.js';
 import { deviceWindowsOf, type DeviceWindow } from '../guest/devices/device-windows.js';
 import { StreamPorts } from '../guest/devices/stream-ports.js';
-import type { DeviceBindings, ListeningDevices } from '../guest/device-thread.js';
 import type { SharedMachine } from '../guest/shared-machine.js';
 import { DeviceSafepoint } from '../memory/device-safepoint.js';
 import { createGuestMemory } from '../memory/guest-memory.js';
 import { viewMemory } from '../memory/layout.js';
 import { PageState } from '../memory/pages.js';
 import { after } from '../timers.js';
-import { THIS_HOST_ONLY, type Security } from '../wire/security.js';
+import { THIS_HOST_ONLY } from '../wire/security.js';
 import type { Address } from '../wire/sockets.js';
+import type { DeviceBindings, ListeningDevices } from './device-bindings.js';
 import { CarriedStreams } from './carried-streams.js';
 import { ConsoleBackEnd } from './console-back-end.js';
 import { DeviceHost, type BackEnd } from './device-host.js';
@@ -69,7 +69,7 @@ const schedule = (): void => {
 };
 const listening = { published: {} as Record<string, Address>, carried: {} as Record<string, Address> };
 const doors: StreamDoor[] = [];
-const security = (bindings.security ?? THIS_HOST_ONLY) as Security;
+const security = bindings.security ?? THIS_HOST_ONLY;
 
 function noteLife(registers: Float64Array): void {
   if (hasCome) registers[DeviceRegister.MOVES]!++;

@@ -4,26 +4,9 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { WORKER_END_MS_MAX } from '../limits.js';
 import { MicrostunError } from '../errors.js';
 import { WorkerThread } from '../worker-thread.js';
+import type { DeviceBindings, ListeningDevices } from '../devices/device-bindings.js';
 import type { DeviceMessage, DeviceRequest, DeviceWorkerData } from '../devices/device-worker.js';
 import type { SharedMachine } from './shared-machine.js';
-
-/** Where on this host a device is reached, by the device's name. A device that is not bound is reached by nobody. */
-export interface DeviceBindings {
-  /** Clients of a service, or who looks at a console. */
-  readonly published: DeviceAddresses;
-  /** Gateways that carry the clients of a service. */
-  readonly carried: DeviceAddresses;
-  /** Of connections to gateways, as src/shared/wire has it. */
-  readonly security?: object | undefined;
-}
-
-/** Where devices are reached. */
-export type ListeningDevices = Pick<DeviceBindings, 'published' | 'carried'>;
-
-/** By the devices' names. */
-export type DeviceAddresses = Readonly<Record<string, { readonly host: string; readonly port: number }>>;
-
-export const UNBOUND: DeviceBindings = { published: {}, carried: {} };
 
 export class DeviceThread {
   readonly #worker: WorkerThread<DeviceRequest, DeviceMessage>;

@@ -1,8 +1,8 @@
 // What a machine has of its host, and what it tells: the seam between a guest's machine and whoever runs it.
 // Types only.
+import type { DeviceBindings } from '../devices/device-bindings.js';
 import type { MicrostunError } from '../errors.js';
 import type { MemoryHandle } from '../memory/layout.js';
-import type { DeviceBindings } from './device-thread.js';
 
 export interface MachineEvents {
   /** A worker failed, or the guest program threw. Called at most once a worker. */

@@ -1,6 +1,7 @@
 // A guest's machine as the main thread holds it: starts the vCPU workers, parks and resumes them, audits.
 // Never blocks; does not know that the guest is being moved.
 import type { MessagePort } from 'node:worker_threads';
+import { UNBOUND, type DeviceBindings, type ListeningDevices } from '../devices/device-bindings.js';
 import type { MicrostunError } from '../errors.js';
 import { monotonicUs } from '../clock.js';
 import { viewMemory } from '../memory/layout.js';
@@ -12,7 +13,7 @@ import { auditGuest } from './audit.js';
 import type { AuditResult, GuestSpec } from './guest-program.js';
 import { resumeClock, setParkedClock, setPaused } from './guest-clock.js';
 import { checkHostMemory, machineOnHost } from './host-memory.js';
-import { DeviceThread, UNBOUND, type DeviceBindings, type ListeningDevices } from './device-thread.js';
+import { DeviceThread } from './device-thread.js';
 import { codeHashOf } from './programs/catalogue.js';
 import { guestErrorOf } from './safepoint-trouble.js';
 import { closedError } from './loading.js';
