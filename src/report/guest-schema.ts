@@ -17,6 +17,9 @@ export const guestCost = fields({
     .describe(
       'how far `lostShare` may be off, by how much the samples of either stretch differ among themselves: a loss within it is none that was measured',
     ),
+  longestSliceMs: number().describe(
+    'the longest slice of any vCPU from the beginning of the migration to the stun, without what it waited for pages: a stop, or a trace, waits for the end of one',
+  ),
   longestStallBeforeStunMs: number().describe(
     'the longest that any vCPU stood between two slices, or waited for a page',
   ),

@@ -175,6 +175,7 @@ function guestLines({ guestCost, gaps, trace, notice }: MigrationReport): Row[] 
     if (histogram !== null) rows.push([`gaps between slices, ${name}`, gapLine(histogram)]);
   }
   if (notice !== null) rows.push(['asked before the stop', noticeText(notice)]);
+  rows.push(['longest slice before the stun', formatMs(guestCost.longestSliceMs)]);
   rows.push(['longest stall before the stun', formatMs(guestCost.longestStallBeforeStunMs)]);
   return rows;
 }

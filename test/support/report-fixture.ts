@@ -195,6 +195,7 @@ export const fixtureReport: MigrationReport = {
     duringPagesPerSecond: 86_500,
     lostShare: 0.135,
     lostShareError: 0.0125,
+    longestSliceMs: 0.0412,
     longestStallBeforeStunMs: 0.0643,
     longestStallAfterStunMs: 6.8715,
   },

@@ -305,6 +305,7 @@ const NO_COUNTERS: ReturnType<MovedGuest['counters']> = {
   work: 0,
   pageFires: 0,
   longestGapUs: 0,
+  longestSliceUs: 0,
   traceStoppedUs: 0,
   longestTraceStopUs: 0,
   throttledUs: 0,

@@ -33,6 +33,7 @@ const countersOf = (pageFires: number, traceStoppedUs: number, throttledUs: numb
   work: 1,
   pageFires,
   longestGapUs: 0,
+  longestSliceUs: 0,
   traceStoppedUs,
   longestTraceStopUs: 0,
   throttledUs,

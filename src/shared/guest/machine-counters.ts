@@ -10,6 +10,7 @@ export interface MachineCounters {
   readonly work: number;
   readonly pageFires: number;
   readonly longestGapUs: number;
+  readonly longestSliceUs: number;
   readonly traceStoppedUs: number;
   readonly longestTraceStopUs: number;
   readonly throttledUs: number;
@@ -29,6 +30,7 @@ export function sumCounters(machine: SharedMachine): MachineCounters {
     work: sum(Counter.WORK),
     pageFires: sum(Counter.PAGE_FIRES),
     longestGapUs: Math.max(...all.map((one) => one[Counter.LONGEST_GAP_US]!)),
+    longestSliceUs: Math.max(...all.map((one) => one[Counter.LONGEST_SLICE_US]!)),
     traceStoppedUs: sum(Counter.TRACE_STOPPED_US),
     longestTraceStopUs: Math.max(...all.map((one) => one[Counter.LONGEST_TRACE_STOP_US]!)),
     throttledUs: sum(Counter.THROTTLED_US),

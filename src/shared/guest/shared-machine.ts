@@ -44,10 +44,12 @@ export const Counter = {
   STALL_SLOTS_FROM: 11,
   /** When it parked last, after it had run. */
   PARKED_AT: 15,
+  /** The longest slice that has ended since the gap watch changed, without what it waited for pages or for memory. */
+  LONGEST_SLICE_US: 16,
   /** First of FAULT_BUCKETS counts of remote page faults by latency. */
-  FAULT_BUCKETS_FROM: 16,
+  FAULT_BUCKETS_FROM: 17,
   /** First of GAP_BUCKETS counts of gaps between slices by length. */
-  GAP_BUCKETS_FROM: 16 + FAULT_BUCKETS,
+  GAP_BUCKETS_FROM: 17 + FAULT_BUCKETS,
 } as const;
 
 const COUNTERS_PER_VCPU = Counter.GAP_BUCKETS_FROM + GAP_BUCKETS;

@@ -3,6 +3,7 @@
 import { SafepointControl } from '../memory/safepoint-control.js';
 import { VcpuState } from '../memory/safepoint-words.js';
 import { hostTime } from '../timers.js';
+import { formatMs } from '../units.js';
 import { Counter, countersOf, type SharedMachine } from './shared-machine.js';
 
 /** How often it looks. Looks are counted, not time: a process that was held up itself finds no slice too long for it. */
@@ -34,7 +35,8 @@ export function watchSlices(machine: SharedMachine, warn: (text: string) => void
       seen.quiet = Math.max(0, seen.quiet - 1);
       if (seen.same < LOOKS_MAX || seen.quiet > 0) return;
       seen.quiet = QUIET_LOOKS;
-      warn(longSliceText(machine.spec.program, vcpu, (seen.same - 1) * LOOK_MS));
+      const endedUs = countersOf(machine, vcpu)[Counter.LONGEST_SLICE_US]!;
+      warn(longSliceText(machine.spec.program, vcpu, (seen.same - 1) * LOOK_MS, endedUs));
     });
   });
   return () => {
@@ -42,9 +44,10 @@ export function watchSlices(machine: SharedMachine, warn: (text: string) => void
   };
 }
 
-function longSliceText(program: string, vcpu: number, ms: number): string {
+function longSliceText(program: string, vcpu: number, ms: number, endedUs: number): string {
+  const before = endedUs > 0 ? ` (the longest that it ended took ${formatMs(endedUs / 1000)})` : '';
   return (
-    `vCPU ${vcpu} of guest "${program}" has been in one slice for ${ms} ms; a guest can only be stopped, traced or moved ` +
+    `vCPU ${vcpu} of guest "${program}" has been in one slice for ${ms} ms${before}; a guest can only be stopped, traced or moved ` +
     'between slices, so it stands still for as long as the longest of them: make runSlice return sooner, in well under 100 µs'
   );
 }

@@ -84,6 +84,8 @@ function runUntilExit(
   // Sleep that the throttle asks for, in proportion to what this vCPU ran: fair, however long the slices are.
   let owedUs = 0;
 
+  // Of this slice, what it waited for others in.
+  let waitedUs = 0;
   // The sampler reads the slot of the sample before while this one is filled.
   const noteStall = (us: number): void => {
     const sample = settings.sampleNumber;
@@ -106,10 +108,11 @@ function runUntilExit(
         },
       );
       counters[Counter.REMOTE_FAULTS]!++;
-      const waitedUs = monotonicUs() - from;
-      counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, waitedUs);
-      counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(waitedUs)]!++;
-      noteStall(waitedUs);
+      const faultUs = monotonicUs() - from;
+      counters[Counter.LONGEST_FAULT_US] = Math.max(counters[Counter.LONGEST_FAULT_US]!, faultUs);
+      counters[Counter.FAULT_BUCKETS_FROM + faultBucketOf(faultUs)]!++;
+      waitedUs += faultUs;
+      noteStall(faultUs);
     },
     awaitRoom(bytes) {
       const isShort = (): boolean => process.availableMemory() < bytes + keptBytes();
@@ -120,7 +123,9 @@ function runUntilExit(
         if (safepoint.command === Command.EXIT) throw new LeftWaiting();
         safepoint.pause(ROOM_LOOK_MS);
       } while (isShort());
-      noteStall(monotonicUs() - from);
+      const shortUs = monotonicUs() - from;
+      waitedUs += shortUs;
+      noteStall(shortUs);
     },
   };
   const memory = createGuestMemory(views, pages);
@@ -158,6 +163,7 @@ function runUntilExit(
     if (gapWatch === settings.gapWatch) return;
     gapWatch = settings.gapWatch;
     counters[Counter.LONGEST_GAP_US] = 0;
+    counters[Counter.LONGEST_SLICE_US] = 0;
     counters[Counter.LONGEST_TRACE_STOP_US] = 0;
   };
   while (command !== Command.EXIT) {
@@ -211,6 +217,9 @@ function runUntilExit(
       safepoint.ringDevices();
     }
     const sliceEnd = monotonicUs();
+    const sliceUs = sliceEnd - sliceFrom - waitedUs;
+    if (sliceUs > counters[Counter.LONGEST_SLICE_US]!) counters[Counter.LONGEST_SLICE_US] = sliceUs;
+    waitedUs = 0;
     counters[Counter.LAST_SLICE_END_AT] = sliceEnd;
     counters[Counter.PAGE_FIRES] = pages.pageFires;
     gap.sliceEnded(sliceEnd);

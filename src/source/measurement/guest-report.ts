@@ -54,6 +54,7 @@ export function guestCostReportOf(measured: Measured, { phases, source }: Timeli
       { fromMs: -BEFORE_MS, toMs: 0 },
       tracedMs === undefined ? undefined : { fromMs: tracedMs, toMs: stoppedMs },
     ),
+    longestSliceMs: measured.resumed.parked.counters.longestSliceUs / 1000,
     longestStallBeforeStunMs: stopped.before.longestGapUs / 1000,
     longestStallAfterStunMs:
       audit === undefined
