@@ -64,21 +64,17 @@ export function compareFlags(y: Argv) {
 }
 
 export function sourceFlags(y: Argv) {
-  return wayOption(
-    deviceOptions(
-      insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))),
-    ).option('once', {
-      type: 'boolean',
-      default: false,
-      describe: 'End after one attempt, and the guest with it: for scripts',
-    }),
+  return pausedOption(
+    wayOption(
+      deviceOptions(
+        insecureOption(patienceOptions(reportOptions(commonOptions(migrationOptions(guestOptions(y)))))),
+      ).option('once', {
+        type: 'boolean',
+        default: false,
+        describe: 'End after one attempt, and the guest with it: for scripts',
+      }),
+    ),
   )
-    .option('paused', {
-      type: 'boolean',
-      default: false,
-      describe:
-        'Boot the guest and leave it paused: it moves as it is. SIGCONT lets it go on, wherever it is then',
-    })
     .example('$0 source --to 192.0.2.7:7000 --memory 1GiB', 'migrate to another host')
     .example(
       '$0 source --to 192.0.2.7:7000 --listen 0.0.0.0:7100',
@@ -86,9 +82,18 @@ export function sourceFlags(y: Argv) {
     );
 }
 
+function pausedOption<T>(yargs: Argv<T>) {
+  return yargs.option('paused', {
+    type: 'boolean',
+    default: false,
+    describe:
+      'Boot the guest and leave it paused: it moves as it is. SIGCONT lets it go on, wherever it is then',
+  });
+}
+
 /** A guest in a process that takes orders (ordered-guest.ts). */
 export function orderedGuestFlags(y: Argv) {
-  return deviceOptions(outputOptions(guestOptions(y)));
+  return pausedOption(deviceOptions(outputOptions(guestOptions(y))));
 }
 
 /** What such a process is told with the order to migrate. */

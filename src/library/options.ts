@@ -62,10 +62,24 @@ export interface GuestOptions extends ProcessOptions, DeviceOptions {
   readonly hotSet?: Size;
   /** All of its memory that the guest ever touches, scattered over the rest. */
   readonly resident?: Size;
+  /** Boot it and leave it paused, until `resume()`; it moves as it is. */
+  readonly paused?: boolean;
+}
+
+/** Where a node sends guests on that came to it; how is said as for `migrate`. */
+export interface ForwardOptions extends MigrationShape {
+  /** The next destination, `'host:port'`; if nothing is said, guests stay. */
+  readonly forwardTo?: string;
+  /** Forward so many guests, or the same one so many times, and then keep it; 1 if nothing is said. */
+  readonly hops?: number;
+  /** How long a guest runs here first; `'1s'` if nothing is said. */
+  readonly migrateAfter?: Duration;
+  /** Try again so often when a guest could not leave, which runs on here meanwhile; 5 if nothing is said. */
+  readonly retries?: number;
 }
 
 /** A node, which takes guests, and its process. */
-export interface NodeOptions extends ProcessOptions, SecurityOptions, DeviceOptions {
+export interface NodeOptions extends ProcessOptions, SecurityOptions, DeviceOptions, ForwardOptions {
   /** Where sources dial, `'host:port'`; port 0 takes any. If nothing is said, any port of the loopback. */
   readonly listen?: string;
   /** Guests that are here at once; 1 if nothing is said, and then the node ends with its guest. */
@@ -82,18 +96,20 @@ export interface NodeOptions extends ProcessOptions, SecurityOptions, DeviceOpti
   readonly once?: boolean;
   /** Where a source finds its page connections that dials them (`dial: 'source'`), `'host:port'`. */
   readonly pageListen?: string;
-  /** Try this long to have lost connections made again. */
-  readonly reconnectTimeout?: Duration;
 }
 
 /** How a guest is migrated. What each option means in full is in `docs/flags.md`. */
-export interface MigrateOptions extends SecurityOptions {
+export interface MigrateOptions extends SecurityOptions, MigrationShape {
   /** The destination, `'host:port'`. */
   readonly to: string;
   /** Cancels the migration as long as that is possible; the guest then runs on where it was. */
   readonly signal?: AbortSignal;
   /** Where the destination dials for pages, `'host:port'`. */
   readonly listen?: string;
+}
+
+/** What shapes a migration, whoever begins it. What each option means in full is in `docs/flags.md`. */
+export interface MigrationShape {
   /** `hybrid` (the default): pages that are left follow after the stun; `pre-copy`: within it; `post-copy`: all follow. */
   readonly mode?: 'hybrid' | 'pre-copy' | 'post-copy';
   /** Who installs traces: a tracer while the vCPUs run (the default), or all vCPUs, stopped. */
@@ -132,7 +148,7 @@ export interface MigrateOptions extends SecurityOptions {
   readonly cut?: string;
   /** Try this long to reach a destination that is not up yet. */
   readonly connectTimeout?: Duration;
-  /** Try this long to make lost connections again. */
+  /** Try this long to make lost connections again; a node waits half as long again for its source. */
   readonly reconnectTimeout?: Duration;
   /** Ask this long whether the hand-over was taken before the migration is in doubt. */
   readonly inDoubtAfter?: Duration;

@@ -155,6 +155,21 @@ describe('a guest that fails', () => {
     await expect(guest.counters()).rejects.toThrow('it had enough');
   });
 
+  it('stands still from its boot on when it is to, moves so, and is sent on by a node that does that', async () => {
+    const last = await startNode();
+    const next = await startNode({ forwardTo: last.address, migrateAfter: '100ms', auditAfter: '50ms' });
+    opened.push(last, next);
+    const guest = await guestOf({ guest: 'hot-set', paused: true });
+    expect((await guest.counters()).slices).toBe(0);
+    const report = await guest.migrate({ to: next.address, auditAfter: '50ms' }).report;
+    expect(report.audit?.passed).toBe(true);
+    expect((await firstEvent(last))?.kind).toBe('arrived');
+    const events: NodeEvent[] = [];
+    // Its place is free again, and it waits for the next.
+    for await (const event of next) if (events.push(event) === 2) break;
+    expect(events).toMatchObject([{ kind: 'arrived' }, { kind: 'ended', outcome: 'left' }]);
+  });
+
   it('is not started when its boot throws', async () => {
     const starting = startGuest({ guest: quitter, seed: 0 });
     await expect(starting).rejects.toMatchObject({ code: 'GUEST_FAILED' });

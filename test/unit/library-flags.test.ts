@@ -2,7 +2,7 @@ import type yargs from 'yargs';
 import { describe, expect, it } from 'vitest';
 import { destinationFlags, orderedGuestFlags, migrateOrderFlags } from '../../src/cli/command-flags.js';
 import { flagsOf } from '../../src/library/flags.js';
-import type { GuestOptions, MigrateOptions, NodeOptions } from '../../src/library/options.js';
+import type { GuestOptions, MigrateOptions, MigrationShape, NodeOptions } from '../../src/library/options.js';
 
 /** All names that a caller may use, by the types: one that is missing or too much does not compile. */
 type Names<Options> = Record<keyof Required<Options>, true>;
@@ -11,29 +11,34 @@ const ofSecurity = { keyFile: true, tlsCert: true, tlsKey: true, tlsCa: true, tl
 const ofGuest: Names<GuestOptions> = {
   ...ofProcess,
   ...{ logLevel: true, guest: true, memory: true, vcpus: true, seed: true, writeRate: true },
-  ...{ hotSet: true, resident: true, publish: true, carry: true },
+  ...{ hotSet: true, resident: true, paused: true, publish: true, carry: true },
+};
+const ofShape: Names<MigrationShape> = {
+  ...{ mode: true, trace: true, bitmap: true, maxRounds: true, timeLimit: true, onTimeout: true },
+  ...{ stunBudget: true, audit: true, auditAfter: true, guestNotice: true, checksums: true, verify: true },
+  ...{
+    connections: true,
+    dial: true,
+    bandwidth: true,
+    faultBandwidth: true,
+    delay: true,
+    cut: true,
+    connectTimeout: true,
+  },
+  ...{ reconnectTimeout: true, inDoubtAfter: true, inDoubt: true },
 };
 const ofNode: Names<NodeOptions> = {
   ...ofProcess,
   ...ofSecurity,
+  ...ofShape,
   ...{ logLevel: true, insecure: true, listen: true, maxGuests: true, maxMemory: true, allowGuest: true },
-  ...{ reserve: true, runFor: true, once: true, pageListen: true, reconnectTimeout: true },
-  ...{ publish: true, carry: true },
+  ...{ reserve: true, runFor: true, once: true, pageListen: true, publish: true, carry: true },
+  ...{ forwardTo: true, hops: true, migrateAfter: true, retries: true },
 };
 const ofMigration: Names<MigrateOptions> = {
   ...ofSecurity,
-  ...{ signal: true, insecure: true, to: true, listen: true, mode: true, trace: true, bitmap: true },
-  ...{ maxRounds: true, timeLimit: true, onTimeout: true, stunBudget: true, audit: true, auditAfter: true },
-  ...{ guestNotice: true },
-  ...{ checksums: true, verify: true, connections: true, dial: true, bandwidth: true, faultBandwidth: true },
-  ...{
-    delay: true,
-    cut: true,
-    connectTimeout: true,
-    reconnectTimeout: true,
-    inDoubtAfter: true,
-    inDoubt: true,
-  },
+  ...ofShape,
+  ...{ signal: true, insecure: true, to: true, listen: true },
 };
 
 /** The flags that `add` tells yargs, by the names that options have. */
@@ -60,8 +65,10 @@ describe('options of the library', () => {
     expect(namesOf(ofMigration).filter((name) => !flagNames(migrateOrderFlags).has(name))).toEqual([]);
   });
 
-  it('leave out no flag that shapes a guest or a migration', () => {
+  it('leave out no flag of a guest, a node or a migration', () => {
     const known = new Set([...namesOf(ofGuest), 'json']);
+    const knownOfNode = new Set([...namesOf(ofNode), 'json']);
+    expect([...flagNames(destinationFlags)].filter((name) => !knownOfNode.has(name))).toEqual([]);
     expect([...flagNames(orderedGuestFlags)].filter((name) => !known.has(name))).toEqual([]);
     const shaping = new Set(namesOf(ofMigration));
     expect([...flagNames(migrateOrderFlags)].filter((name) => !shaping.has(name))).toEqual([]);

@@ -30,6 +30,7 @@ export async function runOrderedGuest(guest: ChosenGuest, args: OrderedGuestArgu
 
 interface OrderedGuestArguments extends DeviceArguments {
   readonly logLevel: LogLevel;
+  readonly paused: boolean;
 }
 
 type End = Extract<GuestAnswer, { kind: 'ended' }>;
@@ -40,6 +41,7 @@ type Work = 'boot' | 'migration' | 'audit' | 'pause' | 'resume';
 class OrderedGuest {
   readonly #spec: GuestSpec;
   readonly #logLevel: LogLevel;
+  readonly #isBootedPaused: boolean;
   readonly #logger;
   readonly #machine: GuestMachine;
   readonly #events = new EventQueue<Event>();
@@ -51,7 +53,8 @@ class OrderedGuest {
   #closing: Promise<void> | undefined;
 
   constructor({ spec, module }: ChosenGuest, args: OrderedGuestArguments) {
-    const { logLevel } = args;
+    const { logLevel, paused } = args;
+    this.#isBootedPaused = paused;
     this.#spec = spec;
     this.#logLevel = logLevel;
     this.#logger = createLogger('guest', logLevel, standardError);
@@ -75,8 +78,12 @@ class OrderedGuest {
     onParentGone(end);
     process.on('SIGINT', end);
     process.on('SIGTERM', end);
+    process.on('SIGCONT', () => {
+      if (this.#machine.isPaused && this.#whyNot() === undefined)
+        this.#begin('resume', () => this.#machine.setPaused(false));
+    });
     this.#begin('boot', async () => {
-      await bootGuest(this.#machine, this.#spec, new Progress(), this.#logger);
+      await bootGuest(this.#machine, this.#spec, new Progress(), this.#logger, this.#isBootedPaused);
       answer({ kind: 'running' });
     });
     try {
