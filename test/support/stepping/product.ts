@@ -10,6 +10,8 @@ import {
 } from '../../../src/shared/memory/safepoint-words.js';
 import type { MemoryViews } from '../../../src/shared/memory/layout.js';
 import type { SharedMachine } from '../../../src/shared/guest/shared-machine.js';
+import type { GuestProgram } from '../../../src/shared/guest/guest-program.js';
+import type { VcpuEvents } from '../../../src/shared/guest/vcpu.js';
 import type { GuestMemory } from '../../../src/shared/memory/guest-memory.js';
 import { bitCount32 } from '../../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../../src/shared/memory/pages.js';
@@ -141,6 +143,19 @@ export class SteppingProduct {
       pageFault: () => undefined,
       shortOfMemory: () => undefined,
     }) as Steps;
+  }
+
+  /** The same loop with a program that is a test's own, which may be asked. */
+  vcpuOf(id: number, program: GuestProgram, answered: VcpuEvents['answered']): Steps {
+    const runVcpu = this.#function('shared/guest/vcpu.js', 'runVcpu');
+    const nothing = (): void => undefined;
+    const events = { made: nothing, pageFault: nothing, shortOfMemory: nothing, answered };
+    return runVcpu(this.#machine, id, program, events) as Steps;
+  }
+
+  /** What is done to the words of a machine by a function of that name. */
+  notice(name: 'putQuestion' | 'takeQuestionBack' | 'putTidings' | 'ringGuest', ...args: unknown[]): Steps {
+    return this.#function('shared/guest/notices.js', name)(this.#machine, ...args) as Steps;
   }
 
   /** The device thread: each of `slices` in a slice of devices, as soon as the guest runs; then nothing. */
