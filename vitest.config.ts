@@ -40,9 +40,31 @@ const wider = [
 const isLong = process.env['MICROSTUN_TESTS'] === 'long';
 const chosen = isLong ? [...long, ...wider] : ['test/**/*.test.ts'];
 
-/** One thread has nearly all of the work in each of these: as many side by side as there are cores. */
-const beside = ['test/unit/**/*.test.ts', 'test/fuzz/grammar.test.ts', 'test/fuzz/streams.test.ts'];
-const longBeside = wider.filter((file) => file.startsWith('test/unit/') || file.startsWith('test/fuzz/'));
+/** One thread has nearly all of the work in each of these, or they mostly wait: as many side by side as there are cores. */
+const beside = [
+  'test/unit/**/*.test.ts',
+  'test/fuzz/grammar.test.ts',
+  'test/fuzz/streams.test.ts',
+  'test/e2e/bad-input.test.ts',
+  'test/e2e/destination.test.ts',
+  'test/e2e/doors.test.ts',
+  'test/e2e/guest-modules.test.ts',
+  'test/e2e/held-lock.test.ts',
+  'test/e2e/outputs.test.ts',
+  'test/e2e/permission.test.ts',
+  'test/e2e/usage.test.ts',
+];
+const longBeside = [
+  ...wider.filter((file) => file.startsWith('test/unit/') || file.startsWith('test/fuzz/')),
+  'test/e2e/bitmap-zoom.test.ts',
+  'test/e2e/html-report.test.ts',
+  'test/e2e/link.test.ts',
+  'test/e2e/live-view.test.ts',
+  'test/e2e/package.test.ts',
+  'test/e2e/source-dials.test.ts',
+  'test/e2e/stopped-peer.test.ts',
+  'test/e2e/there-and-back.test.ts',
+];
 /** Whoever starts many runs of the tests has the cores busy already. */
 const workers = process.env['MICROSTUN_PLANTED'] === undefined ? availableParallelism() : 1;
 
