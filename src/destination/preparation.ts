@@ -171,7 +171,9 @@ export class Preparation<Machine extends IncomingMachine> {
    * included unless it is kept, is closed.
    */
   async close(keepsMachine: boolean): Promise<void> {
-    await this.#helpers.close();
+    // A thread that ends holds the lock of this process's address space for a while, and a guest that touches memory waits
+    // for it: not for all of them at once.
+    await (keepsMachine ? this.#helpers.closeInTurn() : this.#helpers.close());
     // Now its own threads are the last that have its memory.
     if (!keepsMachine) await this.#guest.close();
     // Its waits are over, so it is: whatever it made meanwhile is closed at once.
