@@ -189,10 +189,10 @@ export class Performer {
         return;
       case 'note-taken-over':
         this.#measurement.noteTakenOver(effect.receivedAt);
-        // Who talks to the guest finds it at the destination from now on.
-        this.#hands.guest.letDevicesGo();
         return;
       case 'note-resumed':
+        // The tracer may not have heard that it was taken over.
+        this.#hands.guest.letDevicesGo();
         this.#work.noteResumed(effect.message, effect.receivedAt);
         return;
       case 'note-arrived':

@@ -20,19 +20,26 @@ export interface BackEnd {
 export class DeviceHost {
   readonly #safepoint: Pick<
     DeviceSafepoint,
-    'enter' | 'leave' | 'tellVcpus' | 'doorbell' | 'rung' | 'command'
+    'enter' | 'leave' | 'tellVcpus' | 'doorbell' | 'rung' | 'command' | 'hasLeft'
   >;
   readonly #backEnds: readonly BackEnd[];
   /** Before the first slice of the guest's life here. */
   #onArrival: (() => void) | undefined;
+  readonly #onLeft: () => void;
   #isScheduled = false;
   #isOver = false;
 
-  /** `onArrival`: called within the first slice. */
-  constructor(safepoint: DeviceSafepoint, backEnds: readonly BackEnd[], onArrival: () => void) {
+  /** `onArrival`: called within the first slice. `onLeft`: when the guest has left. */
+  constructor(
+    safepoint: DeviceSafepoint,
+    backEnds: readonly BackEnd[],
+    onArrival: () => void,
+    onLeft: () => void,
+  ) {
     this.#safepoint = safepoint;
     this.#backEnds = backEnds;
     this.#onArrival = onArrival;
+    this.#onLeft = onLeft;
   }
 
   /** Something came in: it is served once all that came with it is here. */
@@ -45,11 +52,15 @@ export class DeviceHost {
     });
   };
 
-  /** Serves whenever a vCPU or a command asks for it, until EXIT is commanded or it is closed. */
+  /** Serves whenever a vCPU or a command asks for it, until the guest has left, EXIT is commanded or it is closed. */
   async run(): Promise<void> {
     while (!this.#isOver && this.#safepoint.command !== Command.EXIT) {
       // Loaded before the look at what there is: what comes after that makes the wait return.
       const seen = this.#safepoint.doorbell;
+      if (this.#safepoint.hasLeft) {
+        this.#onLeft();
+        return;
+      }
       this.#serve();
       // Sockets have their turn also while the doorbell never rests.
       if (!(await this.#safepoint.rung(seen))) await new Promise((resolve) => setImmediate(resolve));

@@ -32,8 +32,7 @@ export interface DeviceWorkerData {
 }
 
 export interface DeviceRequest {
-  /** `leave`: the guest has gone, and whoever is connected is let go; the thread stays until it is told to `exit`. */
-  readonly kind: 'leave' | 'exit';
+  readonly kind: 'exit';
 }
 
 export type DeviceMessage =
@@ -106,23 +105,32 @@ async function backEndsOf(window: DeviceWindow, registers: Float64Array): Promis
 }
 
 const backEnds: BackEnd[] = [];
-const host = new DeviceHost(safepoint, backEnds, () => {
-  for (const arrive of arrivals) arrive();
-});
 let left: Promise<void> | undefined;
+// The thread stays after that until it is told to end: its end takes milliseconds of a processor, and the guest begins to run
+// elsewhere just then.
 const leave = (): Promise<void> => {
   for (const door of doors) door.close();
   left ??= host.close();
   return left;
 };
+const host = new DeviceHost(
+  safepoint,
+  backEnds,
+  () => {
+    for (const arrive of arrivals) arrive();
+  },
+  () => {
+    void leave();
+  },
+);
 const end = async (): Promise<void> => {
   await leave();
   safepoint.exit();
   faults.close();
   port.close();
 };
-port.on('message', ({ kind }: DeviceRequest) => {
-  void (kind === 'leave' ? leave() : end());
+port.on('message', () => {
+  void end();
 });
 try {
   for (const [index, window] of deviceWindowsOf(machine.spec).entries())

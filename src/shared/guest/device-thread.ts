@@ -48,14 +48,6 @@ export class DeviceThread {
     );
   }
 
-  /**
-   * The guest has left: what was put out goes out still, and whoever is connected is let go. The thread stays for now: its
-   * end takes milliseconds of a processor, right when the guest begins to run elsewhere.
-   */
-  leave(): void {
-    this.#worker.post({ kind: 'leave' });
-  }
-
   /** Ends it once what was put out has gone; nothing comes in any more. */
   async close(): Promise<void> {
     this.faults.close();

@@ -131,7 +131,7 @@ export class GuestMachine {
 
   /** The guest has left for another host: whoever is connected to its devices here is let go. */
   letDevicesGo(): void {
-    this.#devices?.leave();
+    this.safepoints.letDevicesGo();
   }
 
   #startVcpu(vcpu: number, boots: boolean): Promise<void> {

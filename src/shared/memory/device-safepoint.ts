@@ -1,6 +1,15 @@
 // The device thread's side of safepoints: it is parked, but for short slices that it may enter only while the guest runs.
 // Words and Atomics only; the other side is safepoint-control.ts, the argument docs/memory-model.md.
-import { COMMAND, Command, DEVICES_HELD, DOORBELL, NEWS, ring, vcpusOf } from './safepoint-words.js';
+import {
+  COMMAND,
+  Command,
+  DEVICES_HELD,
+  DEVICES_LEFT,
+  DOORBELL,
+  NEWS,
+  ring,
+  vcpusOf,
+} from './safepoint-words.js';
 import { VcpuSafepoint } from './vcpu-safepoint.js';
 
 export class DeviceSafepoint {
@@ -51,6 +60,11 @@ export class DeviceSafepoint {
   /** Halted vCPUs look whether there is something for them. What it is was stored before. */
   tellVcpus(): void {
     ring(this.#words, NEWS);
+  }
+
+  /** The guest has left for another host. Said before the doorbell rings. */
+  get hasLeft(): boolean {
+    return Atomics.load(this.#words, DEVICES_LEFT) === 1;
   }
 
   /** Counts up with each command, and with work of vCPUs for the devices. */

@@ -27,6 +27,7 @@ import {
   TRACE_WORK,
   VcpuState,
   announceCommand,
+  announceLeft,
   baseOf,
   endTraceWork,
   participantsOf,
@@ -118,6 +119,11 @@ export class SafepointControl {
       Atomics.store(this.#words, DEVICES_HELD, 0);
       announceCommand(this.#words);
     }
+  }
+
+  /** The guest runs elsewhere now: the device thread lets go whoever is connected. From whichever thread hears of it. */
+  letDevicesGo(): void {
+    announceLeft(this.#words);
   }
 
   // Its stores must not cross the trace work of vCPUs that wait for nobody but each other.

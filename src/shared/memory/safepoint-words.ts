@@ -35,6 +35,8 @@ export const TOLD = 18;
 export const TOLD_MOVED = 19;
 export const TOLD_STOPPED_SECONDS = 20;
 export const TOLD_STOPPED_US = 21;
+/** 1: the guest runs elsewhere now; set once, by whoever hears of it first. */
+export const DEVICES_LEFT = 22;
 export const HEADER_WORDS = 32;
 
 // Words of one vCPU, on a cache line of their own.
@@ -108,6 +110,12 @@ export function participantsOf(words: Int32Array<SharedArrayBuffer>): number {
 
 export function vcpusOf(words: Int32Array<SharedArrayBuffer>): number {
   return participantsOf(words) - words[DEVICE_THREADS]!;
+}
+
+/** The guest runs elsewhere now: the device thread, which loads its doorbell before it looks, hears of it. */
+export function announceLeft(words: Int32Array<SharedArrayBuffer>): void {
+  Atomics.store(words, DEVICES_LEFT, 1);
+  ring(words, DOORBELL);
 }
 
 /** A command has changed: those that wait for news, of devices or of a migration, look up. Its word is stored before. */

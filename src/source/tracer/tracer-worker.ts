@@ -101,6 +101,8 @@ const line = new FaultLine(views, new Float64Array(own.progress), {
   takenOver: () => {
     const at = monotonicUs();
     departure.takenOver();
+    // Whoever is connected to it finds it at the destination from now on.
+    safepoints.letDevicesGo();
     tellDeparted();
     tell({ kind: 'taken-over', at });
   },
