@@ -66,7 +66,12 @@ export class Belongings {
   }
 
   #close(close: Close): void {
-    this.#closing.push(Promise.resolve(close()));
+    const closed = (async (): Promise<void> => {
+      await close();
+    })();
+    // Whoever waits for the end hears of it.
+    closed.catch(() => undefined);
+    this.#closing.push(closed);
   }
 }
 

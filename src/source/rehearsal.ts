@@ -78,6 +78,7 @@ export class SwitchOverRehearsal {
       logic,
       everything: false,
       aheadUs: 0.5,
+      aheadMax: 0,
     });
     // What the guest dirties while the bitmap is on its way.
     this.#dirtyPages(this.#pages.pageCount / 2);

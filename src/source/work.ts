@@ -1,7 +1,7 @@
 // The work of an outgoing migration on its guest: traces, rounds, harvests, the stop, the push and the release.
 // Each piece ends in an event; which piece comes next is not its business.
 import type { Logger } from 'pino';
-import { asMicrostunError, MicrostunError } from '../shared/errors.js';
+import { asMicrostunError, type MicrostunError } from '../shared/errors.js';
 import type { EventQueue } from '../shared/event-queue.js';
 import { GateKeeper } from '../shared/gate-keeper.js';
 import { listenFailureOf } from '../shared/wire/listen-failure.js';
@@ -9,7 +9,9 @@ import type { MessageOf } from '../shared/wire/messages.js';
 import type { OutgoingHands, PageCopiers, Tracer } from './hands.js';
 import type { Measurement } from './measurement/measurement.js';
 import type { RoundTotal } from './pages/copiers.js';
+import { asLost } from './pages/page-loss.js';
 import type { RoundKind } from './pages/round-manner.js';
+import { RoundPace } from './pages/round-pace.js';
 import { releaseGuest } from './release.js';
 import type { EffectOf } from './states/effects.js';
 import type { Helper, OutgoingEvent } from './states/events.js';
@@ -47,6 +49,7 @@ export class Work {
   } = { isBesideGuest: true, pages: 0, pagesBefore: 0, fromUs: 0 };
   /** Whether all page connections have been up once. */
   #werePagesUp = false;
+  readonly #pace = new RoundPace();
   /** What had moved when the push was last looked at. */
   #movedBytes = 0;
   /** The destination needs no more pages, or gets none. */
@@ -171,6 +174,7 @@ export class Work {
         round,
         pagesFollow,
         pagesMax,
+        aheadMax: this.#pace.aheadMax,
         logic: bitmapLogic,
         everything,
         aheadUs: this.#measurement.aheadUs,
@@ -240,6 +244,7 @@ export class Work {
     // A round that was stopped counts as one of what it carried. A push may carry less: faults took the rest.
     const givenPages = isBesideGuest ? Math.min(this.#dirtyPages, carriedPages) : this.#dirtyPages;
     const durationMs = (this.#hands.time.nowUs() - fromUs) / 1000;
+    this.#pace.note(carriedPages, durationMs);
     const facts = this.#measurement.noteRound(total, givenPages, durationMs);
     this.#logger.debug(facts, 'round');
     this.#events.push({ kind: 'round-placed', facts, keptPages: this.#dirtyPages - givenPages });
@@ -288,11 +293,4 @@ export class Work {
     this.#isOver = true;
     await Promise.all([this.tracer.close(), this.copiers.close()]);
   }
-}
-
-// A dial that fails again is a connection that was lost; only one that never was made says that nobody can be reached.
-function asLost(error: MicrostunError): MicrostunError {
-  return error.code === 'CONNECT_FAILED'
-    ? new MicrostunError('CONNECTION_LOST', error.message, { cause: error })
-    : error;
 }

@@ -46,8 +46,8 @@ export class DepartureSite {
   stayed: unknown = 'nobody said so';
   /** What happens between the command to park and the hand-over. */
   whileParked: () => unknown = () => undefined;
-  /** What goes behind the hand-over; asked for so many pages that lack in all. */
-  ahead: (lackingPages: number) => readonly number[] = () => [];
+  /** What goes behind the hand-over; asked with how many pages lack in all, and how many may go. */
+  ahead: (lackingPages: number, pagesMax: number) => readonly number[] = () => [];
   readonly line = {
     isUp: true,
     areFaultsServed: false,
@@ -131,7 +131,7 @@ export class DepartureSite {
       },
       gate,
       line,
-      ahead: (lackingPages) => this.ahead(lackingPages),
+      ahead: (lackingPages, pagesMax) => this.ahead(lackingPages, pagesMax),
       departed: (departed) => {
         this.left = departed;
         this.log.push('departed');

@@ -27,6 +27,7 @@ export const COMPACTED: SwitchOver = {
   logic: 'compacted',
   everything: false,
   aheadUs: 0,
+  aheadMax: 5,
 };
 
 /** Events of a tracer that nobody looks at. */

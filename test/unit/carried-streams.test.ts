@@ -267,6 +267,22 @@ describe('a stream of a gateway', () => {
     expect(ports.status(0)).toBe(0);
   });
 
+  it('is kept for a gateway that was lost before the guest came, and is back since', () => {
+    serve();
+    link.say({ name: 'STREAM_OPEN', stream: 9 });
+    serve();
+    // At the next host its gateway is there before the guest is, and gone again.
+    timers = [];
+    newHost();
+    attach();
+    link.lose();
+    carried.serve();
+    expect(timers).toHaveLength(1);
+    attach();
+    serve();
+    expect([timers.length, streams.state(0)]).toEqual([0, 'open']);
+  });
+
   it('that waits for a slot has it looked for again when one of a gateway after its own is freed', () => {
     serve();
     link.say({ name: 'STREAM_OPEN', stream: 1 });

@@ -25,6 +25,7 @@ const how = {
   logic: 'ahead',
   everything: false,
   aheadUs: 0,
+  aheadMax: 5,
 } as const;
 /** Two chunks and three pages of a third. */
 const MEMORY_BYTES = 2 * CHUNK_BYTES * 8 * PAGE_BYTES + 3 * PAGE_BYTES;

@@ -17,6 +17,7 @@ const how = {
   logic: 'ahead',
   everything: false,
   aheadUs: 0,
+  aheadMax: 5,
 } as const;
 
 describe('a guest that is to leave', () => {
@@ -58,13 +59,14 @@ describe('a guest that is to leave', () => {
     'sends its most urgent pages behind the hand-over, if pages follow (%s)',
     (pagesFollow) => {
       const site = new DepartureSite();
-      site.ahead = (lackingPages) => [lackingPages, 7];
+      site.ahead = (lackingPages, pagesMax) => [lackingPages, pagesMax, 7];
       site.dirtied(1, 600);
       site.departure.begin({ ...how, pagesFollow });
       site.departure.announced(1);
       const ahead = site.log.filter((said) => said.startsWith('ahead'));
-      expect(ahead).toEqual(pagesFollow ? ['ahead: 2 7'] : []);
-      if (pagesFollow) expect(site.log.indexOf('ahead: 2 7')).toBe(site.log.indexOf('HAND_OVER of 1: ') + 1);
+      expect(ahead).toEqual(pagesFollow ? ['ahead: 2 5 7'] : []);
+      if (pagesFollow)
+        expect(site.log.indexOf('ahead: 2 5 7')).toBe(site.log.indexOf('HAND_OVER of 1: ') + 1);
     },
   );
 

@@ -131,6 +131,15 @@ describe('a guest that has a say', () => {
     expect([...registers.subarray(AT.TOLD, AT.STOOD_STILL_MS)]).toEqual([1, 1]);
   });
 
+  it('hears that it has moved though a migration after that ends without it, before it was asked anything here', async () => {
+    const { machine, registers } = await askedMachine(CONDUCT.READY);
+    putTidings(machine.shared, { moved: true, stoppedAtUs: 1 });
+    machine.notices.tellStayed(true);
+    await machine.resume();
+    await expect.poll(() => registers[AT.FIRST]).toBe(2);
+    expect([...registers.subarray(AT.TOLD, AT.STOOD_STILL_MS)]).toEqual([1, 1]);
+  });
+
   it('is told nothing while it is paused, and not asked; but as soon as it goes on', async () => {
     const asked = await askedMachine(CONDUCT.READY);
     await asked.machine.setPaused(true);

@@ -112,6 +112,26 @@ describe('the source', () => {
     },
   );
 
+  it('does not take the guest back from a destination that has said that it runs it', () => {
+    const refusal = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'TIMEOUT', reason: 'late' });
+    const alone = { ...handingOver, handOver: { ...handOver, pagesFollow: false } } as const;
+    const taken = stepFrom(alone, up, { kind: 'taken-over', receivedAt: 0 });
+    const step = stepFrom(taken.state.phase, up, refusal);
+    expect(kindsOf(step)).not.toContain('release-guest');
+    expect(step.state.phase).toMatchObject({ outcome: { owner: 'destination' } });
+  });
+
+  it('still knows in doubt that page connections were lost', () => {
+    const state = { phase: handingOver, control: up, arePagesLost: true };
+    const asking = { ...plan, endsInDoubt: false };
+    const error = received({ name: 'REFUSAL', version: PROTOCOL_VERSION, code: 'BUSY', reason: 'later' });
+    const step = stepOutgoing(asking, state, error);
+    expect(step.state).toMatchObject({
+      phase: { name: 'handing-over', isInDoubt: true },
+      arePagesLost: true,
+    });
+  });
+
   it('says who welcomed it before when it greets again', () => {
     const dialled: OutgoingEvent = { kind: 'dialled' };
     const first = stepFrom({ name: 'connecting' }, { name: 'dialling', attempts: 1 }, dialled);

@@ -5,13 +5,13 @@ import { deviceWindowsOf } from '../../src/shared/guest/devices/device-windows.j
 import { GuestDevices } from '../../src/shared/guest/devices/guest-devices.js';
 import { StreamPorts } from '../../src/shared/guest/devices/stream-ports.js';
 import type { DeviceSpec } from '../../src/shared/guest/guest-program.js';
-import { PAGES_AHEAD_MAX } from '../../src/shared/limits.js';
 import { createGuestMemory } from '../../src/shared/memory/guest-memory.js';
 import { allocateMemory, viewMemory } from '../../src/shared/memory/layout.js';
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { PAGE_BYTES } from '../../src/shared/memory/pages.js';
 
 const RING_PAGES = 2;
+const PAGES_MAX = 100;
 const service: DeviceSpec = {
   name: 'echo',
   kind: 'service',
@@ -27,7 +27,7 @@ function guestWith(devices: readonly DeviceSpec[], memoryBytes = 8 << 20) {
   const windows = deviceWindowsOf(spec);
   const lacking = new PageBitmap(views.pageCount);
   lacking.fill();
-  const ahead = (): number[] => pagesAhead(spec, views, lacking, lacking.count());
+  const ahead = (): number[] => pagesAhead(spec, views, lacking, lacking.count(), PAGES_MAX);
   return { spec, views, memory, windows, lacking, ahead };
 }
 
@@ -73,12 +73,12 @@ describe('pages that go ahead', () => {
     expect(ahead()).toEqual([3, 900]);
   });
 
-  it('are no more than a source may send unasked', () => {
+  it('are no more than are asked for', () => {
     const many = { ...service, connections: 300 };
     const { memory, windows, ahead } = guestWith([many], 32 << 20);
     const ports = new StreamPorts(memory, windows[0]!);
     for (let slot = 0; slot < many.connections; slot++) ports.open();
-    expect(ahead()).toHaveLength(PAGES_AHEAD_MAX);
+    expect(ahead()).toHaveLength(PAGES_MAX);
   });
 
   it('are found in segments by the slots of their regions', () => {

@@ -83,6 +83,9 @@ export class CarriedStreams implements BackEnd {
 
   // It may be that nothing else ever happens at this device: the time itself is a reason to look.
   #awaitReturn(gateway: Gateway): void {
+    gateway.away?.cancel();
+    // One that was away before its guest came is awaited anew.
+    gateway.isGivenUp = false;
     gateway.away = this.#after(GATEWAY_AWAY_MS_MAX, () => {
       gateway.isGivenUp = true;
       this.#schedule();

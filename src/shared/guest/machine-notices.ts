@@ -17,6 +17,9 @@ export class MachineNotices {
   /** Of the question that stands. */
   #answered: ((answer: GuestAnswer) => void) | undefined;
 
+  /** It was asked something, and not told how that ended. */
+  #isUntold = false;
+
   constructor(machine: SharedMachine) {
     this.#machine = machine;
     this.#settings = new MachineSettings(machine);
@@ -31,7 +34,10 @@ export class MachineNotices {
   ask(notice: BeforeMigration, answered: (answer: GuestAnswer) => void): void {
     this.#answered = answered;
     if (this.#settings.isPaused) this.#answer({ kind: 'paused' });
-    else putQuestion(this.#machine, ++this.#questions, notice);
+    else {
+      this.#isUntold = true;
+      putQuestion(this.#machine, ++this.#questions, notice);
+    }
   }
 
   /** Nobody waits for an answer any more. */
@@ -64,7 +70,9 @@ export class MachineNotices {
    */
   tellStayed(isParked: boolean): void {
     this.withdraw();
-    if (sayOf(this.#machine) === 0) return;
+    // One that was asked nothing has heard of no migration, and what it is still to hear of an earlier one stands.
+    if (!this.#isUntold) return;
+    this.#isUntold = false;
     putTidings(this.#machine, {
       moved: false,
       stoppedAtUs: isParked ? parkedAtUs(this.#machine) : undefined,

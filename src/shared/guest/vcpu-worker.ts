@@ -33,8 +33,9 @@ const tell = (message: VcpuMessage): void => {
   port.postMessage(message);
 };
 
-// A guest with devices answers somebody, who waits: as many of its vCPUs as there are processors keep their priority.
-if (machine.spec.devices.length === 0 || vcpu >= availableParallelism()) giveWay();
+// A guest with a service answers somebody, who waits: as many of its vCPUs as there are processors keep their priority.
+const isServing = machine.spec.devices.some(({ kind }) => kind === 'service');
+if (!isServing || vcpu >= availableParallelism()) giveWay();
 const program = await programOf(machine);
 tell({ kind: 'loaded' });
 runVcpu(machine, vcpu, program, {

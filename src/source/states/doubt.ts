@@ -59,7 +59,7 @@ export function doubt(plan: MigrationPlan, state: OutgoingState, error: Microstu
   const report: OutgoingEffect[] = state.phase.isInDoubt ? [] : [{ kind: 'report-doubt', error }];
   const { control, effects } = pausedControl(state.control, error, plan.phases.noAnswerMs);
   return {
-    state: { control, phase: { ...state.phase, isInDoubt: true } },
+    state: { ...state, control, phase: { ...state.phase, isInDoubt: true } },
     effects: [...report, { kind: 'hang-up' }, ...effects],
   };
 }

@@ -18,6 +18,9 @@ export function fail(
   { isRefused = false } = {},
 ): OutgoingStep {
   const { phase } = state;
+  // Who has said that it runs the guest cannot give it back.
+  const isTakenOver = phase.name === 'handing-over' && phase.isTakenOver === true;
+  if (isTakenOver && isRefused) return end(state, error, 'destination');
   if (isBeforeHandOver(phase) || (phase.name === 'handing-over' && isRefused)) {
     const farewell: OutgoingEffect[] =
       isRefused || state.control.name !== 'up' ? [] : [{ kind: 'send', message: cancelOf(error) }];

@@ -34,7 +34,7 @@ export function onTakenOver(plan: MigrationPlan, state: OutgoingState, receivedA
   const noted: OutgoingEffect[] = [{ kind: 'note-taken-over', receivedAt }];
   return state.phase.handOver.pagesFollow
     ? beginPush(plan, state, state.phase, false, noted)
-    : { state, effects: noted };
+    : { state: { ...state, phase: { ...state.phase, isTakenOver: true } }, effects: noted };
 }
 
 /** The destination runs the guest. */

@@ -74,6 +74,8 @@ export type Phase =
       readonly name: 'handing-over';
       readonly handOver: HandedOver;
       readonly isInDoubt: boolean;
+      /** The destination has said that it runs the guest. */
+      readonly isTakenOver?: true;
       /** Times that the doubt has lasted `doubtMs`. */
       readonly doubts: number;
       /** What failed here meanwhile; it matters once the destination has answered. */

@@ -21,6 +21,8 @@ export interface SwitchOver {
   /** The round that brings its last pages. */
   readonly round: number;
   readonly pagesFollow: boolean;
+  /** So many pages at the most go right behind the hand-over, unasked. */
+  readonly aheadMax: number;
   /** With more last pages than this they follow, all the same. */
   readonly pagesMax: number;
   readonly logic: BitmapLogic;
@@ -64,7 +66,7 @@ export interface DepartureParts {
   readonly gate: Pick<HandOverGate, 'pass' | 'isOpen'>;
   readonly line: DepartureLine;
   /** Which of all pages that the destination lacks, so many, it gets unasked and first (pages-ahead.ts). */
-  ahead(lackingPages: number): readonly PageNumber[];
+  ahead(lackingPages: number, pagesMax: number): readonly PageNumber[];
   departed(departed: Departed): void;
   /** It did not leave: what was thrown, or undefined when it may not leave any more. */
   stayed(error: unknown): void;
@@ -211,7 +213,7 @@ export class Departure {
     line.areFaultsServed = pagesFollow;
     const sentAt = monotonicUs();
     this.#writeHandOver(handedOver);
-    if (pagesFollow) line.sendAhead(this.#parts.ahead(last.dirtyPages));
+    if (pagesFollow) line.sendAhead(this.#parts.ahead(last.dirtyPages, how.aheadMax));
     return {
       stopAt,
       sentAt,

@@ -4,7 +4,6 @@
 import { deviceWindowsOf } from '../../shared/guest/devices/device-windows.js';
 import { firstWanted } from '../../shared/guest/devices/first-wanted.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
-import { PAGES_AHEAD_MAX } from '../../shared/limits.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
 import {
@@ -18,7 +17,7 @@ import { RegionDirectory } from '../../shared/memory/regions.js';
 import { pageBytes } from '../../shared/memory/segments.js';
 
 /**
- * At most PAGES_AHEAD_MAX of the `lackingPages` pages in `lacking`, the most urgent first; none of a guest without devices,
+ * At most `pagesMax` of the `lackingPages` pages in `lacking`, the most urgent first; none of a guest without devices,
  * for which nobody outside waits. The guest is parked.
  */
 export function pagesAhead(
@@ -26,6 +25,7 @@ export function pagesAhead(
   views: Pick<MemoryViews, 'regions' | 'segments'>,
   lacking: PageBitmap,
   lackingPages: number,
+  pagesMax: number,
 ): PageNumber[] {
   if (spec.devices.length === 0) return [];
   const ahead = new Set<PageNumber>();
@@ -36,11 +36,11 @@ export function pagesAhead(
   };
   for (const window of deviceWindowsOf(spec))
     for (const gpa of firstWanted(window, load32)) {
-      if (ahead.size === PAGES_AHEAD_MAX) break;
+      if (ahead.size === pagesMax) break;
       const page = pageAt(views, gpa);
       if (lacking.has(page)) ahead.add(page);
     }
-  if (lackingPages <= PAGES_AHEAD_MAX)
+  if (lackingPages <= pagesMax)
     for (let page = lacking.nextSet(0); page < lacking.pageCount; page = lacking.nextSet(page + 1))
       ahead.add(page);
   return [...ahead];

@@ -20,7 +20,7 @@ import { looksFor } from '../../shared/spare-cores.js';
 import { rehearse } from '../../shared/rehearse.js';
 import type { Cancellable } from '../../shared/time.js';
 import { after } from '../../shared/timers.js';
-import { HANDED_OVER_QUIET_MS } from '../../shared/limits.js';
+import { HANDED_OVER_QUIET_MS, PAGES_AHEAD_MAX } from '../../shared/limits.js';
 import type { FaultBytes } from '../faults/fault-ledger.js';
 import { FaultLine, type FaultLineOptions } from '../faults/fault-line.js';
 import { pagesAhead } from './pages-ahead.js';
@@ -111,8 +111,8 @@ const line = new FaultLine(views, new Float64Array(own.progress), {
   },
 });
 
-const ahead = (lackingPages: number): PageNumber[] =>
-  pagesAhead(machine.spec, views, tracer.dirty, lackingPages);
+const ahead = (lackingPages: number, pagesMax: number): PageNumber[] =>
+  pagesAhead(machine.spec, views, tracer.dirty, lackingPages, pagesMax);
 
 const departure = new Departure({
   machine,
@@ -149,7 +149,7 @@ let isLeaving = false;
 void rehearse(
   () => {
     rehearsal.turn();
-    ahead(Infinity);
+    ahead(Infinity, PAGES_AHEAD_MAX);
   },
   () => isLeaving,
 );
