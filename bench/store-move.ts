@@ -33,16 +33,25 @@ async function started(command: string, args: readonly string[], sought: RegExp)
   return child;
 }
 
-const store = (port: number, to: string, flags: readonly string[]): Promise<ChildProcess> =>
+/** How clients come to a store: to the host that has it, or to a gateway that knows where it is. */
+export type Way = 'directly' | 'by a gateway';
+const deviceFlag = (way: Way): string => (way === 'directly' ? '--publish' : '--carry');
+
+const store = (
+  port: number,
+  to: string,
+  flags: readonly string[],
+  way: Way = 'directly',
+): Promise<ChildProcess> =>
   started(
     process.execPath,
     [
       entry,
       'source',
       ...['--to', to, '--once', '--json', '--no-audit', '--guest', 'key-value', '--vcpus', '1'],
-      ...['--publish', `redis=${port}`, '--migrate-after', '1h', ...flags],
+      ...[deviceFlag(way), `redis=${port}`, '--migrate-after', '1h', ...flags],
     ],
-    /service "redis" is at/,
+    /service "redis" (?:is|takes gateways) at/,
   );
 
 /** Requests a second by `redis-benchmark`, of SET and of GET. */
@@ -93,8 +102,8 @@ export interface StoreMove {
 }
 
 /** Moves a store while clients write, `beforeMs` after they began and as long before they stop. */
-export async function moveUnderClients(flags: readonly string[], aroundMs: number): Promise<StoreMove> {
-  const [wire, here, there] = [await freePort(), await freePort(), await freePort()];
+export async function moveUnderClients(way: Way, aroundMs: number): Promise<StoreMove> {
+  const [wire, here, there, door] = [await freePort(), await freePort(), await freePort(), await freePort()];
   const destination = await started(
     process.execPath,
     [
@@ -104,19 +113,28 @@ export async function moveUnderClients(flags: readonly string[], aroundMs: numbe
       `127.0.0.1:${wire}`,
       '--once',
       '--no-audit',
-      '--publish',
+      deviceFlag(way),
       `redis=${there}`,
     ],
     /listening|waiting|ready/i,
   );
-  const source = await store(here, `127.0.0.1:${wire}`, ['--memory', '64MiB', ...flags]);
+  const source = await store(here, `127.0.0.1:${wire}`, ['--memory', '64MiB'], way);
+  const nodes = ['--node', `127.0.0.1:${here}`, '--node', `127.0.0.1:${there}`];
+  const gateway =
+    way === 'by a gateway'
+      ? await started(
+          process.execPath,
+          [entry, 'gateway', '--listen', `127.0.0.1:${door}`, ...nodes],
+          /a guest is at/,
+        )
+      : undefined;
   try {
     let json = '';
     source.stdout!.on('data', (text: Buffer) => (json += text.toString()));
     const ended = once(source, 'close');
     const clients = Array.from(
       { length: CLIENTS },
-      (_, at) => new StoreClient(`client ${at}`, [here, there]),
+      (_, at) => new StoreClient(`client ${at}`, gateway === undefined ? [here, there] : [door]),
     );
     const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, aroundMs));
     await pause();
@@ -129,5 +147,6 @@ export async function moveUnderClients(flags: readonly string[], aroundMs: numbe
   } finally {
     source.kill('SIGKILL');
     destination.kill('SIGKILL');
+    gateway?.kill('SIGKILL');
   }
 }

@@ -2,7 +2,7 @@
 // Each run of one side is followed by one of the other, so that whatever else the machine does meets both.
 import { atLeast, atMost, figureOf, unknown, type Figure } from '../figures.js';
 import { median } from '../statistics.js';
-import { isRedisHere, measureThroughput, moveUnderClients, type StoreMove } from '../store-move.js';
+import { isRedisHere, measureThroughput, moveUnderClients, type StoreMove, type Way } from '../store-move.js';
 
 const RUNS = 5;
 const REQUESTS = { 1: 100_000, 16: 800_000 } as const;
@@ -11,6 +11,7 @@ const SHARE = 0.3;
 /** A client's longest gap, beyond the stun. */
 const GAP_MS = 10;
 const AROUND_MS = 1500;
+const WAYS: readonly Way[] = ['directly', 'by a gateway'];
 
 export async function keyValueRow(runs = RUNS): Promise<Figure[]> {
   const figures: Figure[] = [];
@@ -30,12 +31,13 @@ export async function keyValueRow(runs = RUNS): Promise<Figure[]> {
       figures.push(figureOf(label(command), '×', ratios, atLeast(SHARE), remark));
     }
   }
-  const moves: StoreMove[] = [];
-  for (let run = 0; run < runs; run++) moves.push(await moveUnderClients([], AROUND_MS));
-  return [...figures, ...figuresOf(moves)];
+  const moves = new Map<Way, StoreMove[]>(WAYS.map((way) => [way, []]));
+  for (let run = 0; run < runs; run++)
+    for (const way of WAYS) moves.get(way)!.push(await moveUnderClients(way, AROUND_MS));
+  return [...figures, ...WAYS.flatMap((way) => figuresOf(way, moves.get(way)!))];
 }
 
-function figuresOf(moves: readonly StoreMove[]): Figure[] {
+function figuresOf(way: Way, moves: readonly StoreMove[]): Figure[] {
   const stuns = moves.map(({ report }) => report.stun.stunMs);
   const gaps = moves.map(({ clients }) => Math.max(...clients.map(({ gapsMs }) => Math.max(...gapsMs))));
   const latencies = moves.flatMap(({ clients }) => clients.flatMap(({ latenciesMs }) => latenciesMs));
@@ -44,7 +46,7 @@ function figuresOf(moves: readonly StoreMove[]): Figure[] {
   const lost = moves.flatMap((move) => move.lost);
   const total = acknowledged.reduce((sum, count) => sum + count, 0);
   return [
-    figureOf('stun of a move under clients', 'ms', stuns),
+    figureOf(`stun of a move under clients that come ${way}`, 'ms', stuns),
     figureOf("  a client's longest gap", 'ms', gaps),
     figureOf(
       '  that gap beyond the stun',

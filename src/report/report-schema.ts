@@ -195,7 +195,9 @@ const bytes = fields({
 
 const postcopy = fields({
   remotePageFaults: count(),
-  fetchedPages: count().describe('pages that a fault brought'),
+  fetchedPages: count().describe(
+    'pages that came on the fault connection: those that a fault asked for, and those that went ahead of the push',
+  ),
   pushedPages: count().describe('pages that the push brought; together those that were lacking'),
   durationMs: number(),
   faultLatencyUs: fields({ p50: number(), p99: number(), max: number() }).describe(

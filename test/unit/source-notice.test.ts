@@ -95,6 +95,14 @@ describe('a guest with a say', () => {
     expect(course.done).toEqual(['note-forecast', 'ask-guest']);
   });
 
+  it('that is throttled is let go for the time that it is asked, once', () => {
+    const throttled: Phase = { ...harvesting, soFar: { ...soFar, throttledShare: 0.5 } };
+    const course = new Course(throttled).harvested(5);
+    expect(course.effects).toContainEqual({ kind: 'throttle', share: 0 });
+    course.timer('phase').placed().harvested(5);
+    expect([course.phase, course.done]).toEqual(['notifying', ['note-forecast']]);
+  });
+
   it('that is ready is stopped after one more harvest, which keeps what the last one took', () => {
     const course = asked().answers(1, ready);
     expect([course.phase, course.done]).toEqual(['harvesting', ['note-notice', 'harvest']]);

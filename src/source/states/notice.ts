@@ -26,7 +26,8 @@ export function askOrStop(
   const asks: readonly OutgoingEffect[] =
     state.notice === undefined
       ? [
-          // The time is the guest's now, and none of the rounds'.
+          // The time is the guest's now, and none of the rounds': one that is throttled would hardly become ready in it.
+          ...((rounds?.soFar.throttledShare ?? 0) > 0 ? [{ kind: 'throttle', share: 0 } as const] : []),
           { kind: 'disarm', timer: 'time-limit' },
           { kind: 'arm', timer: 'notice-limit', ms: plan.noticeMs },
           { kind: 'ask-guest', question: 1 },
