@@ -23,6 +23,17 @@ const VCPUS = 2;
 /** Two regions and the beginning of a third. */
 export const DEPARTING_PAGES = 1100;
 
+/** How it is to leave, unless a test says otherwise. */
+export const HOW = {
+  round: 3,
+  pagesFollow: true,
+  pagesMax: Infinity,
+  logic: 'ahead',
+  everything: false,
+  aheadUs: 0,
+  aheadMax: 5,
+} as const;
+
 /** The pages of a set, in order. */
 export function pagesIn(bitmap: PageBitmap): number[] {
   return Array.from({ length: bitmap.pageCount }, (_, page) => page).filter((page) => bitmap.has(page));

@@ -14,19 +14,10 @@ import {
 import { REGIONS_PER_FRAME_MAX } from '../../src/shared/wire/switch-over-frames.js';
 import { dirtyRegionsOf } from '../../src/source/tracer/dirty-snapshot.js';
 import { ToldRegions } from '../../src/source/tracer/told-regions.js';
-import { DepartureSite, pagesIn } from '../support/departure-site.js';
+import { DepartureSite, HOW as how, pagesIn } from '../support/departure-site.js';
 import { SegmentedGuest } from '../support/segmented-guest.js';
 import { Chance } from '../support/simulated-world.js';
 
-const how = {
-  round: 3,
-  pagesFollow: true,
-  pagesMax: Infinity,
-  logic: 'ahead',
-  everything: false,
-  aheadUs: 0,
-  aheadMax: 5,
-} as const;
 /** Two chunks and three pages of a third. */
 const MEMORY_BYTES = 2 * CHUNK_BYTES * 8 * PAGE_BYTES + 3 * PAGE_BYTES;
 const FAR = Math.floor(MEMORY_BYTES / REGION_BYTES);

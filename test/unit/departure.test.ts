@@ -7,18 +7,8 @@ import { BITMAP_HEADER_BYTES, expand } from '../../src/shared/memory/compacted-b
 import { PageBitmap } from '../../src/shared/memory/page-bitmap.js';
 import { SafepointError } from '../../src/shared/memory/safepoint-error.js';
 import type { BitmapLogic } from '../../src/source/tracer/tracer.js';
-import { DepartureSite, DEPARTING_PAGES as PAGES, pagesIn } from '../support/departure-site.js';
+import { DepartureSite, DEPARTING_PAGES as PAGES, HOW as how, pagesIn } from '../support/departure-site.js';
 import { Chance } from '../support/simulated-world.js';
-
-const how = {
-  round: 3,
-  pagesFollow: true,
-  pagesMax: Infinity,
-  logic: 'ahead',
-  everything: false,
-  aheadUs: 0,
-  aheadMax: 5,
-} as const;
 
 describe('a guest that is to leave', () => {
   it('is announced while it runs, and parked when the destination has marked what was announced', () => {

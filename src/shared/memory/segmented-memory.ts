@@ -253,7 +253,8 @@ function firstTwo<T>(all: readonly T[]): [T, T] {
   return [all[0]!, all[1] ?? all[0]!];
 }
 
-function pageIn(slot: number, gpa: number): number {
+/** The page of `gpa`, whose region lies at `slot`. */
+export function pageIn(slot: number, gpa: number): number {
   return (slot << REGION_PAGE_SHIFT) | (((gpa | 0) >>> PAGE_SHIFT) & PAGE_MASK);
 }
 

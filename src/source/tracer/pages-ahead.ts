@@ -6,14 +6,9 @@ import { firstWanted } from '../../shared/guest/devices/first-wanted.js';
 import type { GuestSpec } from '../../shared/guest/guest-program.js';
 import type { MemoryViews } from '../../shared/memory/layout.js';
 import type { PageBitmap } from '../../shared/memory/page-bitmap.js';
-import {
-  PAGE_BYTES,
-  REGION_BYTES,
-  REGION_PAGE_SHIFT,
-  REGION_PAGES,
-  type PageNumber,
-} from '../../shared/memory/pages.js';
+import { PAGE_BYTES, REGION_BYTES, type PageNumber } from '../../shared/memory/pages.js';
 import { RegionDirectory } from '../../shared/memory/regions.js';
+import { pageIn } from '../../shared/memory/segmented-memory.js';
 import { pageBytes } from '../../shared/memory/segments.js';
 
 /**
@@ -50,5 +45,5 @@ export function pagesAhead(
 function pageAt({ regions }: Pick<MemoryViews, 'regions'>, gpa: number): PageNumber {
   if (!(regions instanceof RegionDirectory)) return Math.floor(gpa / PAGE_BYTES);
   const slot = regions.slotOf(Math.floor(gpa / REGION_BYTES));
-  return (slot << REGION_PAGE_SHIFT) + (Math.floor(gpa / PAGE_BYTES) % REGION_PAGES);
+  return pageIn(slot, gpa);
 }
